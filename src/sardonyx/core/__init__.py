@@ -1,0 +1,1 @@
+"""The words every room shares: element types, symbolic dims, errors."""

@@ -1,0 +1,325 @@
+"""Symbolic dimensions: integers, symbols and the arithmetic that shapes need, kept in one canonical form.
+
+A `Dim` is an int or an `Expr`. An `Expr` is a sum of products of atoms with integer coefficients; an atom is a symbol
+(`batch`) or an operation that does not distribute (`floor`, `mod`, `min`, `max`). Two dims that are equal as polynomials
+over their atoms are equal as Python objects, so `==` decides what the canonical form can decide and nothing more.
+Symbols stand for non-negative integers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+__all__ = ["Atom", "Dim", "Expr", "Operation", "Symbol", "ceildiv", "dmax", "dmin", "evaluate", "floordiv", "free_symbols", "mod", "substitute", "symbol"]
+
+Dim: TypeAlias = Union[int, "Expr"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """A named unknown, as in a model's ``dim_param``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation on dims that no polynomial expresses."""
+
+    name: str  # a key of _OPERATIONS
+    operands: tuple[Dim, ...]
+
+    def __str__(self) -> str:
+        a = [str(x) for x in self.operands]
+        if self.name == "floordiv":
+            return f"floor(({a[0]})/{a[1]})" if _compound(self.operands[0]) else f"floor({a[0]}/{a[1]})"
+        return f"{self.name}({', '.join(a)})"
+
+
+Atom: TypeAlias = Symbol | Operation
+Monomial: TypeAlias = tuple[Atom, ...]
+
+
+def _compound(d: Dim) -> bool:
+    return isinstance(d, Expr) and len(d.terms) > 1
+
+
+def _order(atom: Atom) -> str:
+    return str(atom)
+
+
+class Expr:
+    """A canonical polynomial: {product of atoms: coefficient}. Make one with `symbol` and arithmetic, never directly."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: dict[Monomial, int]) -> None:
+        self.terms = terms
+        self._hash = hash(frozenset(terms.items()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expr) and self._hash == other._hash and self.terms == other.terms
+
+    def __add__(self, other: Dim) -> Dim:
+        terms = dict(self.terms)
+        for monomial, coefficient in _terms(other).items():
+            terms[monomial] = terms.get(monomial, 0) + coefficient
+        return _simplest(terms)
+
+    def __mul__(self, other: Dim) -> Dim:
+        if isinstance(other, int):
+            return _simplest({m: c * other for m, c in self.terms.items()})
+        terms: dict[Monomial, int] = {}
+        for m1, c1 in self.terms.items():
+            for m2, c2 in _terms(other).items():
+                product = tuple(sorted(m1 + m2, key=_order))
+                terms[product] = terms.get(product, 0) + c1 * c2
+        return _simplest(terms)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Dim:
+        return self * -1
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + other * -1
+
+    def __rsub__(self, other: Dim) -> Dim:
+        return self * -1 + other
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return floordiv(self, other)
+
+    def __rfloordiv__(self, other: Dim) -> Dim:
+        return floordiv(other, self)
+
+    def __mod__(self, other: Dim) -> Dim:
+        return mod(self, other)
+
+    def __rmod__(self, other: Dim) -> Dim:
+        return mod(other, self)
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"the truth of symbolic dim {self} is unknown")
+
+    def __str__(self) -> str:
+        # Highest degree first, constants last, as people write polynomials.
+        ordered = sorted(self.terms.items(), key=lambda t: (-len(t[0]), [str(a) for a in t[0]]))
+        text = ""
+        for monomial, coefficient in ordered:
+            factors = [str(a) for a in monomial]
+            if abs(coefficient) != 1 or not factors:
+                factors.insert(0, str(abs(coefficient)))
+            sign = ("-" if coefficient < 0 else "") if not text else (" - " if coefficient < 0 else " + ")
+            text += sign + "*".join(factors)
+        return text
+
+    __repr__ = __str__
+
+
+def _terms(d: Dim) -> dict[Monomial, int]:
+    if isinstance(d, Expr):
+        return d.terms
+    return {(): int(d)} if d else {}
+
+
+def _simplest(terms: dict[Monomial, int]) -> Dim:
+    terms = {m: c for m, c in terms.items() if c}
+    if not terms:
+        return 0
+    if len(terms) == 1 and () in terms:
+        return terms[()]
+    return Expr(terms)
+
+
+def _atom(a: Atom) -> Expr:
+    return Expr({(a,): 1})
+
+
+@functools.cache
+def symbol(name: str) -> Expr:
+    """The dim called `name`."""
+    return _atom(Symbol(name))
+
+
+def floordiv(a: Dim, b: Dim) -> Dim:
+    """floor(a / b), exact where the polynomial division is exact."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    if b == 1:
+        return a
+    if a == b:
+        return 1
+    whole, rest = _divide(a, b)
+    if rest == 0:
+        return whole
+    if isinstance(b, int) and b < 0:
+        return floordiv(a * -1, -b)
+    inner = Operation("floordiv", _reduced(rest, b))
+    return whole + _atom(inner)
+
+
+def _reduced(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Cancel the common integer factor: floor(2N/4) is floor(N/2)."""
+    g = math.gcd(*_terms(a).values(), *_terms(b).values())
+    if g <= 1:
+        return a, b
+    return _simplest({m: c // g for m, c in _terms(a).items()}), _simplest({m: c // g for m, c in _terms(b).items()})
+
+
+def _divide(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """a = whole * b + rest, moving to `whole` every term that a single-term b divides exactly."""
+    bt = _terms(b)
+    if a == b:
+        return 1, 0
+    if len(bt) != 1:
+        quotient = _proportion(a, b)
+        return (quotient, 0) if quotient is not None else (0, a)
+    ((bm, bc),) = bt.items()
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in _terms(a).items():
+        remaining = list(monomial)
+        divides = True
+        for factor in bm:
+            if factor in remaining:
+                remaining.remove(factor)
+            else:
+                divides = False
+                break
+        quotient = coefficient // bc if divides else 0
+        if divides and quotient:
+            whole[tuple(remaining)] = whole.get(tuple(remaining), 0) + quotient
+            coefficient -= quotient * bc
+        if coefficient:
+            rest[monomial] = coefficient
+    return _simplest(whole), _simplest(rest)
+
+
+def _proportion(a: Dim, b: Dim) -> Dim | None:
+    """The single term q with a = q * b, for a many-termed b; None if there is none."""
+    at, bt = _terms(a), _terms(b)
+    if len(at) != len(bt):
+        return None
+    lead_a = max(at, key=lambda m: (len(m), [str(x) for x in m]))
+    lead_b = max(bt, key=lambda m: (len(m), [str(x) for x in m]))
+    q, rest = _divide(_simplest({lead_a: at[lead_a]}), _simplest({lead_b: bt[lead_b]}))
+    return q if rest == 0 and q * b == a else None
+
+
+def ceildiv(a: Dim, b: Dim) -> Dim:
+    """ceil(a / b)."""
+    return floordiv(a + b - 1, b)
+
+
+def mod(a: Dim, b: Dim) -> Dim:
+    """a modulo b, with the sign of b."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a % b
+    _, rest = _divide(a, b)
+    if isinstance(rest, int) and isinstance(b, int):
+        return rest % b
+    return _atom(Operation("mod", (rest, b)))
+
+
+def _extreme(name: str, pick: Callable[[list[int]], int], dims: tuple[Dim, ...]) -> Dim:
+    flat: list[Dim] = []
+    for d in dims:
+        atom = next(iter(d.terms))[0] if isinstance(d, Expr) and d.terms and list(d.terms.values()) == [1] and len(next(iter(d.terms))) == 1 else None
+        flat += atom.operands if isinstance(atom, Operation) and atom.name == name else (d,)
+    numbers = [d for d in flat if isinstance(d, int)]
+    # A symbol is never negative, so max(N, 0) is N and min(N, 0) is 0.
+    others = list(dict.fromkeys(d for d in flat if isinstance(d, Expr)))
+    if numbers:
+        best = pick(numbers)
+        if best <= 0 and others and all(_non_negative(d) for d in others):
+            if name == "min":
+                return best
+        elif others or best:
+            others = [*others, best]  # type: ignore[list-item]
+        if not others:
+            return best
+    # One bound may dominate another by a constant: max(N, N + 1) is N + 1.
+    kept: list[Dim] = []
+    for d in others:
+        if any((pick([0, diff]) == 0 if isinstance(diff := d - k, int) else False) for k in kept):
+            continue
+        kept = [k for k in kept if not (isinstance(diff := k - d, int) and pick([0, diff]) == 0)]
+        kept.append(d)
+    return kept[0] if len(kept) == 1 else _atom(Operation(name, tuple(sorted(kept, key=str))))
+
+
+def _non_negative(d: Dim) -> bool:
+    return all(c >= 0 and all(isinstance(a, Symbol) for a in m) for m, c in _terms(d).items())
+
+
+def dmin(*dims: Dim) -> Dim:
+    """The smallest of some dims."""
+    return _extreme("min", min, dims)
+
+
+def dmax(*dims: Dim) -> Dim:
+    """The largest of some dims."""
+    return _extreme("max", max, dims)
+
+
+_OPERATIONS: dict[str, Callable[..., Dim]] = {"floordiv": floordiv, "mod": mod, "min": dmin, "max": dmax}
+
+
+def substitute(d: Dim, bindings: Mapping[str, Dim]) -> Dim:
+    """`d` with each symbol that `bindings` names replaced."""
+    if isinstance(d, int):
+        return d
+    total: Dim = 0
+    for monomial, coefficient in d.terms.items():
+        product: Dim = coefficient
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                value = bindings.get(atom.name)
+                product = product * (_atom(atom) if value is None else value)
+            else:
+                product = product * _OPERATIONS[atom.name](*(substitute(x, bindings) for x in atom.operands))
+        total = total + product
+    return total
+
+
+def evaluate(d: Dim, bindings: Mapping[str, int]) -> int:
+    """The number that `d` is when every symbol has the given value.
+
+    Raises:
+        KeyError: a symbol of `d` has no value.
+    """
+    if isinstance(d, int):
+        return d
+    total = 0
+    for monomial, coefficient in d.terms.items():
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                coefficient *= bindings[atom.name]
+            else:
+                value = _OPERATIONS[atom.name](*(evaluate(x, bindings) for x in atom.operands))
+                assert isinstance(value, int)
+                coefficient *= value
+        total += coefficient
+    return total
+
+
+def free_symbols(d: Dim) -> frozenset[str]:
+    """The names of the symbols in `d`."""
+    if isinstance(d, int):
+        return frozenset()
+    names: set[str] = set()
+    for monomial in d.terms:
+        for atom in monomial:
+            names |= {atom.name} if isinstance(atom, Symbol) else set[str]().union(*map(free_symbols, atom.operands))
+    return frozenset(names)

@@ -1,0 +1,396 @@
+"""Graphs: values, nodes, and who uses what.
+
+A graph owns its nodes in execution order, as a linked list, so that passes insert and erase in constant time. Every change
+goes through a method here, because these keep the def-use chains true: `value.uses` and `node.inputs` always agree.
+Subgraphs see the values of the graphs around them; a use is recorded wherever it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sardonyx.core.dtypes import DType
+from sardonyx.core.errors import InputError
+from sardonyx.ir.attr import Attr
+from sardonyx.ir.tensor import SparseTensor, Tensor
+from sardonyx.ir.types import Shape, TensorType, Type
+
+__all__ = ["Graph", "Node", "Use", "Value"]
+
+
+class Value:
+    """A name for what a node, an input or an initializer gives.
+
+    `producer` is the node whose output `index` this is, or None for graph inputs and initializers; `const` is its constant
+    value if it is an initializer.
+    """
+
+    __slots__ = ("_uses", "const", "doc", "graph", "index", "metadata", "name", "producer", "type")
+
+    def __init__(self, name: str = "", type: Type | None = None, *, const: Tensor | SparseTensor | None = None) -> None:
+        self.name, self.type, self.const = name, type, const
+        self.doc = ""
+        self.metadata: dict[str, str] = {}
+        self.producer: Node | None = None
+        self.index = 0
+        self.graph: Graph | None = None  # set for graph inputs and initializers
+        self._uses: dict[tuple[Node, int], None] = {}
+        if type is None and isinstance(const, Tensor):
+            self.type = TensorType(const.dtype, const.shape)
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """Every (node, input position) that reads this value, subgraphs included, in the order they were made."""
+        return tuple(self._uses)
+
+    @property
+    def users(self) -> tuple[Node, ...]:
+        """The nodes that read this value, each once."""
+        return tuple(dict.fromkeys(node for node, _ in self._uses))
+
+    @property
+    def dtype(self) -> DType | None:
+        return self.type.dtype if isinstance(self.type, TensorType) else None
+
+    @property
+    def shape(self) -> Shape | None:
+        return self.type.shape if isinstance(self.type, TensorType) else None
+
+    @property
+    def rank(self) -> int | None:
+        return None if self.shape is None else len(self.shape)
+
+    def replace_uses(self, new: Value) -> None:
+        """Let every reader of this value, and every graph that returns it, read `new` instead."""
+        for node, i in self.uses:
+            node.set_input(i, new)
+        owner = self.graph or (self.producer.graph if self.producer else None)
+        if owner is not None:
+            owner.replace_output(self, new)
+
+    def __repr__(self) -> str:
+        return f"%{self.name or '?'}: {self.type or '?'}"
+
+
+Use = tuple["Node", int]
+
+
+class Node:
+    """One application of an operator. Make it with `Graph.append`, `insert_before` or a builder."""
+
+    __slots__ = ("_inputs", "_next", "_prev", "attrs", "doc", "domain", "graph", "metadata", "name", "op_type", "outputs", "overload", "source", "device_configurations")
+
+    def __init__(
+        self,
+        op_type: str,
+        inputs: Sequence[Value | None],
+        outputs: Sequence[Value] | int = 1,
+        attrs: Mapping[str, Any] | Iterable[Attr] = (),
+        *,
+        domain: str = "",
+        overload: str = "",
+        name: str = "",
+    ) -> None:
+        self.op_type, self.domain, self.overload, self.name = op_type, "" if domain == "ai.onnx" else domain, overload, name
+        self.doc = ""
+        self.source: str | None = None  # the line of user code this node comes from, where a frontend knows it
+        self.metadata: dict[str, str] = {}
+        self.device_configurations: tuple[Any, ...] = ()
+        self.graph: Graph | None = None
+        self._prev: Node | None = None
+        self._next: Node | None = None
+        if isinstance(attrs, Mapping):
+            self.attrs = {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}
+        else:
+            self.attrs = {a.name: a for a in attrs}
+        self.outputs: tuple[Value, ...] = tuple(Value() for _ in range(outputs)) if isinstance(outputs, int) else tuple(outputs)
+        for i, value in enumerate(self.outputs):
+            value.producer, value.index = self, i
+        self._inputs: list[Value | None] = list(inputs)
+        for i, value in enumerate(self._inputs):
+            if value is not None:
+                value._uses[self, i] = None
+
+    @property
+    def inputs(self) -> tuple[Value | None, ...]:
+        """What the node reads; None stands for an optional input left out."""
+        return tuple(self._inputs)
+
+    @property
+    def output(self) -> Value:
+        """The first output."""
+        return self.outputs[0]
+
+    @property
+    def subgraphs(self) -> tuple[Graph, ...]:
+        return tuple(g for a in self.attrs.values() for g in a.graphs())
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """The Python value of attribute `name`, or `default`."""
+        found = self.attrs.get(name)
+        return default if found is None else found.value
+
+    def set_attr(self, name: str, value: Any) -> None:
+        """Set, replace, or (with None) remove an attribute."""
+        if value is None:
+            self.attrs.pop(name, None)
+        else:
+            self.attrs[name] = value if isinstance(value, Attr) else Attr.of(name, value)
+
+    def set_input(self, i: int, value: Value | None) -> None:
+        """Read `value` at position `i`; positions between the present end and `i` are left out."""
+        while i >= len(self._inputs):
+            self._inputs.append(None)
+        old = self._inputs[i]
+        if old is not None:
+            old._uses.pop((self, i), None)
+        self._inputs[i] = value
+        if value is not None:
+            value._uses[self, i] = None
+
+    def set_inputs(self, values: Sequence[Value | None]) -> None:
+        """Read exactly `values`."""
+        for i, old in enumerate(self._inputs):
+            if old is not None:
+                old._uses.pop((self, i), None)
+        self._inputs = list(values)
+        for i, value in enumerate(self._inputs):
+            if value is not None:
+                value._uses[self, i] = None
+
+    def replace(self, *values: Value) -> None:
+        """Let readers of each output read the corresponding value instead, then erase this node."""
+        for old, new in zip(self.outputs, values, strict=True):
+            if old is not new:
+                old.replace_uses(new)
+        self.erase()
+
+    def erase(self) -> None:
+        """Take the node out of its graph. Nothing may read its outputs any more."""
+        for value in self.outputs:
+            if value._uses:
+                raise InputError(f"cannot erase {self!r}: '{value.name}' is still read by {value.users[0]!r}")
+        for graph in self.subgraphs:
+            graph.drop()
+        self.set_inputs(())
+        if self.graph is not None:
+            self.graph._unlink(self)
+
+    def __repr__(self) -> str:
+        label = f" '{self.name}'" if self.name else ""
+        return f"{self.domain + '.' if self.domain else ''}{self.op_type}{label}"
+
+
+class Graph:
+    """Inputs, initializers, nodes in execution order, outputs."""
+
+    def __init__(self, name: str = "", inputs: Sequence[Value] = (), outputs: Sequence[Value] = ()) -> None:
+        self.name, self.doc = name, ""
+        self.metadata: dict[str, str] = {}
+        self.quantization: tuple[Any, ...] = ()  # TensorAnnotation entries, kept as they came
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = list(outputs)
+        self.initializers: dict[str, Value] = {}
+        self._first: Node | None = None
+        self._last: Node | None = None
+        self._count = 0
+        for value in inputs:
+            self.add_input(value)
+
+    # -- contents -----------------------------------------------------------------------------------------------------
+
+    def add_input(self, value: Value) -> Value:
+        """Add an input and give it back."""
+        value.graph = self
+        self.inputs.append(value)
+        return value
+
+    def add_initializer(self, const: Tensor | SparseTensor, name: str | None = None) -> Value:
+        """Add a constant under its own name or `name`. A constant with the name of an input is that input's default value."""
+        name = name or const.name
+        for value in self.inputs:
+            if value.name == name:
+                value.const = const
+                self.initializers[name] = value
+                return value
+        value = Value(name, const=const)
+        value.graph = self
+        self.initializers[name] = value
+        return value
+
+    def remove_initializer(self, value: Value) -> None:
+        """Forget a constant; nothing may read it any more, unless it is also an input."""
+        self.initializers.pop(value.name, None)
+        value.const = None
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """The nodes in execution order. The node in hand may be erased, and nodes inserted, while iterating."""
+        node = self._first
+        while node is not None:
+            following = node._next
+            yield node
+            # Nodes inserted right after the current one are visited too.
+            node = node._next if node.graph is self else following
+
+    @property
+    def last(self) -> Node | None:
+        return self._last
+
+    def __len__(self) -> int:
+        return self._count
+
+    def replace_output(self, old: Value, new: Value) -> None:
+        """Return `new` wherever this graph, or a graph inside it, returns `old`. The names of results are kept."""
+        for graph in self.walk_graphs():
+            for i, value in enumerate(graph.outputs):
+                if value is old:
+                    graph.outputs[i] = new
+
+    # -- order --------------------------------------------------------------------------------------------------------
+
+    def append(self, node: Node) -> Node:
+        """Add `node` at the end and give it back."""
+        return self._link(node, self._last, None)
+
+    def insert_before(self, anchor: Node, node: Node) -> Node:
+        """Add `node` in front of `anchor` and give it back."""
+        return self._link(node, anchor._prev, anchor)
+
+    def insert_after(self, anchor: Node, node: Node) -> Node:
+        """Add `node` behind `anchor` and give it back."""
+        return self._link(node, anchor, anchor._next)
+
+    def move_before(self, anchor: Node, node: Node) -> None:
+        """Move a node of this graph in front of `anchor`."""
+        self._unlink(node)
+        self._link(node, anchor._prev, anchor)
+
+    def _link(self, node: Node, before: Node | None, after: Node | None) -> Node:
+        if node.graph is not None:
+            raise InputError(f"{node!r} is in a graph already")
+        node.graph, node._prev, node._next = self, before, after
+        if before is None:
+            self._first = node
+        else:
+            before._next = node
+        if after is None:
+            self._last = node
+        else:
+            after._prev = node
+        self._count += 1
+        return node
+
+    def _unlink(self, node: Node) -> None:
+        if node._prev is None:
+            self._first = node._next
+        else:
+            node._prev._next = node._next
+        if node._next is None:
+            self._last = node._prev
+        else:
+            node._next._prev = node._prev
+        node.graph = None
+        self._count -= 1
+
+    def sort(self) -> None:
+        """Put the nodes into an order in which every value is made before it is read, keeping the present order otherwise.
+
+        Raises:
+            InputError: the nodes form a cycle; the message names one.
+        """
+        nodes = list(self.nodes)
+        inside = set(nodes)
+        needs: dict[Node, set[Node]] = {}
+        for node in nodes:
+            read = list(node.inputs)
+            for graph in node.subgraphs:
+                read += graph.captured()
+            needs[node] = {v.producer for v in read if v is not None and v.producer in inside and v.producer is not node}  # type: ignore[misc]
+        done: set[Node] = set()
+        order: list[Node] = []
+        for root in nodes:
+            stack = [root]
+            path: set[Node] = set()
+            while stack:
+                node = stack[-1]
+                if node in done:
+                    stack.pop()
+                    continue
+                waiting = [n for n in nodes_in_order(needs[node], nodes) if n not in done] if needs[node] else []
+                if not waiting:
+                    done.add(node)
+                    path.discard(node)
+                    order.append(node)
+                    stack.pop()
+                elif node in path:
+                    raise InputError(f"the nodes of graph '{self.name}' form a cycle", where=f"{node!r}", fix="no node may read its own result")
+                else:
+                    path.add(node)
+                    stack += waiting
+        for node in nodes:
+            self._unlink(node)
+        for node in order:
+            self.append(node)
+
+    # -- walking ------------------------------------------------------------------------------------------------------
+
+    def walk_graphs(self) -> Iterator[Graph]:
+        """This graph and every graph inside it, outermost first."""
+        yield self
+        for node in self.nodes:
+            for graph in node.subgraphs:
+                yield from graph.walk_graphs()
+
+    def walk(self) -> Iterator[Node]:
+        """Every node of this graph and of the graphs inside it."""
+        for node in self.nodes:
+            yield node
+            for graph in node.subgraphs:
+                yield from graph.walk()
+
+    def captured(self) -> list[Value]:
+        """The values of surrounding graphs that this graph or a graph inside it reads or returns, each once."""
+        inside: set[Value] = set()
+        read: dict[Value, None] = {}
+        for graph in self.walk_graphs():
+            inside.update(graph.inputs, graph.initializers.values())
+            for node in graph.nodes:
+                inside.update(node.outputs)
+                read.update((v, None) for v in node.inputs if v is not None)
+            read.update((v, None) for v in graph.outputs)
+        return [v for v in read if v not in inside]
+
+    def values(self) -> Iterator[Value]:
+        """Every value that this graph itself defines: inputs, initializers, node outputs."""
+        yield from self.inputs
+        for value in self.initializers.values():
+            if value not in self.inputs:
+                yield value
+        for node in self.nodes:
+            yield from node.outputs
+
+    def find(self, name: str) -> Value | None:
+        """The value of this graph with that name."""
+        return next((v for v in self.values() if v.name == name), None)
+
+    def drop(self) -> None:
+        """Withdraw every use that this graph makes of any value: call it when the graph is thrown away."""
+        for node in list(self.nodes):
+            for graph in node.subgraphs:
+                graph.drop()
+            node.set_inputs(())
+
+    def fresh_name(self, hint: str = "v") -> str:
+        """A name that no value of this graph or of a graph inside it has."""
+        taken = {v.name for graph in self.walk_graphs() for v in graph.values()}
+        return next(n for n in (hint, *(f"{hint}_{i}" for i in range(len(taken) + 1))) if n and n not in taken)
+
+    def __repr__(self) -> str:
+        return f"Graph({self.name!r}, {len(self.inputs)} in, {self._count} nodes, {len(self.outputs)} out)"
+
+
+def nodes_in_order(some: set[Node], nodes: Sequence[Node]) -> list[Node]:
+    """`some` in a deterministic order."""
+    return sorted(some, key=lambda n: id(n)) if len(some) < 2 else [n for n in nodes if n in some]
