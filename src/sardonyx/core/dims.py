@@ -14,7 +14,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
-__all__ = ["Atom", "Dim", "Expr", "Operation", "Symbol", "ceildiv", "dmax", "dmin", "evaluate", "floordiv", "free_symbols", "mod", "substitute", "symbol"]
+__all__ = [
+    "Atom",
+    "Dim",
+    "Expr",
+    "Operation",
+    "Symbol",
+    "broadcast",
+    "ceildiv",
+    "dmax",
+    "dmin",
+    "evaluate",
+    "floordiv",
+    "free_symbols",
+    "mod",
+    "substitute",
+    "symbol",
+]
 
 Dim: TypeAlias = Union[int, "Expr"]
 
@@ -232,31 +248,34 @@ def mod(a: Dim, b: Dim) -> Dim:
     return _atom(Operation("mod", (rest, b)))
 
 
-def _extreme(name: str, pick: Callable[[list[int]], int], dims: tuple[Dim, ...]) -> Dim:
-    flat: list[Dim] = []
-    for d in dims:
-        atom = next(iter(d.terms))[0] if isinstance(d, Expr) and d.terms and list(d.terms.values()) == [1] and len(next(iter(d.terms))) == 1 else None
-        flat += atom.operands if isinstance(atom, Operation) and atom.name == name else (d,)
-    numbers = [d for d in flat if isinstance(d, int)]
-    # A symbol is never negative, so max(N, 0) is N and min(N, 0) is 0.
-    others = list(dict.fromkeys(d for d in flat if isinstance(d, Expr)))
-    if numbers:
-        best = pick(numbers)
-        if best <= 0 and others and all(_non_negative(d) for d in others):
-            if name == "min":
-                return best
-        elif others or best:
-            others = [*others, best]  # type: ignore[list-item]
-        if not others:
-            return best
-    # One bound may dominate another by a constant: max(N, N + 1) is N + 1.
+def _operands(name: str, d: Dim) -> tuple[Dim, ...]:
+    """The operands of `d` if it is just `name(...)`, else `d` alone: max(max(a, b), c) is max(a, b, c)."""
+    if isinstance(d, Expr) and len(d.terms) == 1:
+        ((monomial, coefficient),) = d.terms.items()
+        if coefficient == 1 and len(monomial) == 1 and isinstance(atom := monomial[0], Operation) and atom.name == name:
+            return atom.operands
+    return (d,)
+
+
+def _extreme(name: str, wins: Callable[[int], bool], dims: tuple[Dim, ...]) -> Dim:
+    """`wins(difference)` says whether a dim that exceeds another by `difference` makes the other superfluous."""
     kept: list[Dim] = []
-    for d in others:
-        if any((pick([0, diff]) == 0 if isinstance(diff := d - k, int) else False) for k in kept):
-            continue
-        kept = [k for k in kept if not (isinstance(diff := k - d, int) and pick([0, diff]) == 0)]
-        kept.append(d)
+    for d in (x for dim in dims for x in _operands(name, dim)):
+        if not any(_decides(wins, k, d) for k in kept):
+            kept = [k for k in kept if not _decides(wins, d, k)] + [d]
     return kept[0] if len(kept) == 1 else _atom(Operation(name, tuple(sorted(kept, key=str))))
+
+
+def _decides(wins: Callable[[int], bool], a: Dim, b: Dim) -> bool:
+    """Whether `a` is at least as extreme as `b` for every value of the symbols."""
+    difference = a - b
+    if isinstance(difference, int):
+        return wins(difference)
+    constant = difference.terms.get((), 0)
+    rest = difference - constant
+    if _non_negative(rest):  # the difference is at least its constant
+        return wins(constant) and wins(1)
+    return _non_negative(rest * -1) and wins(constant) and wins(-1)  # at most its constant
 
 
 def _non_negative(d: Dim) -> bool:
@@ -265,15 +284,26 @@ def _non_negative(d: Dim) -> bool:
 
 def dmin(*dims: Dim) -> Dim:
     """The smallest of some dims."""
-    return _extreme("min", min, dims)
+    return _extreme("min", lambda difference: difference <= 0, dims)
 
 
 def dmax(*dims: Dim) -> Dim:
     """The largest of some dims."""
-    return _extreme("max", max, dims)
+    return _extreme("max", lambda difference: difference >= 0, dims)
 
 
-_OPERATIONS: dict[str, Callable[..., Dim]] = {"floordiv": floordiv, "mod": mod, "min": dmin, "max": dmax}
+def broadcast(a: Dim, b: Dim) -> Dim:
+    """The extent that results from broadcasting two extents which agree or of which one is 1."""
+    if a == b or b == 1:
+        return a
+    if a == 1 or (isinstance(b, int) and not isinstance(a, int)):
+        return b
+    if isinstance(a, int):
+        return a
+    return _atom(Operation("broadcast", (a, b)))
+
+
+_OPERATIONS: dict[str, Callable[..., Dim]] = {"floordiv": floordiv, "mod": mod, "min": dmin, "max": dmax, "broadcast": broadcast}
 
 
 def substitute(d: Dim, bindings: Mapping[str, Dim]) -> Dim:

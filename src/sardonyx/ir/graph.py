@@ -301,31 +301,31 @@ class Graph:
             InputError: the nodes form a cycle; the message names one.
         """
         nodes = list(self.nodes)
-        inside = set(nodes)
-        needs: dict[Node, set[Node]] = {}
+        position = {node: i for i, node in enumerate(nodes)}
+        needs: dict[Node, list[Node]] = {}
         for node in nodes:
-            read = list(node.inputs)
-            for graph in node.subgraphs:
-                read += graph.captured()
-            needs[node] = {v.producer for v in read if v is not None and v.producer in inside and v.producer is not node}  # type: ignore[misc]
+            read = [*node.inputs, *(v for graph in node.subgraphs for v in graph.captured())]
+            makers = {v.producer for v in read if v is not None and v.producer in position}
+            needs[node] = sorted((n for n in makers if n is not None), key=position.__getitem__, reverse=True)
         done: set[Node] = set()
         order: list[Node] = []
         for root in nodes:
-            stack = [root]
-            path: set[Node] = set()
+            stack, path = [root], set[Node]()
             while stack:
                 node = stack[-1]
-                if node in done:
+                waiting = [n for n in needs[node] if n not in done]
+                if node in done or not waiting:
                     stack.pop()
-                    continue
-                waiting = [n for n in nodes_in_order(needs[node], nodes) if n not in done] if needs[node] else []
-                if not waiting:
-                    done.add(node)
                     path.discard(node)
-                    order.append(node)
-                    stack.pop()
+                    if node not in done:
+                        done.add(node)
+                        order.append(node)
                 elif node in path:
-                    raise InputError(f"the nodes of graph '{self.name}' form a cycle", where=f"{node!r}", fix="no node may read its own result")
+                    raise InputError(
+                        f"the nodes of graph '{self.name}' form a cycle",
+                        where=f"{node!r}",
+                        why="it reads, through others, its own result",
+                    )
                 else:
                     path.add(node)
                     stack += waiting
@@ -390,7 +390,3 @@ class Graph:
     def __repr__(self) -> str:
         return f"Graph({self.name!r}, {len(self.inputs)} in, {self._count} nodes, {len(self.outputs)} out)"
 
-
-def nodes_in_order(some: set[Node], nodes: Sequence[Node]) -> list[Node]:
-    """`some` in a deterministic order."""
-    return sorted(some, key=lambda n: id(n)) if len(some) < 2 else [n for n in nodes if n in some]

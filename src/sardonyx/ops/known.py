@@ -1,0 +1,121 @@
+"""What inference knows of a value, and the arithmetic on shapes that operators share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sardonyx.core import dims
+from sardonyx.core.dims import Dim, Expr
+from sardonyx.core.dtypes import DType
+from sardonyx.core.errors import ShapeError
+from sardonyx.ir import TensorType, Type, show_shape
+
+__all__ = ["Dims", "Known", "axes_of", "axis_of", "broadcast", "known", "ones", "same", "unified"]
+
+Dims: TypeAlias = tuple[Dim | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The type of a value and, where it can be followed, the integers in it.
+
+    `value` is an object array whose elements are ints or symbolic dims: what Shape, Gather, Concat and arithmetic carry
+    from one shape to another. Dims of an input are never None here: inference gives each unknown one a symbol.
+    """
+
+    type: Type | None
+    value: npt.NDArray[Any] | None = None
+
+    @property
+    def dtype(self) -> DType | None:
+        return self.type.dtype if isinstance(self.type, TensorType) else None
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The shape. Only for inputs whose rank is known (`has_shape`)."""
+        assert isinstance(self.type, TensorType) and self.type.shape is not None
+        return self.type.shape  # pyright: ignore[reportReturnType] inference has named every unknown dim
+
+    @property
+    def has_shape(self) -> bool:
+        return isinstance(self.type, TensorType) and self.type.shape is not None
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def ints(self) -> list[Dim] | None:
+        """The elements of a known integer vector or scalar, flattened; None when they are not known."""
+        return None if self.value is None else list(self.value.reshape(-1))
+
+    def numbers(self) -> list[int] | None:
+        """Like `ints`, but None unless every element is a plain number."""
+        found = self.ints()
+        return None if found is None or any(isinstance(x, Expr) for x in found) else [int(x) for x in found]  # pyright: ignore[reportArgumentType]
+
+    def scalar(self) -> Dim | None:
+        """The only element, when it is known."""
+        found = self.ints()
+        return found[0] if found is not None and len(found) == 1 else None
+
+
+def known(dtype: DType | None, shape: Iterable[Dim | None] | None, value: Any = None) -> Known:
+    """A `Known` tensor."""
+    carried = None if value is None else np.asarray(value, dtype=object)
+    return Known(TensorType(dtype, None if shape is None else tuple(shape)), carried)
+
+
+def same(a: Dim, b: Dim, what: str) -> Dim:
+    """The extent that `a` and `b` share; refuses two different numbers."""
+    if isinstance(a, int) and isinstance(b, int) and a != b:
+        raise ShapeError(f"{what} differ: {a} and {b}", why=f"{a} is not {b}")
+    return a if isinstance(a, int) else b
+
+
+def unified(a: Sequence[Dim], b: Sequence[Dim], what: str) -> tuple[Dim, ...]:
+    """The shape that `a` and `b` share."""
+    if len(a) != len(b):
+        raise ShapeError(f"the ranks of {what} differ: {show_shape(a)} and {show_shape(b)}")
+    return tuple(same(x, y, f"dim {i} of {what}") for i, (x, y) in enumerate(zip(a, b, strict=True)))
+
+
+def broadcast(*shapes: Sequence[Dim]) -> tuple[Dim, ...]:
+    """The shape that multidirectional broadcasting gives.
+
+    Raises:
+        ShapeError: two extents differ and neither is 1.
+    """
+    rank = max((len(s) for s in shapes), default=0)
+    result: list[Dim] = [1] * rank
+    for shape in shapes:
+        for i, d in enumerate(shape, rank - len(shape)):
+            r = result[i]
+            if isinstance(d, int) and isinstance(r, int) and d != r and 1 not in (d, r):
+                shown = " and ".join(show_shape(s) for s in shapes)
+                raise ShapeError(f"shapes {shown} do not broadcast", why=f"on axis {i}, {r} meets {d}, and neither is 1")
+            result[i] = dims.broadcast(r, d)
+    return tuple(result)
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """`axis` counted from the front."""
+    if not -rank <= axis < max(rank, 1):
+        raise ShapeError(f"axis {axis} is out of range", why=f"the rank is {rank}", fix=f"use an axis from {-rank} to {rank - 1}")
+    return axis % rank if rank else 0
+
+
+def axes_of(axes: Iterable[int], rank: int) -> tuple[int, ...]:
+    """`axes` counted from the front; refuses repeated ones."""
+    found = tuple(axis_of(int(a), rank) for a in axes)
+    if len(set(found)) != len(found):
+        raise ShapeError(f"axes {list(found)} name one axis twice")
+    return found
+
+
+def ones(rank: int) -> tuple[Dim, ...]:
+    return (1,) * rank
