@@ -13,6 +13,7 @@ __all__ = [
     "CheckError",
     "CompileError",
     "DTypeError",
+    "ExecutionError",
     "Fault",
     "FormatError",
     "InputError",
@@ -129,6 +130,12 @@ class UnsupportedError(SardonyxError, NotImplementedError):
     ) -> None:
         super().__init__(what, where=where, why=why, fix=fix)
         self.missing = tuple(missing)
+
+
+class ExecutionError(SardonyxError, RuntimeError):
+    """A node refused the values that reached it while the model ran."""
+
+    code = "SDX-R100"
 
 
 class VersionError(SardonyxError, ValueError):

@@ -10,7 +10,7 @@ import numpy as np
 from sardonyx.core.dims import Expr
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import UnsupportedError
-from sardonyx.ir import AttrKind, Graph, Node, TensorType
+from sardonyx.ir import Attr, AttrKind, Graph, Node, TensorType
 from sardonyx.ops.known import Known, known
 from sardonyx.ops.schema import FormalSpec, Schema
 
@@ -19,14 +19,22 @@ __all__ = ["attributes", "infer_outputs", "run_reference"]
 CARRY_LIMIT = 1024  # elements: shapes and indices are short; anything longer is data
 
 
-def attributes(schema: Schema, node: Node, subgraph: Callable[[Graph], Any] | None = None) -> dict[str, Any]:
+def attributes(
+    schema: Schema,
+    node: Node,
+    subgraph: Callable[[Graph], Any] | None = None,
+    bindings: Mapping[str, Attr] | None = None,
+) -> dict[str, Any]:
     """The attributes of `node` as inference and references see them: defaults filled in, flags as bools.
 
-    `subgraph` turns a graph attribute into what the block should call.
+    `subgraph` turns a graph attribute into what the block should call. `bindings` are the attributes of the function call
+    around the node, for those of its attributes that refer to one.
     """
     values: dict[str, Any] = {}
     for name, spec in schema.attributes.items():
         attr = node.attrs.get(name)
+        if attr is not None and attr.ref:
+            attr = (bindings or {}).get(attr.ref)
         value = spec.default if attr is None else attr.value
         if value is not None:
             if spec.is_flag:

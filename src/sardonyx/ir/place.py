@@ -1,0 +1,20 @@
+"""Where a node is, in words: what every error that concerns a node says under `where`."""
+
+from __future__ import annotations
+
+from sardonyx.ir.graph import Graph, Node
+
+__all__ = ["place", "place_of_graph"]
+
+
+def place_of_graph(graph: Graph | None) -> str:
+    return "a detached node" if graph is None else f"graph '{graph.name}'" if graph.name else "the graph"
+
+
+def place(node: Node) -> str:
+    """``graph 'main', node 17: Gemm 'fc1' (exported from train.py:42)``."""
+    at = ""
+    if node.graph is not None:
+        at = f", node {next((i for i, n in enumerate(node.graph.nodes) if n is node), 0)}"
+    source = f" (exported from {node.source})" if node.source else ""
+    return f"{place_of_graph(node.graph)}{at}: {node!r}{source}"
