@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, Union
@@ -28,6 +29,7 @@ __all__ = [
     "floordiv",
     "free_symbols",
     "mod",
+    "parse",
     "substitute",
     "symbol",
 ]
@@ -42,7 +44,7 @@ class Symbol:
     name: str
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if self.name.isidentifier() else f'"{self.name}"'  # so that `parse` reads it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,17 @@ class Expr:
     def __bool__(self) -> bool:
         raise TypeError(f"the truth of symbolic dim {self} is unknown")
 
+    @property
+    def name(self) -> str | None:
+        """The name of the symbol that this is, if it is just that."""
+        if len(self.terms) != 1:
+            return None
+        ((monomial, coefficient),) = self.terms.items()
+        return monomial[0].name if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol) else None
+
     def __str__(self) -> str:
+        if (name := self.name) is not None:
+            return name
         # Highest degree first, constants last, as people write polynomials.
         ordered = sorted(self.terms.items(), key=lambda t: (-len(t[0]), [str(a) for a in t[0]]))
         text = ""
@@ -353,3 +365,147 @@ def free_symbols(d: Dim) -> frozenset[str]:
         for atom in monomial:
             names |= {atom.name} if isinstance(atom, Symbol) else set[str]().union(*map(free_symbols, atom.operands))
     return frozenset(names)
+
+
+# -- text -----------------------------------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(r'\s*(?:(\d+)|([A-Za-z_][\w.]*)|"([^"]*)"|(//|\*\*|[-+*/%(),^]))')
+_HYPHENATED = re.compile(r"[A-Za-z_]\w*(-[A-Za-z_]\w*)+")
+_LONGEST, _DEEPEST, _WIDEST = 1000, 50, 256  # characters, nested brackets, terms: what a hostile file may ask for
+
+# What exporters call the operations.
+_SPELLINGS = {
+    "floordiv": "floordiv", "FloorDiv": "floordiv", "PythonMod": "mod", "mod": "mod", "Mod": "mod", "min": "min", "Min": "min",
+    "max": "max", "Max": "max", "broadcast": "broadcast",
+}  # fmt: skip
+
+Ratio: TypeAlias = tuple[Dim, Dim]  # numerator, denominator: only floor and ceil make a dim of it
+
+
+def parse(text: str) -> Dim:
+    """The dim that a model's ``dim_param`` means: ``2*N``, ``floor(N/2) + 1``; anything else is a symbol of that name.
+
+    A hyphen between words, as in ``batch-size``, belongs to the name.
+    """
+    text = text.strip()
+    if text.isidentifier() or len(text) > _LONGEST or _HYPHENATED.fullmatch(text):
+        return symbol(text)
+    try:
+        found = _Parser(text).whole()
+    except (_NotADim, ZeroDivisionError):
+        return symbol(text)
+    return symbol(text) if isinstance(found, int) and found < 0 else found
+
+
+class _NotADim(Exception):
+    """The text is no expression."""
+
+
+class _Parser:
+    """Recursive descent over sum, product, power and atom."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens: list[tuple[str, str]] = []  # (kind, text)
+        self.at = self.depth = position = 0
+        while position < len(text):
+            match = _TOKEN.match(text, position)
+            if match is None:
+                raise _NotADim
+            number, name, quoted, sign = match.groups()
+            kind = "number" if number else "name" if name else "sign" if sign else "quoted"
+            self.tokens.append((kind, number or name or sign or quoted))
+            position = match.end()
+
+    def whole(self) -> Dim:
+        found = self.sum()
+        if self.at != len(self.tokens):
+            raise _NotADim
+        return floordiv(*found)
+
+    def take(self, *signs: str) -> str | None:
+        """The next token, if it is one of these signs."""
+        if self.at < len(self.tokens) and self.tokens[self.at] in [("sign", s) for s in signs]:
+            self.at += 1
+            return self.tokens[self.at - 1][1]
+        return None
+
+    def sum(self) -> Ratio:
+        left = self.product()
+        while sign := self.take("+", "-"):
+            (a, b), (c, d) = left, self.product()
+            c = c * (1 if sign == "+" else -1)
+            left = (a + c, b) if b == d else (_times(a, d) + _times(c, b), _times(b, d))
+        return left
+
+    def product(self) -> Ratio:
+        left = self.factor()
+        while sign := self.take("*", "/", "//", "%"):
+            (a, b), (c, d) = left, self.factor()
+            if sign == "*":
+                left = _times(a, c), _times(b, d)
+            elif sign == "/":
+                left = _times(a, d), _times(b, c)
+            else:
+                left = (floordiv if sign == "//" else mod)(_times(a, d), _times(b, c)), 1
+            if left[1] == 0:
+                raise _NotADim
+        return left
+
+    def factor(self) -> Ratio:
+        sign = 1
+        while self.take("-"):
+            sign = -sign
+        base = self.atom()
+        if self.take("**", "^"):
+            exponent = self.atom()
+            if not isinstance(exponent[0], int) or exponent[1] != 1 or not 0 <= exponent[0] <= 8:
+                raise _NotADim
+            power: Dim = 1
+            for _ in range(exponent[0]):
+                power = _times(power, floordiv(*base))
+            base = power, 1
+        return base[0] * sign, base[1]
+
+    def atom(self) -> Ratio:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise _NotADim
+        if self.take("("):
+            found = self.sum()
+            if not self.take(")"):
+                raise _NotADim
+        elif self.at < len(self.tokens) and self.tokens[self.at][0] != "sign":
+            kind, text = self.tokens[self.at]
+            self.at += 1
+            if kind == "number":
+                if len(text) > 18:
+                    raise _NotADim
+                found: Ratio = int(text), 1
+            elif kind == "name" and self.take("("):
+                found = self.call(text), 1
+            else:
+                found = symbol(text), 1
+        else:
+            raise _NotADim
+        self.depth -= 1
+        return found
+
+    def call(self, name: str) -> Dim:
+        operands = [self.sum()]
+        while self.take(","):
+            operands.append(self.sum())
+        if not self.take(")"):
+            raise _NotADim
+        if name in ("floor", "ceil", "ceiling", "CeilToInt", "FloorToInt") and len(operands) == 1:
+            return (floordiv if name.lower().startswith("floor") else ceildiv)(*operands[0])
+        operation = _SPELLINGS.get(name)
+        plain = [floordiv(*o) for o in operands]
+        if operation is None or (operation not in ("min", "max") and len(plain) != 2):
+            raise _NotADim
+        return _OPERATIONS[operation](*plain)
+
+
+def _times(a: Dim, b: Dim) -> Dim:
+    if len(_terms(a)) * len(_terms(b)) > _WIDEST:
+        raise _NotADim
+    return a * b

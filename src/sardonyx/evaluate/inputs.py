@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dims
-from sardonyx.core.dims import Expr, Symbol
+from sardonyx.core.dims import Expr
 from sardonyx.core.dtypes import STRING, DType, dtype
 from sardonyx.core.errors import InputError
 from sardonyx.ir import Array, Graph, SparseTensorType, TensorType, Value, show_shape
@@ -135,7 +135,7 @@ def _check_symbols(graph: Graph, bound: Mapping[Value, Any]) -> None:
         for i, d in enumerate(shape or ()):
             if not isinstance(d, Expr):
                 continue
-            name, extent, here = _name_of(d), int(array.shape[i]), f"axis {i} of '{value.name}'"
+            name, extent, here = d.name, int(array.shape[i]), f"axis {i} of '{value.name}'"
             if name is None:
                 derived.append((here, extent, d))
             elif sizes.setdefault(name, extent) != extent:
@@ -155,11 +155,3 @@ def _check_symbols(graph: Graph, bound: Mapping[Value, Any]) -> None:
                 why=f"it must be {d}, where " + ", ".join(f"{n} = {sizes[n]}" for n in sorted(dims.free_symbols(d))),
                 fix="give arrays whose dimensions agree",
             )
-
-
-def _name_of(d: Expr) -> str | None:
-    """The symbol that `d` is, if it is just that."""
-    if len(d.terms) != 1:
-        return None
-    ((monomial, coefficient),) = d.terms.items()
-    return monomial[0].name if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol) else None
