@@ -188,7 +188,7 @@ class _Walk:
     def call(self, function: Function, node: Node, inputs: Sequence[Known | None], frame: _Frame) -> list[Known]:
         if function.key in frame.calls:
             why = "the standard allows no recursion"
-            self.fault(Fault("SDX-C165", f"function '{function.name}' calls itself", place(node), why, "write a Loop"))
+            self.fault(Fault("SDX-C154", f"function '{function.name}' calls itself", place(node), why, "write a Loop"))
             return []
         given = {name: a for name in function.attributes if (a := _bound(node, name, frame)) is not None}
         bindings = {**function.defaults, **given}
