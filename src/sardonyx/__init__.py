@@ -1,0 +1,60 @@
+"""ONNX, whole, in one pure-Python package: `import sardonyx as sx`.
+
+Names are resolved on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sardonyx.evaluate import evaluate as evaluate
+    from sardonyx.infer import infer_shapes as infer_shapes
+    from sardonyx.io import load as load
+    from sardonyx.io import save as save
+    from sardonyx.ir import Attr as Attr
+    from sardonyx.ir import Function as Function
+    from sardonyx.ir import Graph as Graph
+    from sardonyx.ir import Model as Model
+    from sardonyx.ir import Node as Node
+    from sardonyx.ir import Tensor as Tensor
+    from sardonyx.ir import Value as Value
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "evaluate": "evaluate",
+    "infer_shapes": "infer",
+    "load": "io",
+    "save": "io",
+    **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll] resolved by __getattr__
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sardonyx' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"sardonyx.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+class _Package(ModuleType):
+    """Keeps a function's name when the room of the same name is imported: `sx.evaluate` is always the function."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
