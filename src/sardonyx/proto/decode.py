@@ -1,0 +1,355 @@
+"""Bytes -> fields: one closure per field, chosen by tag; no copy of large payloads, no trust in any length.
+
+A reader takes (buf, view, pos, end, fields, depth), stores what it reads in `fields`, and returns where it stopped.
+`buf` is what is indexed and sliced for small things; `view` is the same bytes as a memoryview, cut for large ones.
+Reading past `buf` raises IndexError, reading past the message's own end is checked where a value is complete.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+from sardonyx.core.errors import FormatError
+from sardonyx.proto.packed import Packed
+from sardonyx.proto.packed_wire import decode_packed
+from sardonyx.proto.repeated import Messages, Repeated
+from sardonyx.proto.wire import (
+    LENGTH,
+    MAX_DEPTH,
+    Bytes,
+    read_length,
+    read_tag,
+    read_varint,
+    skip,
+    too_deep,
+    truncated,
+    varint,
+)
+
+if TYPE_CHECKING:
+    from sardonyx.proto.descriptor import Descriptor
+    from sardonyx.proto.fields import Field
+
+__all__ = ["Buffer", "decode_fields"]
+
+Buffer: TypeAlias = "bytes | bytearray | memoryview | mmap.mmap | np.ndarray[Any, Any]"
+Fields: TypeAlias = dict[str, Any]
+Reader: TypeAlias = Callable[[Bytes, memoryview, int, int, Fields, int], int]
+Readers: TypeAlias = dict[int, Reader]
+
+_VIEW_FROM: Final = 256  # a memoryview costs about this much: shorter payloads are cheaper as bytes
+_append: Final = list[Any].append
+
+
+def decode_fields(descriptor: Descriptor, data: Buffer) -> tuple[Fields, int]:
+    """Decode a whole message: its fields, and the number of bytes read.
+
+    Large payloads are views of `data`, which they keep alive; a buffer that could still change is copied first.
+    """
+    if isinstance(data, str):
+        raise TypeError("expected bytes, str found")
+    view = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
+    if not view.readonly:
+        data = bytes(view)
+        view = memoryview(data)
+    buf: Any = data if isinstance(data, (bytes, mmap.mmap)) else view
+    if isinstance(view.obj, bytes) and len(view.obj) == len(view):
+        buf = view.obj
+    fields: Fields = {}
+    try:
+        _message(_readers(descriptor), buf, view, 0, len(view), fields, 0)
+    except IndexError:
+        raise truncated(len(view), 1, 0) from None
+    return fields, len(view)
+
+
+def _message(
+    readers: Readers, buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int
+) -> None:
+    while pos < end:
+        start = pos
+        tag = buf[pos]
+        pos += 1
+        if tag > 127:
+            second = buf[pos]
+            if second < 128:
+                tag = tag & 127 | second << 7
+                pos += 1
+            else:
+                tag, pos = read_tag(buf, start)
+        reader = readers.get(tag)
+        if reader is not None:
+            pos = reader(buf, view, pos, end, fields, depth)
+        else:
+            pos = skip(buf, pos, end, tag, depth)
+            _keep_unknown(fields, view, start, pos)
+    if pos > end:
+        raise truncated(end, pos - end, 0)
+
+
+def _keep_unknown(fields: Fields, view: memoryview, start: int, stop: int) -> None:
+    chunk = view[start:stop] if stop - start >= _VIEW_FROM else bytes(view[start:stop])
+    fields.setdefault("_unknown", []).append(chunk)
+
+
+def _readers(descriptor: Descriptor) -> Readers:
+    readers = descriptor.readers
+    if readers is None:
+        readers = descriptor.readers = {}
+        for field in descriptor.fields:
+            readers[field.number << 3 | field.wire] = _reader(field)
+            if field.is_repeated and field.wire != LENGTH:
+                readers[field.number << 3 | LENGTH] = _packed_reader(field)
+    return readers
+
+
+def _reader(field: Field) -> Reader:
+    if field.enum_type is not None:
+        return _enum_reader(field)
+    if field.scalar is None:
+        return _repeated_message_reader(field) if field.is_repeated else _message_reader(field)
+    if field.scalar.name == "bytes" and not field.is_repeated:
+        return _bytes_reader(field.name, field.siblings)
+    read = _VALUES[field.scalar.name]
+    if field.is_repeated:
+        return _repeated_reader(field, read)
+    if field.siblings:
+        return _oneof_reader(field.name, field.siblings, read)
+    return read(field.name)
+
+
+# --- singular scalars: each factory makes the reader that stores the value under a name
+
+
+def _string_reader(name: str) -> Reader:
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size = buf[pos]
+        pos += 1
+        if size > 127:
+            size, pos = read_length(buf, pos - 1)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        try:
+            fields[name] = str(buf[pos:stop], "utf-8")
+        except UnicodeDecodeError as error:
+            raise _not_utf8(name, pos, error) from None
+        return stop
+
+    return read
+
+
+def _not_utf8(name: str, pos: int, error: UnicodeDecodeError) -> FormatError:
+    return FormatError(f"the string {name!r} is not UTF-8", offset=pos + error.start, why=error.reason)
+
+
+def _short_bytes_reader(name: str) -> Reader:
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size, pos = read_length(buf, pos)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        fields[name] = bytes(buf[pos:stop])
+        return stop
+
+    return read
+
+
+def _varint_reader(convert: Callable[[int], Any] | None) -> Callable[[str], Reader]:
+    def factory(name: str) -> Reader:
+        def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+            value = buf[pos]
+            pos += 1
+            if value > 127:
+                value, pos = read_varint(buf, pos - 1)
+            if pos > end:
+                raise truncated(end, pos - end, 0)
+            fields[name] = value if convert is None else convert(value)
+            return pos
+
+        return read
+
+    return factory
+
+
+def _fixed_reader(layout: struct.Struct) -> Callable[[str], Reader]:
+    unpack, size = layout.unpack_from, layout.size
+
+    def factory(name: str) -> Reader:
+        def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+            if pos + size > end:
+                raise truncated(pos, size, end - pos)
+            fields[name] = unpack(buf, pos)[0]
+            return pos + size
+
+        return read
+
+    return factory
+
+
+def _signed64(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _signed32(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value
+
+
+_VALUES: Final[dict[str, Callable[[str], Reader]]] = {
+    "string": _string_reader,
+    "bytes": _short_bytes_reader,
+    "int64": _varint_reader(_signed64),
+    "uint64": _varint_reader(None),
+    "int32": _varint_reader(_signed32),
+    "uint32": _varint_reader(0xFFFFFFFF .__and__),
+    "bool": _varint_reader(bool),
+    "float": _fixed_reader(struct.Struct("<f")),
+    "double": _fixed_reader(struct.Struct("<d")),
+}
+
+
+def _bytes_reader(name: str, siblings: tuple[str, ...]) -> Reader:
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size, pos = read_length(buf, pos)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        for sibling in siblings:
+            fields.pop(sibling, None)
+        fields[name] = view[pos:stop] if size >= _VIEW_FROM else bytes(buf[pos:stop])
+        return stop
+
+    return read
+
+
+def _enum_reader(field: Field) -> Reader:
+    """An enum's reader; a number the enum does not know is kept as an unknown field, as proto2 wants."""
+    assert field.enum_type is not None and not field.is_repeated
+    name, known, head = field.name, field.enum_type.names_by_value, field.number << 3
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        value, stop = read_varint(buf, pos)
+        if stop > end:
+            raise truncated(end, stop - end, 0)
+        number = _signed32(value)
+        if number in known:
+            fields[name] = number
+        else:
+            fields.setdefault("_unknown", []).append(varint(head) + varint(value))
+        return stop
+
+    return read
+
+
+# --- oneofs, repeated fields, messages
+
+
+def _oneof_reader(name: str, siblings: tuple[str, ...], factory: Callable[[str], Reader]) -> Reader:
+    inner = factory(name)
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        for sibling in siblings:
+            fields.pop(sibling, None)
+        return inner(buf, view, pos, end, fields, depth)
+
+    return read
+
+
+def _repeated_reader(field: Field, factory: Callable[[str], Reader]) -> Reader:
+    """Read one value into a scratch place, and append it."""
+    name, packed = field.name, field.is_packed
+    inner = factory("")
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        values = fields.get(name)
+        if values is None:
+            values = fields[name] = Packed[Any](field) if packed else Repeated[Any](field)
+        scratch: Fields = {}
+        pos = inner(buf, view, pos, end, scratch, depth)
+        if packed:
+            values.adopt([scratch[""]])
+        else:
+            _append(values, scratch[""])
+        return pos
+
+    return read
+
+
+def _packed_reader(field: Field) -> Reader:
+    name, packed, scalar = field.name, field.is_packed, field.scalar
+    assert scalar is not None
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size, pos = read_length(buf, pos)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        values = fields.get(name)
+        if values is None:
+            values = fields[name] = Packed[Any](field) if packed else Repeated[Any](field)
+        found = decode_packed(scalar, view, pos, stop)
+        if packed:
+            values.adopt(found)
+        else:
+            list.extend(values, found if isinstance(found, list) else found.tolist())
+        return stop
+
+    return read
+
+
+def _message_reader(field: Field) -> Reader:
+    name, siblings = field.name, field.siblings
+    cls, descriptor = field.message_class, field.message_class.DESCRIPTOR
+    new = cls.__new__
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size = buf[pos]
+        pos += 1
+        if size > 127:
+            size, pos = read_length(buf, pos - 1)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        if depth >= MAX_DEPTH:
+            raise too_deep(pos)
+        for sibling in siblings:
+            fields.pop(sibling, None)
+        message = fields.get(name)
+        if message is None:
+            message = fields[name] = new(cls)
+        _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
+        return stop
+
+    return read
+
+
+def _repeated_message_reader(field: Field) -> Reader:
+    name = field.name
+    cls, descriptor = field.message_class, field.message_class.DESCRIPTOR
+    new = cls.__new__
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size = buf[pos]
+        pos += 1
+        if size > 127:
+            size, pos = read_length(buf, pos - 1)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        if depth >= MAX_DEPTH:
+            raise too_deep(pos)
+        messages = fields.get(name)
+        if messages is None:
+            messages = fields[name] = Messages[Any](field)
+        message = new(cls)
+        _append(messages, message)
+        _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
+        return stop
+
+    return read
