@@ -57,7 +57,9 @@ class Operation:
     def __str__(self) -> str:
         a = [str(x) for x in self.operands]
         if self.name == "floordiv":
-            return f"floor(({a[0]})/{a[1]})" if _compound(self.operands[0]) else f"floor({a[0]}/{a[1]})"
+            above = f"({a[0]})" if _is_sum(self.operands[0]) else a[0]
+            below = a[1] if isinstance(self.operands[1], int) or self.operands[1].name else f"({a[1]})"
+            return f"floor({above}/{below})"
         return f"{self.name}({', '.join(a)})"
 
 
@@ -65,7 +67,7 @@ Atom: TypeAlias = Symbol | Operation
 Monomial: TypeAlias = tuple[Atom, ...]
 
 
-def _compound(d: Dim) -> bool:
+def _is_sum(d: Dim) -> bool:
     return isinstance(d, Expr) and len(d.terms) > 1
 
 
@@ -184,11 +186,15 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     """floor(a / b), exact where the polynomial division is exact."""
     if isinstance(a, int) and isinstance(b, int):
         return a // b
+    if b == 0:
+        raise ZeroDivisionError(f"{a} divided by 0")
     if b == 1:
         return a
     if a == b:
         return 1
     whole, rest = _divide(a, b)
+    if isinstance(rest, int) and isinstance(b, int):
+        return whole + rest // b
     if rest == 0:
         return whole
     if isinstance(b, int) and b < 0:
@@ -247,13 +253,17 @@ def _proportion(a: Dim, b: Dim) -> Dim | None:
 
 def ceildiv(a: Dim, b: Dim) -> Dim:
     """ceil(a / b)."""
-    return floordiv(a + b - 1, b)
+    if _non_negative(b):
+        return floordiv(a + b - 1, b)
+    return floordiv(a * -1, b) * -1
 
 
 def mod(a: Dim, b: Dim) -> Dim:
     """a modulo b, with the sign of b."""
     if isinstance(a, int) and isinstance(b, int):
         return a % b
+    if b == 0:
+        raise ZeroDivisionError(f"{a} modulo 0")
     _, rest = _divide(a, b)
     if isinstance(rest, int) and isinstance(b, int):
         return rest % b
