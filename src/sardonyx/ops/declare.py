@@ -137,6 +137,7 @@ class Attribute:
     since: int = 1
     until: int = FOREVER
     defaults: Mapping[int, Any] = field(default_factory=dict[int, Any])
+    required_since: int = FOREVER
     required_until: int = 0  # required before that version
     is_flag: bool = False  # an int that references see as a bool
     name: str = ""
@@ -146,7 +147,7 @@ class Attribute:
         return self.defaults[max(begun)] if begun else self.default
 
     def required_at(self, version: int) -> bool:
-        return self.required or version < self.required_until
+        return self.required or version < self.required_until or version >= self.required_since
 
 
 def _attribute(kind: AttrKind, **fixed: Any) -> Callable[..., Any]:

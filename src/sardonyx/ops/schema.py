@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["AttributeSpec", "FormalSpec", "Operator", "Schema", "all_operators", "latest_opset", "lookup", "schema_of"]
 
 # Every family file, in the order a reader would want; importing one registers its operators.
-FAMILIES = ("linalg",)
+FAMILIES = ("elementwise", "logic", "linalg", "nn", "norm", "shape", "index", "constant")
 
 LATEST: dict[str, int] = {"": 28, "ai.onnx.ml": 5, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1, "com.microsoft": 1}
 _REGISTRY: dict[tuple[str, str], Operator] = {}

@@ -1,0 +1,9 @@
+"""Models in and out: messages to graphs and back, files, external data, safe paths."""
+
+from __future__ import annotations
+
+from sardonyx.io.files import from_bytes, load, save, to_bytes
+from sardonyx.io.read import model_from_proto
+from sardonyx.io.write import model_to_proto
+
+__all__ = ["from_bytes", "load", "model_from_proto", "model_to_proto", "save", "to_bytes"]

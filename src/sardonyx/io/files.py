@@ -1,0 +1,134 @@
+"""Models in files: load maps, save writes aside and renames."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from sardonyx.core import dtypes
+from sardonyx.core.errors import FormatError, InputError
+from sardonyx.io.paths import Folder, map_file
+from sardonyx.io.read import model_from_proto
+from sardonyx.io.write import model_to_proto
+from sardonyx.ir import ExternalLocation, Model, Tensor
+from sardonyx.proto import ModelProto, parse
+
+__all__ = ["from_bytes", "load", "save", "to_bytes"]
+
+LIMIT = (1 << 31) - 1  # other readers stop at 2 GiB: beyond it, "auto" moves the weights out
+ALIGNMENT = 4096  # so that the data of each tensor can be mapped by itself
+SMALL = 1024  # bytes: a tensor up to this size stays in the message
+
+
+def from_bytes(data: bytes | bytearray | memoryview, folder: str | os.PathLike[str] | None = None) -> Model:
+    """The model in `data`, whose tensors are views of it. External data is looked for in `folder`.
+
+    Raises:
+        FormatError: `data` is no well-formed ONNX model.
+    """
+    if not len(data):
+        raise FormatError("the file is empty", offset=0, fix="export or copy it again")
+    return model_from_proto(parse(ModelProto, memoryview(data)), None if folder is None else Folder(Path(folder)))
+
+
+def to_bytes(model: Model) -> bytes:
+    """The model as one message, weights included."""
+    return model_to_proto(model).SerializeToString()
+
+
+def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]) -> Model:
+    """Read a model from a path, bytes or an open file. Weights are mapped and never copied.
+
+    Raises:
+        FormatError: it is no well-formed ONNX model; the message has the byte offset.
+        PathError: its external data leaves the model's folder.
+        InputError: there is no such file.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return from_bytes(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return from_bytes(source.read())
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"there is no model file '{path}'", fix="check the path; sx.load takes a .onnx file")
+    return from_bytes(map_file(path), path.parent)
+
+
+def save(
+    model: Model, path: str | os.PathLike[str], external_data: Literal["auto"] | bool | str = "auto"
+) -> None:
+    """Write a model. The file appears whole or not at all.
+
+    Args:
+        external_data: False keeps all weights in the file; True moves those over 1 KiB into ``<name>.data`` beside it, a
+            string names that file; "auto" does so when the model is over 2 GiB, which other readers cannot take.
+
+    Raises:
+        InputError: the suffix is unknown, or the data file would not lie beside the model.
+    """
+    path = Path(path)
+    if path.suffix not in (".onnx", ".pb", ".ort", ""):
+        raise InputError(f"cannot tell the format of '{path.name}'", fix="give the file the suffix .onnx")
+    if external_data == "auto":
+        external_data = sum(t.nbytes for t in _large(model)) > LIMIT
+    if not external_data:
+        proto = model_to_proto(model)
+        _replace(path, proto.serialize_to)
+        return
+    location = external_data if isinstance(external_data, str) else path.name + ".data"
+    if Path(location).name != location:
+        raise InputError(f"external data file '{location}' must lie beside the model", fix="give a plain file name")
+    placement, offset = dict[int, ExternalLocation](), 0
+    for tensor in _large(model):
+        if id(tensor) not in placement:
+            offset = -(-offset // ALIGNMENT) * ALIGNMENT
+            placement[id(tensor)] = ExternalLocation(location, offset, tensor.nbytes)
+            offset += tensor.nbytes
+    proto = model_to_proto(model, placement)
+    # The data goes first: a model never names bytes that are not there yet.
+    _replace(path.parent / location, lambda file: _write_data(model, placement, file))
+    _replace(path, proto.serialize_to)
+
+
+def _large(model: Model) -> Iterator[Tensor]:
+    for top in model.graphs():
+        for graph in top.walk_graphs():
+            for value in graph.initializers.values():
+                const = value.const
+                if isinstance(const, Tensor) and const.dtype is not dtypes.STRING and const.nbytes > SMALL:
+                    yield const
+
+
+def _write_data(model: Model, placement: dict[int, ExternalLocation], file: IO[bytes]) -> None:
+    written: set[int] = set()
+    for tensor in _large(model):
+        if id(tensor) not in written:
+            written.add(id(tensor))
+            file.seek(placement[id(tensor)].offset)
+            file.write(tensor.raw())
+
+
+def _replace(path: Path, write: Callable[[Any], object]) -> None:
+    """Write beside `path`, force to disk, rename: a killed process leaves what was there before."""
+    descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o666 & ~_umask())  # noqa: PTH101 mkstemp makes private files
+        os.replace(aside, path)  # noqa: PTH105 a plain rename
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(aside)  # noqa: PTH108
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,98 @@
+"""External data: which files a model may name, and how they are mapped.
+
+A model file is untrusted. Its tensors may lie only in plain files inside the model's own folder: no absolute path, no
+``..``, no link that leads out, no second name (hard link) for a file that lies elsewhere.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from sardonyx.core.errors import FormatError, PathError
+from sardonyx.ir import ExternalLocation
+
+__all__ = ["Folder", "safe_path"]
+
+
+def safe_path(folder: Path, location: str) -> Path:
+    """The file that `location` names inside `folder`.
+
+    Raises:
+        PathError: the path leaves the folder, or names no plain file.
+    """
+
+    def refuse(why: str) -> PathError:
+        return PathError(
+            f"external data path {location!r} is not allowed",
+            where=f"model folder {folder.name or '.'}",
+            why=why,
+            fix="put the data file beside the model and name it by a plain relative path",
+        )
+
+    if not location or "\0" in location:
+        raise refuse("it is empty or holds a NUL character")
+    if PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor:
+        raise refuse("it is absolute")
+    if ".." in PurePosixPath(location.replace("\\", "/")).parts:
+        raise refuse("it climbs out of the folder with '..'")
+    path = folder / location
+    try:
+        info = path.lstat()
+    except OSError as error:
+        raise PathError(
+            f"external data file {location!r} cannot be read",
+            why=error.strerror or str(error),
+            fix="copy the data file beside the model",
+        ) from error
+    if stat.S_ISLNK(info.st_mode):
+        raise refuse("it is a symbolic link")
+    if not stat.S_ISREG(info.st_mode):
+        raise refuse("it is no plain file")
+    if info.st_nlink > 1:
+        raise refuse("it is a hard link to a file that may lie elsewhere")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise refuse("a folder on its way is a link that leads out")
+    return path
+
+
+class Folder:
+    """The folder of one model; maps each data file once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._maps: dict[str, memoryview] = {}
+
+    def view(self, external: ExternalLocation, nbytes: int) -> memoryview:
+        """The `nbytes` bytes that `external` names, as a view of the mapped file.
+
+        Raises:
+            PathError: the path is unsafe.
+            FormatError: the file is too short.
+        """
+        whole = self._maps.get(external.location)
+        if whole is None:
+            whole = self._maps[external.location] = map_file(safe_path(self.path, external.location))
+        length = nbytes if external.length is None else external.length
+        if external.offset < 0 or length < 0 or external.offset + length > len(whole):
+            raise FormatError(
+                f"external data file {external.location!r} is too short",
+                where=external.location,
+                why=f"bytes {external.offset} to {external.offset + length} are wanted, the file has {len(whole)}",
+                fix="the data file is truncated or belongs to another model; copy it again",
+            )
+        return whole[external.offset : external.offset + length]
+
+
+def map_file(path: Path) -> memoryview:
+    """The file as read-only memory, mapped and not read."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        if os.fstat(descriptor).st_size == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    finally:
+        os.close(descriptor)

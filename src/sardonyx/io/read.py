@@ -1,0 +1,224 @@
+"""From messages to the graph IR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sardonyx.core.errors import FormatError
+from sardonyx.io.paths import Folder
+from sardonyx.io.tensors import read_sparse, read_tensor
+from sardonyx.io.types import read_type
+from sardonyx.ir import Attr, AttrKind, Function, Graph, Model, Node, Value
+from sardonyx.proto import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    StringStringEntryProto,
+    ValueInfoProto,
+)
+
+__all__ = ["model_from_proto"]
+
+# What the format has and no room interprets yet: kept as messages, written back as they came.
+KEPT = ("training_info", "configuration")
+
+
+class Scope:
+    """The values that a graph sees by name: its own, then those of the graphs around it."""
+
+    def __init__(self, outer: Scope | None, folder: Folder | None) -> None:
+        self.outer, self.folder = outer, folder
+        self.values: dict[str, Value] = {}
+
+    def find(self, name: str) -> Value | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.outer
+        return None
+
+    def use(self, name: str) -> Value | None:
+        """The value called `name`; an empty name is an input left out. A name nobody defined yet gets a value of its own:
+        a node further down may define it, and the checker reports it otherwise."""
+        if not name:
+            return None
+        found = self.find(name)
+        if found is None:
+            found = self.values[name] = Value(name)
+        return found
+
+    def define(self, name: str) -> Value:
+        """A new value of this graph; the value that earlier uses were given, if it has no maker yet."""
+        earlier = self.values.get(name)
+        if earlier is not None and name and earlier.producer is None and earlier.graph is None and earlier.const is None:
+            return earlier
+        value = Value(name)
+        self.values[name] = value
+        return value
+
+
+def _metadata(entries: Iterable[StringStringEntryProto]) -> dict[str, str]:
+    return {e.key: e.value for e in entries}
+
+
+def _opsets(entries: Iterable[OperatorSetIdProto]) -> dict[str, int]:
+    return {"" if e.domain == "ai.onnx" else e.domain: int(e.version) for e in entries}
+
+
+def model_from_proto(proto: ModelProto, folder: Folder | None = None) -> Model:
+    """The model that `proto` describes. Its tensors are views of the message's bytes, or of files in `folder`.
+
+    Raises:
+        FormatError: the message is no sensible model.
+    """
+    if not proto.HasField("graph"):
+        raise FormatError("this is not an ONNX model", why="it has no graph", fix="give a file that an ONNX exporter wrote")
+    model = Model(
+        read_graph(proto.graph, Scope(None, folder)),
+        opsets=_opsets(proto.opset_import),
+        ir_version=int(proto.ir_version),
+        producer=proto.producer_name,
+        producer_version=proto.producer_version,
+        domain=proto.domain,
+        model_version=int(proto.model_version),
+        doc=proto.doc_string,
+        metadata=_metadata(proto.metadata_props),
+    )
+    for function in proto.functions:
+        read = read_function(function, folder)
+        model.functions[read.key] = read
+    model.extras = {name: list(getattr(proto, name)) for name in KEPT if len(getattr(proto, name))}
+    return model
+
+
+def read_function(proto: FunctionProto, folder: Folder | None) -> Function:
+    scope = Scope(None, folder)
+    graph = Graph(proto.name)
+    for name in proto.input:
+        graph.add_input(scope.define(name))
+    _read_nodes(proto.node, graph, scope)
+    _annotate(proto.value_info, scope)
+    graph.outputs = [_output(scope, name) for name in proto.output]
+    function = Function(proto.domain, proto.name, graph, proto.overload)
+    function.attributes = list(proto.attribute)
+    function.defaults = {a.name: read_attr(a, scope) for a in proto.attribute_proto}
+    function.opsets = _opsets(proto.opset_import)
+    function.doc, function.metadata = proto.doc_string, _metadata(proto.metadata_props)
+    return function
+
+
+def read_graph(proto: GraphProto, scope: Scope) -> Graph:
+    """The graph that `proto` describes; `scope` is its own, with the surrounding ones behind it."""
+    graph = Graph(proto.name)
+    graph.doc, graph.metadata = proto.doc_string, _metadata(proto.metadata_props)
+    graph.quantization = tuple(proto.quantization_annotation)
+    for info in proto.input:
+        value = scope.define(info.name)
+        _describe(value, info)
+        graph.add_input(value)
+    tensors = [read_tensor(t, scope.folder) for t in proto.initializer]
+    for tensor in [*tensors, *(read_sparse(t, scope.folder) for t in proto.sparse_initializer)]:
+        if not tensor.name:
+            raise FormatError(f"graph '{proto.name}' has an initializer without a name")
+        scope.values[tensor.name] = graph.add_initializer(tensor)
+    _read_nodes(proto.node, graph, scope)
+    _annotate(proto.value_info, scope)
+    for info in proto.output:
+        value = _output(scope, info.name)
+        graph.outputs.append(value)
+        if value.type is None or value.producer is not None:
+            _describe(value, info)
+    return graph
+
+
+def _output(scope: Scope, name: str) -> Value:
+    return scope.use(name) or Value("")
+
+
+def _annotate(infos: Iterable[ValueInfoProto], scope: Scope) -> None:
+    for info in infos:
+        value = scope.values.get(info.name)
+        if value is not None:
+            _describe(value, info)
+
+
+def _describe(value: Value, info: ValueInfoProto) -> None:
+    if info.HasField("type"):
+        value.type = read_type(info.type)
+    value.doc, value.metadata = info.doc_string, _metadata(info.metadata_props)
+
+
+def _read_nodes(protos: Iterable[NodeProto], graph: Graph, scope: Scope) -> None:
+    for proto in protos:
+        inputs = [scope.use(name) for name in proto.input]
+        attrs = [read_attr(a, scope) for a in proto.attribute]
+        outputs = [scope.define(name) if name else Value("") for name in proto.output]
+        node = Node(
+            proto.op_type, inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
+        )
+        node.doc, node.metadata = proto.doc_string, _metadata(proto.metadata_props)
+        node.device_configurations = tuple(proto.device_configurations)
+        graph.append(node)
+
+
+_READERS = {
+    AttrKind.FLOAT: lambda a, _: a.f,
+    AttrKind.INT: lambda a, _: a.i,
+    AttrKind.STRING: lambda a, _: _text(a.s),
+    AttrKind.TENSOR: lambda a, s: read_tensor(a.t, s.folder),
+    AttrKind.GRAPH: lambda a, s: read_graph(a.g, Scope(s, s.folder)),
+    AttrKind.SPARSE_TENSOR: lambda a, s: read_sparse(a.sparse_tensor, s.folder),
+    AttrKind.TYPE_PROTO: lambda a, _: read_type(a.tp),
+    AttrKind.FLOATS: lambda a, _: tuple(a.floats),
+    AttrKind.INTS: lambda a, _: tuple(a.ints),
+    AttrKind.STRINGS: lambda a, _: tuple(_text(s) for s in a.strings),
+    AttrKind.TENSORS: lambda a, s: tuple(read_tensor(t, s.folder) for t in a.tensors),
+    AttrKind.GRAPHS: lambda a, s: tuple(read_graph(g, Scope(s, s.folder)) for g in a.graphs),
+    AttrKind.SPARSE_TENSORS: lambda a, s: tuple(read_sparse(t, s.folder) for t in a.sparse_tensors),
+    AttrKind.TYPE_PROTOS: lambda a, _: tuple(read_type(t) for t in a.type_protos),
+}
+
+# The field that holds each kind, in the order in which a message without a `type` is searched.
+_FIELDS = {
+    AttrKind.FLOAT: "f",
+    AttrKind.INT: "i",
+    AttrKind.STRING: "s",
+    AttrKind.TENSOR: "t",
+    AttrKind.GRAPH: "g",
+    AttrKind.SPARSE_TENSOR: "sparse_tensor",
+    AttrKind.TYPE_PROTO: "tp",
+}
+_LISTS = {
+    AttrKind.FLOATS: "floats",
+    AttrKind.INTS: "ints",
+    AttrKind.STRINGS: "strings",
+    AttrKind.TENSORS: "tensors",
+    AttrKind.GRAPHS: "graphs",
+    AttrKind.SPARSE_TENSORS: "sparse_tensors",
+    AttrKind.TYPE_PROTOS: "type_protos",
+}
+
+
+def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
+    """One attribute. Files older than IR version 2 leave the kind to be read off the field that is set."""
+    kind = AttrKind(int(proto.type)) if int(proto.type) in _KINDS else AttrKind.UNDEFINED
+    if kind == AttrKind.UNDEFINED and not proto.ref_attr_name:
+        kind = next((k for k, f in _FIELDS.items() if proto.HasField(f)), kind)
+        kind = next((k for k, f in _LISTS.items() if len(getattr(proto, f))), kind)
+    read = _READERS.get(kind)
+    value = None if proto.ref_attr_name or read is None else read(proto, scope)
+    return Attr(proto.name, kind, value, proto.ref_attr_name, proto.doc_string)
+
+
+_KINDS = frozenset(int(k) for k in AttrKind)
+
+
+def _text(data: bytes | memoryview) -> str | bytes:
+    try:
+        return bytes(data).decode()
+    except UnicodeDecodeError:
+        return bytes(data)

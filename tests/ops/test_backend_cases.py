@@ -1,0 +1,55 @@
+"""Every official one-node case of a declared operator: its reference gives the expected values, inference their types."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx.backend.test.case.node import collect_testcases
+
+from sardonyx.evaluate import evaluate
+from sardonyx.infer import infer_shapes
+from sardonyx.io import from_bytes
+from sardonyx.ir import TensorType
+from sardonyx.ops import lookup
+
+@functools.cache
+def cases() -> list[Any]:
+    found: list[Any] = []
+    for case in collect_testcases(None):
+        nodes = case.model.graph.node
+        if all(lookup(n.domain, n.op_type) is not None for n in nodes):
+            found.append(case)
+    return found
+
+
+def plain(feeds: Any) -> Any:
+    return [x if isinstance(x, list) else np.asarray(x) for x in feeds]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda c: c.name)
+def test_case(case: Any) -> None:
+    model = from_bytes(case.model.SerializeToString())
+    annotated = infer_shapes(model)
+    for inputs, expected in case.data_sets:
+        results = evaluate(model, plain(inputs))
+        for value, result, truth in zip(annotated.graph.outputs, results, plain(expected), strict=True):
+            if not isinstance(value.type, TensorType):  # sequences and optionals
+                assert len(result) == len(truth) and all(map(np.array_equal, result, truth))
+                continue
+            assert_same(case, result, truth)
+            assert value.type.dtype is not None and value.type.dtype.numpy == truth.dtype
+            shape = value.type.shape
+            assert shape is not None and len(shape) == truth.ndim
+            assert all(not isinstance(d, int) or d == n for d, n in zip(shape, truth.shape, strict=True))
+
+
+def assert_same(case: Any, result: Any, truth: Any) -> None:
+    assert result.dtype == truth.dtype and result.shape == truth.shape
+    if truth.dtype.kind in "OUb":
+        np.testing.assert_array_equal(result, truth)
+    else:
+        kind = np.complex128 if truth.dtype.kind == "c" else np.float64
+        np.testing.assert_allclose(result.astype(kind), truth.astype(kind), rtol=case.rtol, atol=case.atol)
