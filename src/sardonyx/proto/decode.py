@@ -53,13 +53,12 @@ def decode_fields(descriptor: Descriptor, data: Buffer) -> tuple[Fields, int]:
     """
     if isinstance(data, str):
         raise TypeError("expected bytes, str found")
-    view = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
+    source: Any = data
+    view = memoryview(source).cast("B")
     if not view.readonly:
-        data = bytes(view)
-        view = memoryview(data)
-    buf: Any = data if isinstance(data, (bytes, mmap.mmap)) else view
-    if isinstance(view.obj, bytes) and len(view.obj) == len(view):
-        buf = view.obj
+        source = bytes(view)
+        view = memoryview(source)
+    buf: Any = source if isinstance(source, (bytes, mmap.mmap)) else view
     fields: Fields = {}
     try:
         _message(_readers(descriptor), buf, view, 0, len(view), fields, 0)
@@ -68,9 +67,7 @@ def decode_fields(descriptor: Descriptor, data: Buffer) -> tuple[Fields, int]:
     return fields, len(view)
 
 
-def _message(
-    readers: Readers, buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int
-) -> None:
+def _message(readers: Readers, buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> None:
     while pos < end:
         start = pos
         tag = buf[pos]
@@ -86,6 +83,8 @@ def _message(
         if reader is not None:
             pos = reader(buf, view, pos, end, fields, depth)
         else:
+            if tag < 8:
+                raise FormatError("field number 0 is not legal", offset=start, fix="is this an ONNX file at all?")
             pos = skip(buf, pos, end, tag, depth)
             _keep_unknown(fields, view, start, pos)
     if pos > end:
@@ -207,7 +206,7 @@ _VALUES: Final[dict[str, Callable[[str], Reader]]] = {
     "int64": _varint_reader(_signed64),
     "uint64": _varint_reader(None),
     "int32": _varint_reader(_signed32),
-    "uint32": _varint_reader(0xFFFFFFFF .__and__),
+    "uint32": _varint_reader(0xFFFFFFFF.__and__),
     "bool": _varint_reader(bool),
     "float": _fixed_reader(struct.Struct("<f")),
     "double": _fixed_reader(struct.Struct("<d")),
@@ -231,7 +230,8 @@ def _bytes_reader(name: str, siblings: tuple[str, ...]) -> Reader:
 def _enum_reader(field: Field) -> Reader:
     """An enum's reader; a number the enum does not know is kept as an unknown field, as proto2 wants."""
     assert field.enum_type is not None and not field.is_repeated
-    name, known, head = field.name, field.enum_type.names_by_value, field.number << 3
+    name, known, tag = field.name, field.enum_type.names_by_value, field.number << 3
+    shortest = len(varint(tag))
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
         value, stop = read_varint(buf, pos)
@@ -241,7 +241,9 @@ def _enum_reader(field: Field) -> Reader:
         if number in known:
             fields[name] = number
         else:
-            fields.setdefault("_unknown", []).append(varint(head) + varint(value))
+            sizes = range(shortest, 6)  # the tag may be written longer than it needs: keep what is there
+            start = next(pos - size for size in sizes if read_varint(buf, pos - size) == (tag, pos))
+            fields.setdefault("_unknown", []).append(bytes(buf[start:stop]))
         return stop
 
     return read
@@ -264,12 +266,13 @@ def _oneof_reader(name: str, siblings: tuple[str, ...], factory: Callable[[str],
 def _repeated_reader(field: Field, factory: Callable[[str], Reader]) -> Reader:
     """Read one value into a scratch place, and append it."""
     name, packed = field.name, field.is_packed
+    make: Any = Packed if packed else Repeated
     inner = factory("")
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
-        values = fields.get(name)
+        values: Any = fields.get(name)
         if values is None:
-            values = fields[name] = Packed[Any](field) if packed else Repeated[Any](field)
+            values = fields[name] = make(field)
         scratch: Fields = {}
         pos = inner(buf, view, pos, end, scratch, depth)
         if packed:
@@ -284,15 +287,16 @@ def _repeated_reader(field: Field, factory: Callable[[str], Reader]) -> Reader:
 def _packed_reader(field: Field) -> Reader:
     name, packed, scalar = field.name, field.is_packed, field.scalar
     assert scalar is not None
+    make: Any = Packed if packed else Repeated
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
         size, pos = read_length(buf, pos)
         stop = pos + size
         if stop > end:
             raise truncated(pos, size, end - pos)
-        values = fields.get(name)
+        values: Any = fields.get(name)
         if values is None:
-            values = fields[name] = Packed[Any](field) if packed else Repeated[Any](field)
+            values = fields[name] = make(field)
         found = decode_packed(scalar, view, pos, stop)
         if packed:
             values.adopt(found)

@@ -1,7 +1,7 @@
 """Fields -> bytes: one closure per field appends chunks to a list and returns their total length.
 
-Lengths come out of the same single pass: a message's header is filled in after its content. Large payloads are chunks of
-their own, never copied, so that a file of any size can be streamed.
+Lengths come out of the same single pass: a message's header is filled in after its content. Large payloads are chunks
+of their own, never copied, so that a file of any size can be streamed.
 """
 
 from __future__ import annotations

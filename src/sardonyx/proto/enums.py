@@ -29,7 +29,7 @@ class Enum:
 
     def Name(self, number: int) -> str:
         """The name of a value."""
-        if not isinstance(number, int) and not hasattr(number, "__index__"):
+        if not hasattr(number, "__index__"):
             raise TypeError(f"Enum value for {self.name} must be an int, but got {type(number)} {number!r}.")
         try:
             return self.names_by_value[number]

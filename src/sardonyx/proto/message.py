@@ -38,7 +38,9 @@ class Message:
         if package is not None:
             cls._package, cls._scope = package, {}
             return
-        cls.DESCRIPTOR = describe(cls, cls._package, cls._scope)
+        cls.DESCRIPTOR = describe(  # pyright: ignore[reportConstantRedefinition]  # the official name
+            cls, cls._package, cls._scope
+        )
         cls._scope[cls.__qualname__] = cls
         for field in cls.DESCRIPTOR.fields:
             setattr(cls, field.name, _absent(field))
@@ -173,11 +175,7 @@ class Message:
 
     def MergeFrom(self, other_msg: Self) -> None:
         """Add another message of the same class: its scalars win, its repeated fields are appended."""
-        if other_msg.__class__ is not self.__class__:
-            raise TypeError(
-                "Parameter to MergeFrom() must be instance of same class: "
-                f"expected {self.__class__} got {type(other_msg)}."
-            )
+        self._require_same_class(other_msg, "MergeFrom")
         for field, value in list(other_msg._present()):
             if not field.is_repeated:
                 if field.is_message:
@@ -199,12 +197,14 @@ class Message:
         """Become a copy of another message of the same class."""
         if other_msg is self:
             return
-        if other_msg.__class__ is not self.__class__:
-            raise TypeError(
-                f"Parameter to CopyFrom() must be instance of same class: expected {self.__class__} got {type(other_msg)}."
-            )
+        self._require_same_class(other_msg, "CopyFrom")
         self.Clear()
         self.MergeFrom(other_msg)
+
+    def _require_same_class(self, other: object, method: str) -> None:
+        if other.__class__ is not self.__class__:
+            expected = f"expected {self.__class__} got {other.__class__}."
+            raise TypeError(f"Parameter to {method}() must be instance of same class: {expected}")
 
     def DiscardUnknownFields(self) -> None:
         """Forget the fields that the tables do not know, here and below."""

@@ -19,7 +19,7 @@ T = TypeVar("T", int, float)
 
 
 class Packed(MutableSequence[T]):
-    """The values of a packed field: a sequence of numbers, and (`np.asarray`) an array without a copy where there is one."""
+    """The values of a packed field: a sequence of numbers; `np.asarray` gives the array where there is one, uncopied."""
 
     __slots__ = ("_check", "_dtype", "_owner", "_values")
     __hash__ = None  # pyright: ignore[reportAssignmentType]  # mutable, as lists are
@@ -57,9 +57,8 @@ class Packed(MutableSequence[T]):
         """The values as they lie: a list, or an array that must not be written to."""
         return self._values
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        array = self.array()
-        return array.copy() if copy and array is self._values and dtype is None else array.astype(dtype or array.dtype, copy=False)
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self.array().astype(dtype or self._dtype, copy=bool(copy))
 
     def __len__(self) -> int:
         return len(self._values)

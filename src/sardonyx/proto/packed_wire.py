@@ -1,4 +1,4 @@
-"""A run of packed numbers, both ways: an array over the very bytes where their width is fixed, else decoded as a whole."""
+"""A run of packed numbers, both ways: an array over the very bytes where the width is fixed, else decoded whole."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _decode_few(dtype: np.dtype[Any], data: memoryview, offset: int) -> list[Any
             except IndexError:
                 raise FormatError("the last varint of a packed run is cut short", offset=offset + pos) from None
         raw.append(value)
-    return raw if max(raw, default=0) < 128 and dtype != bool else _narrow(np.array(raw, np.uint64), dtype).tolist()
+    return raw if max(raw, default=0) < 128 and dtype.kind != "b" else _narrow(np.array(raw, np.uint64), dtype).tolist()
 
 
 def _decode_many(dtype: np.dtype[Any], data: npt.NDArray[np.uint8], offset: int) -> Array:
@@ -80,14 +80,14 @@ def _decode_many(dtype: np.dtype[Any], data: npt.NDArray[np.uint8], offset: int)
 
 def _narrow(raw: npt.NDArray[np.uint64], dtype: np.dtype[Any]) -> Array:
     """Cut 64 bits down to the type: keep the low ones (and any bit makes a bool true)."""
-    return raw != 0 if dtype == bool else raw.view(np.int64).astype(dtype, copy=False)
+    return raw != 0 if dtype.kind == "b" else raw.view(np.int64).astype(dtype, copy=False)
 
 
 def encode_packed(scalar: Scalar, values: list[Any] | Array) -> bytes | memoryview:
     """The bytes of a packed run; fixed-width arrays are viewed, not copied."""
     assert scalar.dtype is not None
     if scalar.wire != VARINT:
-        return memoryview(np.ascontiguousarray(values, scalar.dtype)).cast("B")
+        return np.ascontiguousarray(values, scalar.dtype).view(np.uint8).data
     if isinstance(values, list) and len(values) < _ARRAY_FROM:
         return b"".join([varint(value) for value in values])
     raw = np.asarray(values, scalar.dtype)

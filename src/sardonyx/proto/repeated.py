@@ -1,4 +1,4 @@
-"""Repeated fields that Python holds as lists: of scalars, checked as they enter, and of messages, copied as they enter."""
+"""Repeated fields that Python holds as lists: scalars, checked as they enter, and messages, copied as they enter."""
 
 from __future__ import annotations
 

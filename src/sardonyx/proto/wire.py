@@ -105,8 +105,6 @@ def read_tag(buf: Bytes, pos: int) -> tuple[int, int]:
 def skip(buf: Bytes, pos: int, end: int, tag: int, depth: int) -> int:
     """Step over the value of the field `tag` whose value begins at `pos`; the position after it."""
     number, wire = tag >> 3, tag & 7
-    if number == 0:
-        raise FormatError("field number 0 is not legal", offset=pos, fix="is this an ONNX file at all?")
     if wire == VARINT:
         _, stop = read_varint(buf, pos)
     elif wire == LENGTH:
