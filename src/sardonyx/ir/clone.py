@@ -31,10 +31,14 @@ def clone_attr(attr: Attr, mapping: Mapping) -> Attr:
 
 def clone_node(node: Node, mapping: Mapping) -> Node:
     """A copy of `node` that reads what `mapping` gives for its inputs (a value it does not name is read itself)."""
+    return _clone_node(node, mapping, [clone_value(v, mapping) for v in node.outputs])
+
+
+def _clone_node(node: Node, mapping: Mapping, outputs: list[Value]) -> Node:
     new = Node(
         node.op_type,
         [None if v is None else mapping.get(v, v) for v in node.inputs],
-        [clone_value(v, mapping) for v in node.outputs],
+        outputs,
         [clone_attr(a, mapping) for a in node.attrs.values()],
         domain=node.domain,
         overload=node.overload,
@@ -54,8 +58,12 @@ def clone_graph(graph: Graph, mapping: Mapping | None = None) -> Graph:
         copied = mapping[value] if value in mapping else clone_value(value, mapping)
         copied.graph = new
         new.initializers[name] = copied
-    for node in graph.nodes:
-        new.append(clone_node(node, mapping))
+    nodes = list(graph.nodes)
+    made = [
+        [clone_value(v, mapping) for v in node.outputs] for node in nodes
+    ]  # first, for graphs that are not in order
+    for node, outputs in zip(nodes, made, strict=True):
+        new.append(_clone_node(node, mapping, outputs))
     new.outputs = [mapping.get(v, v) for v in graph.outputs]
     return new
 

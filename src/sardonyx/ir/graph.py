@@ -79,7 +79,22 @@ Use = tuple["Node", int]
 class Node:
     """One application of an operator. Make it with `Graph.append`, `insert_before` or a builder."""
 
-    __slots__ = ("_inputs", "_next", "_prev", "attrs", "doc", "domain", "graph", "metadata", "name", "op_type", "outputs", "overload", "source", "device_configurations")
+    __slots__ = (
+        "_inputs",
+        "_next",
+        "_prev",
+        "attrs",
+        "device_configurations",
+        "doc",
+        "domain",
+        "graph",
+        "metadata",
+        "name",
+        "op_type",
+        "outputs",
+        "overload",
+        "source",
+    )
 
     def __init__(
         self,
@@ -92,7 +107,12 @@ class Node:
         overload: str = "",
         name: str = "",
     ) -> None:
-        self.op_type, self.domain, self.overload, self.name = op_type, "" if domain == "ai.onnx" else domain, overload, name
+        self.op_type, self.domain, self.overload, self.name = (
+            op_type,
+            "" if domain == "ai.onnx" else domain,
+            overload,
+            name,
+        )
         self.doc = ""
         self.source: str | None = None  # the line of user code this node comes from, where a frontend knows it
         self.metadata: dict[str, str] = {}
@@ -104,7 +124,9 @@ class Node:
             self.attrs = {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}
         else:
             self.attrs = {a.name: a for a in attrs}
-        self.outputs: tuple[Value, ...] = tuple(Value() for _ in range(outputs)) if isinstance(outputs, int) else tuple(outputs)
+        self.outputs: tuple[Value, ...] = (
+            tuple(Value() for _ in range(outputs)) if isinstance(outputs, int) else tuple(outputs)
+        )
         for i, value in enumerate(self.outputs):
             value.producer, value.index = self, i
         self._inputs: list[Value | None] = list(inputs)
@@ -137,6 +159,8 @@ class Node:
             self.attrs.pop(name, None)
         else:
             self.attrs[name] = value if isinstance(value, Attr) else Attr.of(name, value)
+            if self.graph is not None and self.attrs[name].graphs():
+                self.graph._holders[self] = None
 
     def set_input(self, i: int, value: Value | None) -> None:
         """Read `value` at position `i`; positions between the present end and `i` are left out."""
@@ -195,6 +219,7 @@ class Graph:
         self._first: Node | None = None
         self._last: Node | None = None
         self._count = 0
+        self._holders: dict[Node, None] = {}  # the nodes that have graphs inside
         for value in inputs:
             self.add_input(value)
 
@@ -226,13 +251,17 @@ class Graph:
 
     @property
     def nodes(self) -> Iterator[Node]:
-        """The nodes in execution order. The node in hand may be erased, and nodes inserted, while iterating."""
+        """The nodes in execution order. While iterating, nodes may be inserted, and the one in hand and others erased."""
         node = self._first
         while node is not None:
             following = node._next
             yield node
-            # Nodes inserted right after the current one are visited too.
-            node = node._next if node.graph is self else following
+            if node.graph is self:
+                node = node._next  # nodes inserted right after the current one are visited too
+                continue
+            while following is not None and following.graph is not self:
+                following = following._next  # it went together with the node in hand
+            node = following
 
     @property
     def last(self) -> Node | None:
@@ -242,11 +271,33 @@ class Graph:
         return self._count
 
     def replace_output(self, old: Value, new: Value) -> None:
-        """Return `new` wherever this graph, or a graph inside it, returns `old`. The names of results are kept."""
-        for graph in self.walk_graphs():
-            for i, value in enumerate(graph.outputs):
-                if value is old:
-                    graph.outputs[i] = new
+        """Return `new` wherever this graph, or a graph inside it, returns `old`. The names of this graph's results are kept.
+
+        A value made by a node takes over the name. An input, a constant, or a value that is returned already keeps its own,
+        and an Identity gives it the name of the result.
+        """
+        for i, value in enumerate(self.outputs):
+            if value is old:
+                self.outputs[i] = self._named_result(old, new)
+        for node in self._holders:
+            for graph in node.subgraphs:
+                graph._replace_captured_output(old, new)
+
+    def _named_result(self, old: Value, new: Value) -> Value:
+        if new.producer is not None and new.producer.graph in (self, None) and new not in self.outputs:
+            old.name, new.name = new.name, old.name
+            new.type = new.type or old.type
+            return new
+        named = Value(old.name, old.type)
+        old.name = self.fresh_name(f"{old.name}_replaced")
+        self.append(Node("Identity", [new], [named]))
+        return named
+
+    def _replace_captured_output(self, old: Value, new: Value) -> None:
+        self.outputs = [new if value is old else value for value in self.outputs]
+        for node in self._holders:
+            for graph in node.subgraphs:
+                graph._replace_captured_output(old, new)
 
     # -- order --------------------------------------------------------------------------------------------------------
 
@@ -280,6 +331,8 @@ class Graph:
         else:
             after._prev = node
         self._count += 1
+        if node.subgraphs:
+            self._holders[node] = None
         return node
 
     def _unlink(self, node: Node) -> None:
@@ -293,6 +346,7 @@ class Graph:
             node._next._prev = node._prev
         node.graph = None
         self._count -= 1
+        self._holders.pop(node, None)
 
     def sort(self) -> None:
         """Put the nodes into an order in which every value is made before it is read, keeping the present order otherwise.
@@ -339,7 +393,7 @@ class Graph:
     def walk_graphs(self) -> Iterator[Graph]:
         """This graph and every graph inside it, outermost first."""
         yield self
-        for node in self.nodes:
+        for node in list(self._holders):
             for graph in node.subgraphs:
                 yield from graph.walk_graphs()
 
@@ -389,4 +443,3 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"Graph({self.name!r}, {len(self.inputs)} in, {self._count} nodes, {len(self.outputs)} out)"
-
