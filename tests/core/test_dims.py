@@ -84,7 +84,9 @@ def test_parse_takes_any_text(text: str) -> None:
     assert isinstance(found, int) or str(found)
 
 
-@pytest.mark.parametrize("text", ["(" * 5000, "-" * 5000 + "N", "(a+b+c+d)*" * 90 + "e", "N**999", "9" * 900, "a/0", "a%0", "mod(1)"])
+@pytest.mark.parametrize(
+    "text", ["(" * 5000, "-" * 5000 + "N", "(a+b+c+d)*" * 90 + "e", "N**999", "9" * 900, "a/0", "a%0", "mod(1)"]
+)
 def test_parse_is_bounded(text: str) -> None:
     """Text that would cost much time or memory is taken as a name."""
     assert parse(text) == symbol(text.strip())

@@ -50,10 +50,21 @@ def test_nonsense_is_refused(spec: object) -> None:
         dtype(spec)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("kind", "count", "size"), [(d.FLOAT32, 3, 12), (d.INT4, 3, 2), (d.INT2, 5, 2), (d.FLOAT6E2M3, 3, 3), (d.BOOL, 3, 3)])
+@pytest.mark.parametrize(
+    ("kind", "count", "size"),
+    [(d.FLOAT32, 3, 12), (d.INT4, 3, 2), (d.INT2, 5, 2), (d.FLOAT6E2M3, 3, 3), (d.BOOL, 3, 3)],
+)
 def test_bytes_in_a_file(kind: DType, count: int, size: int) -> None:
     assert kind.nbytes(count) == size
 
 
 def test_which_are_packed() -> None:
-    assert {t.name for t in d.ALL if t.packed} == {"int2", "uint2", "int4", "uint4", "float4e2m1", "float6e2m3", "float6e3m2"}
+    assert {t.name for t in d.ALL if t.packed} == {
+        "int2",
+        "uint2",
+        "int4",
+        "uint4",
+        "float4e2m1",
+        "float6e2m3",
+        "float6e3m2",
+    }

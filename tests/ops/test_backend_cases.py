@@ -15,6 +15,7 @@ from sardonyx.io import from_bytes
 from sardonyx.ir import TensorType
 from sardonyx.ops import lookup
 
+
 @functools.cache
 def cases() -> list[Any]:
     found: list[Any] = []

@@ -31,14 +31,23 @@ def tensor_has_a_type(site: Site) -> Findings:
         if tensor.dtype is UNDEFINED:
             yield Finding(f"tensor '{site.name}' has no element type", "its data_type is UNDEFINED", "set it")
         if any(d < 0 for d in tensor.shape):
-            yield Finding(f"tensor '{site.name}' has a negative extent: {list(tensor.shape)}", "extents count elements", "correct the shape")
+            yield Finding(
+                f"tensor '{site.name}' has a negative extent: {list(tensor.shape)}",
+                "extents count elements",
+                "correct the shape",
+            )
 
 
 @rule("SDX-C163", on="constant")
 def tensor_has_its_data(site: Site) -> Findings:
     """A constant holds as many bytes as its type and shape say."""
     tensor = site.constant
-    if not isinstance(tensor, Tensor) or tensor.external is not None or tensor.dtype.bits == 0 or min(tensor.shape, default=0) < 0:
+    if (
+        not isinstance(tensor, Tensor)
+        or tensor.external is not None
+        or tensor.dtype.bits == 0
+        or min(tensor.shape, default=0) < 0
+    ):
         return
     try:
         held = tensor.raw().nbytes
@@ -78,7 +87,11 @@ def sparse_tensor_is_consistent(site: Site) -> Findings:
         return
     values, indices, shape = sparse.values, sparse.indices, sparse.shape
     if values.rank != 1:
-        yield Finding(f"the values of sparse tensor '{site.name}' have rank {values.rank}", "they must be a vector", "flatten them")
+        yield Finding(
+            f"the values of sparse tensor '{site.name}' have rank {values.rank}",
+            "they must be a vector",
+            "flatten them",
+        )
         return
     wanted = (values.size,) if indices.rank == 1 else (values.size, len(shape))
     if indices.shape != wanted:
@@ -100,10 +113,20 @@ def sparse_tensor_is_consistent(site: Site) -> Findings:
             for coordinate, extent in zip(row, shape, strict=True):
                 place = place * extent + coordinate
             linear.append(place)
-    if any(not 0 <= x < bounds[axis] for axis in range(len(bounds)) for x in rows.reshape(values.size, -1)[:, axis].tolist()):
-        yield Finding(f"an index of sparse tensor '{site.name}' lies outside {list(shape)}", "indices count from 0", "correct it")
+    if any(
+        not 0 <= x < bounds[axis]
+        for axis in range(len(bounds))
+        for x in rows.reshape(values.size, -1)[:, axis].tolist()
+    ):
+        yield Finding(
+            f"an index of sparse tensor '{site.name}' lies outside {list(shape)}", "indices count from 0", "correct it"
+        )
     elif any(a >= b for a, b in zip(linear, linear[1:], strict=False)):
-        yield Finding(f"the indices of sparse tensor '{site.name}' are not ascending", "each place comes once, in order", "sort them")
+        yield Finding(
+            f"the indices of sparse tensor '{site.name}' are not ascending",
+            "each place comes once, in order",
+            "sort them",
+        )
 
 
 @rule("SDX-C171", on="constant")
@@ -114,11 +137,21 @@ def external_path_stays_inside(site: Site) -> Findings:
         return
     pure = PurePosixPath(location.replace("\\", "/"))
     if not location:
-        yield Finding(f"tensor '{site.name}' is stored externally, nowhere", "its location is empty", "set the location")
+        yield Finding(
+            f"tensor '{site.name}' is stored externally, nowhere", "its location is empty", "set the location"
+        )
     elif pure.is_absolute() or PureWindowsPath(location).drive:
-        yield Finding(f"tensor '{site.name}' is stored at an absolute path: {location!r}", "external data is relative to the model", "save the model again")
+        yield Finding(
+            f"tensor '{site.name}' is stored at an absolute path: {location!r}",
+            "external data is relative to the model",
+            "save the model again",
+        )
     elif _depth(pure) < 0:
-        yield Finding(f"tensor '{site.name}' is stored outside the model's folder: {location!r}", "'..' leaves it", "save the model again")
+        yield Finding(
+            f"tensor '{site.name}' is stored outside the model's folder: {location!r}",
+            "'..' leaves it",
+            "save the model again",
+        )
 
 
 def _depth(path: PurePosixPath) -> int:
@@ -138,14 +171,24 @@ def external_file_exists(site: Site) -> Findings:
     external = site.constant.external
     path = site.folder / location
     if not path.is_file():
-        yield Finding(f"the file of tensor '{site.name}' is missing: {location!r}", f"it is not in {site.folder}", "copy it beside the model")
+        yield Finding(
+            f"the file of tensor '{site.name}' is missing: {location!r}",
+            f"it is not in {site.folder}",
+            "copy it beside the model",
+        )
     elif not _inside(path, site.folder):
-        yield Finding(f"the file of tensor '{site.name}' is a link out of the model's folder", f"{location!r} leads elsewhere", "copy the file")
+        yield Finding(
+            f"the file of tensor '{site.name}' is a link out of the model's folder",
+            f"{location!r} leads elsewhere",
+            "copy the file",
+        )
     else:
         needed = external.offset + (site.constant.nbytes if external.length is None else external.length)
         if path.stat().st_size < needed:
             why = f"it has {path.stat().st_size} bytes, the tensor ends at byte {needed}"
-            yield Finding(f"the file of tensor '{site.name}' is too short: {location!r}", why, "it is truncated; copy it again")
+            yield Finding(
+                f"the file of tensor '{site.name}' is too short: {location!r}", why, "it is truncated; copy it again"
+            )
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -159,8 +202,17 @@ def external_extent_is_sane(site: Site) -> Findings:
         return
     external, tensor = site.constant.external, site.constant
     if external.offset < 0 or (external.length is not None and external.length < 0):
-        yield Finding(f"tensor '{site.name}' has a negative offset or length", f"{external.offset}, {external.length}", "save the model again")
-    elif external.length is not None and tensor.dtype.bits and min(tensor.shape, default=0) >= 0 and external.length != tensor.nbytes:
+        yield Finding(
+            f"tensor '{site.name}' has a negative offset or length",
+            f"{external.offset}, {external.length}",
+            "save the model again",
+        )
+    elif (
+        external.length is not None
+        and tensor.dtype.bits
+        and min(tensor.shape, default=0) >= 0
+        and external.length != tensor.nbytes
+    ):
         yield Finding(
             f"tensor '{site.name}' has {external.length} bytes in {external.location!r}",
             f"{tensor.dtype}{list(tensor.shape)} needs {tensor.nbytes}",

@@ -24,7 +24,11 @@ def function_attributes_differ(site: Site) -> Findings:
     declared = [*site.function.attributes, *site.function.defaults]
     for name, count in Counter(declared).items():
         if count > 1:
-            yield Finding(f"function '{site.function.name}' declares attribute '{name}' {count} times", "it must be one", "remove the others")
+            yield Finding(
+                f"function '{site.function.name}' declares attribute '{name}' {count} times",
+                "it must be one",
+                "remove the others",
+            )
 
 
 @rule("SDX-C153", on="function")
@@ -83,7 +87,11 @@ def call_fits_function(site: Site) -> Findings:
         ("outputs", len(node.outputs), len(function.graph.outputs)),
     ):
         if count > most:
-            yield Finding(f"{node!r} has {count} {what}, function '{function.name}' has {most}", _signature(function), f"remove the superfluous {what}")
+            yield Finding(
+                f"{node!r} has {count} {what}, function '{function.name}' has {most}",
+                _signature(function),
+                f"remove the superfluous {what}",
+            )
 
 
 @rule("SDX-C156", on="call", severity="warning")
@@ -93,7 +101,9 @@ def call_gives_attributes(site: Site) -> Findings:
     assert node is not None and function is not None
     for name in function.attributes:
         if name not in node.attrs:
-            yield Finding(f"{node!r} gives no attribute '{name}'", _signature(function), "give it, or give the function a default")
+            yield Finding(
+                f"{node!r} gives no attribute '{name}'", _signature(function), "give it, or give the function a default"
+            )
     for name in node.attrs.keys() - {*function.attributes, *function.defaults}:
         yield Finding(f"function '{function.name}' has no attribute '{name}'", _signature(function), "remove it")
 
@@ -102,4 +112,6 @@ def _signature(function: Function) -> str:
     attributes = [*function.attributes, *(f"{n} = {a.value}" for n, a in function.defaults.items())]
     inputs = ", ".join(v.name for v in function.graph.inputs)
     outputs = ", ".join(v.name for v in function.graph.outputs)
-    return f"it is {function.name}" + (f"<{', '.join(attributes)}>" if attributes else "") + f"({inputs}) -> ({outputs})"
+    return (
+        f"it is {function.name}" + (f"<{', '.join(attributes)}>" if attributes else "") + f"({inputs}) -> ({outputs})"
+    )

@@ -11,7 +11,12 @@ def nodes_are_used(site: Site) -> Findings:
     returned = {id(v) for v in site.graph.outputs}
     for node in site.graph.nodes:
         if node.outputs and not any(v.uses or id(v) in returned for v in node.outputs):
-            yield Finding(f"nothing reads the results of {node!r}", "no node and no output of the graph does", "sx.optimize removes it", node)
+            yield Finding(
+                f"nothing reads the results of {node!r}",
+                "no node and no output of the graph does",
+                "sx.optimize removes it",
+                node,
+            )
 
 
 @rule("SDX-C182", on="graph", severity="warning")
@@ -21,7 +26,9 @@ def constants_are_used(site: Site) -> Findings:
     inputs = {id(v) for v in site.graph.inputs}
     for name, value in site.graph.initializers.items():
         if not value.uses and id(value) not in returned and id(value) not in inputs:
-            yield Finding(f"nothing reads the constant '{name}'", f"it takes {_size(value.const)}", "sx.optimize removes it")
+            yield Finding(
+                f"nothing reads the constant '{name}'", f"it takes {_size(value.const)}", "sx.optimize removes it"
+            )
 
 
 def _size(const: object) -> str:
@@ -35,7 +42,9 @@ def inputs_are_used(site: Site) -> Findings:
         returned = {id(v) for v in site.graph.outputs}
         for value in site.graph.inputs:
             if not value.uses and id(value) not in returned:
-                yield Finding(f"nothing reads the input '{value.name}'", "callers must give it all the same", "remove it")
+                yield Finding(
+                    f"nothing reads the input '{value.name}'", "callers must give it all the same", "remove it"
+                )
 
 
 @rule("SDX-C184", on="model", severity="warning")
@@ -44,4 +53,6 @@ def functions_are_used(site: Site) -> Findings:
     called = {(n.domain, n.op_type, n.overload) for g in site.model.graphs() for n in g.walk()}
     for key, function in site.model.functions.items():
         if key not in called:
-            yield Finding(f"nothing calls the function '{function.name}'", f"its domain is '{function.domain}'", "remove it")
+            yield Finding(
+                f"nothing calls the function '{function.name}'", f"its domain is '{function.domain}'", "remove it"
+            )

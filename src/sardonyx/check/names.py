@@ -22,7 +22,9 @@ def inputs_have_names(site: Site) -> Findings:
             yield Finding(f"input {i} has no name", "an empty name means that an optional value is left out", "name it")
     for i, value in enumerate(site.graph.outputs):
         if not value.name:
-            yield Finding(f"output {i} has no name", "an empty name means that an optional value is left out", "name it")
+            yield Finding(
+                f"output {i} has no name", "an empty name means that an optional value is left out", "name it"
+            )
     if "" in site.graph.initializers:
         yield Finding("a constant has no name", "nothing could read it", "name it, or remove it")
 
@@ -64,7 +66,9 @@ def made_before_read(site: Site) -> Findings:
             after = value.name in later
             yield Finding(
                 f"{node!r} reads '{value.name}'" + (" before it is made" if after else ", which nothing makes"),
-                "nodes are in execution order" if after else f"no input, constant or node has the name (input {i} of the node)",
+                "nodes are in execution order"
+                if after
+                else f"no input, constant or node has the name (input {i} of the node)",
                 "sort the graph with graph.sort()" if after else "correct the name, or add the missing input or node",
                 node,
             )
@@ -91,5 +95,3 @@ def node_names_differ(site: Site) -> Findings:
     for name, count in Counter(n.name for n in site.graph.nodes).items():
         if name and count > 1:
             yield Finding(f"{count} nodes are named '{name}'", "messages cannot tell them apart", "rename all but one")
-
-

@@ -87,7 +87,9 @@ def attributes_are_known(site: Site) -> Findings:
         moved = any(f.name == name for f in schema.operator.inputs)
         close = difflib.get_close_matches(name, schema.attributes, 1)
         if later is not None and schema.version >= later.until:
-            fix = f"since version {later.until} " + (f"'{name}' is an input: connect a constant" if moved else "it is gone: remove it")
+            fix = f"since version {later.until} " + (
+                f"'{name}' is an input: connect a constant" if moved else "it is gone: remove it"
+            )
         elif later is not None:
             fix = f"import opset {later.since} or newer"
         else:
@@ -162,4 +164,8 @@ def attributes_have_a_kind(site: Site) -> Findings:
         if not name:
             yield Finding(f"an attribute of {node!r} has no name", "nothing could refer to it", "name or remove it")
         if attr.kind == AttrKind.UNDEFINED and site.model.ir_version >= 2:
-            yield Finding(f"attribute '{name}' of {node!r} has no kind", "since IR version 2 attributes say their kind", "set it again with node.set_attr")
+            yield Finding(
+                f"attribute '{name}' of {node!r} has no kind",
+                "since IR version 2 attributes say their kind",
+                "set it again with node.set_attr",
+            )

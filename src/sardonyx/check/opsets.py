@@ -14,14 +14,20 @@ def ir_version_is_known(site: Site) -> Findings:
     """The version of the format is one that exists."""
     version = site.model.ir_version
     if not 1 <= version <= LATEST_IR:
-        yield Finding(f"the IR version is {version}", f"versions 1 to {LATEST_IR} exist", f"set ir_version to {LATEST_IR} or less")
+        yield Finding(
+            f"the IR version is {version}", f"versions 1 to {LATEST_IR} exist", f"set ir_version to {LATEST_IR} or less"
+        )
 
 
 @rule("SDX-C112", on="model")
 def standard_opset_is_imported(site: Site) -> Findings:
     """Since IR version 3 a model imports the operator sets it uses; before, it imports none."""
     if site.model.ir_version >= 3 and not site.model.opsets:
-        yield Finding("no operator set is imported", "since IR version 3 a model says which versions it uses", "set model.opsets, such as {'': 20}")
+        yield Finding(
+            "no operator set is imported",
+            "since IR version 3 a model says which versions it uses",
+            "set model.opsets, such as {'': 20}",
+        )
 
 
 @rule("SDX-C113", on="model")
@@ -29,7 +35,11 @@ def opset_is_positive(site: Site) -> Findings:
     """Versions of operator sets count from 1."""
     for domain, version in site.model.opsets.items():
         if version < 1:
-            yield Finding(f"opset {version} of '{domain or 'ai.onnx'}' does not exist", "versions count from 1", "import an existing version")
+            yield Finding(
+                f"opset {version} of '{domain or 'ai.onnx'}' does not exist",
+                "versions count from 1",
+                "import an existing version",
+            )
 
 
 @rule("SDX-C114", on="model", severity="warning")
@@ -54,7 +64,8 @@ def domain_is_imported(site: Site) -> Findings:
         holder = "function" if site.function else "model"
         yield Finding(
             f"{node!r}: the domain '{node.domain or 'ai.onnx'}' is not imported",
-            f"the {holder} imports " + (", ".join(f"'{d or 'ai.onnx'}' {v}" for d, v in site.opsets.items()) or "nothing"),
+            f"the {holder} imports "
+            + (", ".join(f"'{d or 'ai.onnx'}' {v}" for d, v in site.opsets.items()) or "nothing"),
             f"add '{node.domain}' to the {holder}'s opsets",
         )
 
@@ -73,8 +84,12 @@ def operator_exists(site: Site) -> Findings:
         name = f"'{node.domain + '.' if node.domain else ''}{node.op_type}'"
         yield Finding(
             f"operator {name} does not exist in opset {opset}",
-            f"it came with opset {op.since[0]}" if op else "no version of the standard has it, and the model brings no such function",
-            "convert the model to a newer opset" if op else "correct the name, use a domain of your own, or add a function",
+            f"it came with opset {op.since[0]}"
+            if op
+            else "no version of the standard has it, and the model brings no such function",
+            "convert the model to a newer opset"
+            if op
+            else "correct the name, use a domain of your own, or add a function",
         )
 
 

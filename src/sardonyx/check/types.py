@@ -38,7 +38,11 @@ def element_types_are_given(site: Site) -> Findings:
     if site.is_main and site.function is None:
         for value in (*site.graph.inputs, *site.graph.outputs):
             if isinstance(value.type, TensorType) and value.type.dtype is None:
-                yield Finding(f"'{value.name}' declares no element type", "nothing can check what is given for it", "set value.type")
+                yield Finding(
+                    f"'{value.name}' declares no element type",
+                    "nothing can check what is given for it",
+                    "set value.type",
+                )
 
 
 @rule("SDX-C143", on="graph", severity="warning")
@@ -47,4 +51,8 @@ def extents_are_not_negative(site: Site) -> Findings:
     for value in site.graph.values():
         shape = value.type.shape if isinstance(value.type, TensorType) else None
         if any(isinstance(d, int) and d < 0 for d in shape or ()):
-            yield Finding(f"'{value.name}' declares a negative extent: {value.type}", "extents count elements", "name the extent instead")
+            yield Finding(
+                f"'{value.name}' declares a negative extent: {value.type}",
+                "extents count elements",
+                "name the extent instead",
+            )

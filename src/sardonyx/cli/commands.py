@@ -56,12 +56,13 @@ def info(model: ModelPath, as_json: AsJson = False) -> None:
     from collections import Counter
 
     from sardonyx.io import load
+    from sardonyx.ir import Tensor
 
     loaded = load(model)
     graph = loaded.graph
     inputs = [v for v in graph.inputs if v.const is None]
     operators = Counter(n.op_type for n in graph.walk())
-    weights = sum(t.nbytes for v in graph.initializers.values() if (t := v.const) is not None and hasattr(t, "nbytes"))
+    weights = sum(v.const.nbytes for v in graph.initializers.values() if isinstance(v.const, Tensor))
     if as_json:
         facts = {
             "ir_version": loaded.ir_version,
@@ -109,7 +110,9 @@ def run(
     inputs: Annotated[Path | None, typer.Option("--inputs", help="An .npz file with one array per input.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the results to this .npz file.")] = None,
     seed: Annotated[int, typer.Option(help="Seeds the inputs that --inputs does not give.")] = 0,
-    dim: Annotated[list[str] | None, typer.Option(help="A value for a symbolic dim, as in batch=4 (default 1).")] = None,
+    dim: Annotated[
+        list[str] | None, typer.Option(help="A value for a symbolic dim, as in batch=4 (default 1).")
+    ] = None,
 ) -> None:
     """Evaluate a model with the NumPy reference; inputs not given are random.
 

@@ -38,11 +38,16 @@ def random_inputs(model: Model, given: Mapping[str, Array], pairs: Sequence[str]
         kind = value.type
         if not isinstance(kind, TensorType) or kind.shape is None or kind.dtype is None:
             raise InputError(f"no random value can be made up for input '{value.name}'", fix="give it with --inputs")
-        shape = [1 if d is None else dims.evaluate(d, {s: bindings.get(s, 1) for s in dims.free_symbols(d)}) for d in kind.shape]
+        shape = [
+            1 if d is None else dims.evaluate(d, {s: bindings.get(s, 1) for s in dims.free_symbols(d)})
+            for d in kind.shape
+        ]
         if kind.dtype.kind in ("int", "uint", "bool"):
             feeds[value.name] = random.integers(0, 2, shape).astype(kind.dtype.numpy)
         elif kind.dtype.is_float:
             feeds[value.name] = random.standard_normal(shape).astype(kind.dtype.numpy)
         else:
-            raise InputError(f"no random {kind.dtype} can be made up for input '{value.name}'", fix="give it with --inputs")
+            raise InputError(
+                f"no random {kind.dtype} can be made up for input '{value.name}'", fix="give it with --inputs"
+            )
     return feeds

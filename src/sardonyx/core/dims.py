@@ -325,7 +325,13 @@ def broadcast(a: Dim, b: Dim) -> Dim:
     return _atom(Operation("broadcast", (a, b)))
 
 
-_OPERATIONS: dict[str, Callable[..., Dim]] = {"floordiv": floordiv, "mod": mod, "min": dmin, "max": dmax, "broadcast": broadcast}
+_OPERATIONS: dict[str, Callable[..., Dim]] = {
+    "floordiv": floordiv,
+    "mod": mod,
+    "min": dmin,
+    "max": dmax,
+    "broadcast": broadcast,
+}
 
 
 def substitute(d: Dim, bindings: Mapping[str, Dim]) -> Dim:

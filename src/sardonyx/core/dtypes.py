@@ -75,7 +75,7 @@ class DType:
 
 
 def _row(name: str, code: int, onnx: str, bits: int, kind: Kind, numpy: object) -> DType:
-    return DType(name, code, onnx, bits, kind, np.dtype(numpy))  # pyright: ignore[reportArgumentType] ml_dtypes scalars
+    return DType(name, code, onnx, bits, kind, np.dtype(numpy))  # pyright: ignore[reportArgumentType, reportCallIssue] ml_dtypes scalars
 
 
 # fmt: off
@@ -124,7 +124,9 @@ def _from_numpy(numpy: np.dtype[np.generic]) -> DType:
         return STRING
     found = _BY_NAME.get(numpy.name)
     if found is None:
-        raise DTypeError(f"NumPy type {numpy} has no counterpart in ONNX", fix="cast the array to a type of the standard")
+        raise DTypeError(
+            f"NumPy type {numpy} has no counterpart in ONNX", fix="cast the array to a type of the standard"
+        )
     return found
 
 
@@ -143,5 +145,7 @@ def dtype(spec: DType | int | str | type | np.dtype[np.generic]) -> DType:
     else:
         return _from_numpy(np.dtype(spec))
     if found is None:
-        raise DTypeError(f"{spec!r} names no element type", fix="use a name such as 'float32' or a TensorProto.DataType code")
+        raise DTypeError(
+            f"{spec!r} names no element type", fix="use a name such as 'float32' or a TensorProto.DataType code"
+        )
     return found

@@ -169,7 +169,11 @@ class Fault:
 
     def __str__(self) -> str:
         lines = [f"{self.what}  [{self.code}]", f"  where: {self.where}"]
-        lines += [f"  {label}:{' ' * (6 - len(label))}{text}" for label, text in (("why", self.why), ("fix", self.fix)) if text]
+        lines += [
+            f"  {label}:{' ' * (6 - len(label))}{text}"
+            for label, text in (("why", self.why), ("fix", self.fix))
+            if text
+        ]
         return "\n".join(lines)
 
 

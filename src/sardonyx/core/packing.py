@@ -30,7 +30,9 @@ def unpack(stream: npt.NDArray[np.uint8], bits: int, count: int) -> npt.NDArray[
     elements, size = _PERIOD[bits]
     groups = -(-count // elements)
     if stream.size < (count * bits + 7) // 8:
-        raise FormatError(f"{count} elements of {bits} bits need {(count * bits + 7) // 8} bytes, {stream.size} are there")
+        raise FormatError(
+            f"{count} elements of {bits} bits need {(count * bits + 7) // 8} bytes, {stream.size} are there"
+        )
     padded = np.zeros((groups, 4), np.uint8)
     full = np.zeros(groups * size, np.uint8)
     full[: min(full.size, stream.size)] = stream[: full.size]

@@ -19,7 +19,10 @@ __all__ = ["bind_inputs", "expected_inputs"]
 
 def expected_inputs(graph: Graph) -> str:
     """``x: float32[batch, 3], y: int64[]``: what the graph takes, for error messages."""
-    return ", ".join(f"{v.name}: {v.type or '?'}{' (optional)' if v.const is not None else ''}" for v in graph.inputs) or "nothing"
+    return (
+        ", ".join(f"{v.name}: {v.type or '?'}{' (optional)' if v.const is not None else ''}" for v in graph.inputs)
+        or "nothing"
+    )
 
 
 def bind_inputs(graph: Graph, inputs: Sequence[Any] | Mapping[str, Any]) -> dict[Value, Any]:

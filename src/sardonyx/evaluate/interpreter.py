@@ -98,7 +98,9 @@ class Interpreter:
             raise InputError(
                 f"the model has no value named '{unknown[0]}'",
                 why="outputs: " + ", ".join(v.name for v in self.model.graph.outputs),
-                fix="did you mean " + " or ".join(f"'{n}'" for n in close) + "?" if close else "ask for an output, or any intermediate value",
+                fix="did you mean " + " or ".join(f"'{n}'" for n in close) + "?"
+                if close
+                else "ask for an output, or any intermediate value",
             )
         return [known[n] for n in names]
 

@@ -39,13 +39,16 @@ def merge(inferred: Type | None, declared: Type | None, symbols: Symbols, *, lea
             )
         shape = _merge_shapes(inferred.shape, declared.shape, symbols, learn=learn)
         return TensorType(inferred.dtype or declared.dtype, shape, declared.denotation or inferred.denotation)
-    if isinstance(inferred, (SequenceType, OptionalType)) and type(inferred) is type(declared):
-        return replace(inferred, element=merge(inferred.element, declared.element, symbols, learn=False))
+    for container in (SequenceType, OptionalType):
+        if isinstance(inferred, container) and isinstance(declared, container):
+            return replace(inferred, element=merge(inferred.element, declared.element, symbols, learn=False))
     if isinstance(inferred, SparseTensorType) and isinstance(declared, SparseTensorType):
         return declared
     if isinstance(inferred, MapType) and isinstance(declared, MapType):
         return declared
-    raise Contradiction(f"its type is {inferred}, declared is {declared}", f"{inferred} is not {declared}", about_dtype=True)
+    raise Contradiction(
+        f"its type is {inferred}, declared is {declared}", f"{inferred} is not {declared}", about_dtype=True
+    )
 
 
 def _merge_shapes(inferred: Shape | None, declared: Shape | None, symbols: Symbols, *, learn: bool) -> Shape | None:

@@ -84,7 +84,11 @@ class Symbols:
         if isinstance(kind, TensorType) and kind.shape is not None:
             shape = tuple(self.fresh() if d is None else self.resolve(d) for d in kind.shape)
             return kind if shape == kind.shape else replace(kind, shape=shape)
-        if isinstance(kind, (SequenceType, OptionalType)) and isinstance(kind.element, TensorType) and kind.element.shape:
+        if (
+            isinstance(kind, (SequenceType, OptionalType))
+            and isinstance(kind.element, TensorType)
+            and kind.element.shape
+        ):
             shape = self.resolve_shape(kind.element.shape)
             return kind if shape == kind.element.shape else replace(kind, element=replace(kind.element, shape=shape))
         return kind

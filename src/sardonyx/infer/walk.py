@@ -15,7 +15,20 @@ from sardonyx.infer.merge import Contradiction, merge
 from sardonyx.infer.result import Inference
 from sardonyx.infer.symbols import Symbols
 from sardonyx.infer.typecheck import type_faults
-from sardonyx.ir import Attr, Function, FunctionKey, Graph, Model, Node, OptionalType, SequenceType, Tensor, TensorType, Type, Value
+from sardonyx.ir import (
+    Attr,
+    Function,
+    FunctionKey,
+    Graph,
+    Model,
+    Node,
+    OptionalType,
+    SequenceType,
+    Tensor,
+    TensorType,
+    Type,
+    Value,
+)
 from sardonyx.ir.place import place, place_of_graph
 from sardonyx.ops import Known, Schema, attributes, infer_outputs, schema_of
 from sardonyx.ops.apply import CARRY_LIMIT
@@ -68,7 +81,9 @@ class _Walk:
         self.known, self.faults = self.result.known, self.result.faults
         self.model, self.data_propagation, self.strict, self.declared = model, data_propagation, strict, declared
         inputs = {s for v in model.graph.inputs for s in _symbols_of(v.type)}
-        taken = inputs | {s for g in model.graphs() for sub in g.walk_graphs() for v in sub.values() for s in _symbols_of(v.type)}
+        taken = inputs | {
+            s for g in model.graphs() for sub in g.walk_graphs() for v in sub.values() for s in _symbols_of(v.type)
+        }
         self.symbols = Symbols(taken, inputs)
         self.memo = CallMemo(self.symbols)
         self.believed = set(model.graph.outputs)
@@ -119,8 +134,16 @@ class _Walk:
         except SardonyxError:
             raise
         except Exception as error:  # a malformed attribute or constant: its rule trips over it
-            why = f"{type(error).__name__}: {error}; its inputs are " + ", ".join(str(x.type) if x else "absent" for x in inputs)
-            fault = Fault("SDX-S101", f"the outputs of {node!r} cannot be inferred", place(node), why, "check the node's attributes")
+            why = f"{type(error).__name__}: {error}; its inputs are " + ", ".join(
+                str(x.type) if x else "absent" for x in inputs
+            )
+            fault = Fault(
+                "SDX-S101",
+                f"the outputs of {node!r} cannot be inferred",
+                place(node),
+                why,
+                "check the node's attributes",
+            )
             self.fault(fault, error)
             found = []
         for i, value in enumerate(node.outputs):
@@ -181,7 +204,9 @@ class _Walk:
             except Contradiction as contradiction:
                 what = f"input '{value.name}' of {place_of_graph(graph)} is not what it declares: {contradiction.what}"
                 code = "SDX-T103" if contradiction.about_dtype else "SDX-S102"
-                self.fault(Fault(code, what, place_of_graph(graph), contradiction.why, "correct or remove the declared type"))
+                self.fault(
+                    Fault(code, what, place_of_graph(graph), contradiction.why, "correct or remove the declared type")
+                )
             self.known[value] = self.symbols.resolve_known(Known(kind, given.value))
         self.graph(graph, frame)
 
@@ -224,7 +249,11 @@ def _constant(value: Value) -> Known:
 
 def _integers(const: Any) -> Any:
     """The elements of a small integer constant."""
-    if not isinstance(const, Tensor) or const.size > CARRY_LIMIT or not (const.dtype.is_integer or const.dtype.kind == "bool"):
+    if (
+        not isinstance(const, Tensor)
+        or const.size > CARRY_LIMIT
+        or not (const.dtype.is_integer or const.dtype.kind == "bool")
+    ):
         return None
     array = np.empty(const.shape, object)
     array.reshape(-1)[:] = [int(x) for x in const.numpy().reshape(-1)]

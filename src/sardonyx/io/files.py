@@ -58,9 +58,7 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[by
     return from_bytes(map_file(path), path.parent)
 
 
-def save(
-    model: Model, path: str | os.PathLike[str], external_data: Literal["auto"] | bool | str = "auto"
-) -> None:
+def save(model: Model, path: str | os.PathLike[str], external_data: Literal["auto"] | bool | str = "auto") -> None:
     """Write a model. The file appears whole or not at all.
 
     Args:

@@ -54,7 +54,13 @@ class Scope:
     def define(self, name: str) -> Value:
         """A new value of this graph; the value that earlier uses were given, if it has no maker yet."""
         earlier = self.values.get(name)
-        if earlier is not None and name and earlier.producer is None and earlier.graph is None and earlier.const is None:
+        if (
+            earlier is not None
+            and name
+            and earlier.producer is None
+            and earlier.graph is None
+            and earlier.const is None
+        ):
             return earlier
         value = Value(name)
         self.values[name] = value
@@ -76,7 +82,9 @@ def model_from_proto(proto: ModelProto, folder: Folder | None = None) -> Model:
         FormatError: the message is no sensible model.
     """
     if not proto.HasField("graph"):
-        raise FormatError("this is not an ONNX model", why="it has no graph", fix="give a file that an ONNX exporter wrote")
+        raise FormatError(
+            "this is not an ONNX model", why="it has no graph", fix="give a file that an ONNX exporter wrote"
+        )
     model = Model(
         read_graph(proto.graph, Scope(None, folder)),
         opsets=_opsets(proto.opset_import),

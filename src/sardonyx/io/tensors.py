@@ -57,12 +57,17 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
     return Tensor(_typed(proto, dtype, shape), dtype=dtype, shape=shape, **facts)
 
 
-def _external(proto: TensorProto, dtype: DType, shape: tuple[int, ...], folder: Folder | None, facts: dict[str, Any]) -> Tensor:
+def _external(
+    proto: TensorProto, dtype: DType, shape: tuple[int, ...], folder: Folder | None, facts: dict[str, Any]
+) -> Tensor:
     entries = {p.key: p.value for p in proto.external_data}
     try:
         length = entries.get("length")
         external = ExternalLocation(
-            entries["location"], int(entries.get("offset", 0)), None if length is None else int(length), entries.get("checksum")
+            entries["location"],
+            int(entries.get("offset", 0)),
+            None if length is None else int(length),
+            entries.get("checksum"),
         )
     except (KeyError, ValueError) as error:
         raise FormatError(f"tensor '{proto.name}' has a malformed external-data table", why=str(error)) from error
@@ -132,7 +137,7 @@ def write_tensor(tensor: Tensor, proto: TensorProto, external: ExternalLocation 
         proto.external_data.add(key="offset", value=str(external.offset))
         proto.external_data.add(key="length", value=str(tensor.nbytes))
     else:
-        proto.raw_data = tensor.raw()
+        proto.raw_data = tensor.raw()  # pyright: ignore[reportAttributeAccessIssue] any buffer is taken, bytes come back
 
 
 def read_sparse(proto: SparseTensorProto, folder: Folder | None = None) -> SparseTensor:

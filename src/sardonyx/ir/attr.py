@@ -11,7 +11,7 @@ import numpy as np
 
 from sardonyx.core.errors import InputError
 from sardonyx.ir.tensor import SparseTensor, Tensor
-from sardonyx.ir.types import MapType, OpaqueType, OptionalType, SequenceType, SparseTensorType, TensorType, Type
+from sardonyx.ir.types import MapType, OpaqueType, OptionalType, SequenceType, SparseTensorType, TensorType
 
 if TYPE_CHECKING:
     from sardonyx.ir.graph import Graph

@@ -8,7 +8,7 @@ Subgraphs see the values of the graphs around them; a use is recorded wherever i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import InputError
@@ -120,7 +120,9 @@ class Node:
         self.graph: Graph | None = None
         self._prev: Node | None = None
         self._next: Node | None = None
+        self.attrs: dict[str, Attr]
         if isinstance(attrs, Mapping):
+            attrs = cast(Mapping[str, Any], attrs)
             self.attrs = {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}
         else:
             self.attrs = {a.name: a for a in attrs}
@@ -360,7 +362,7 @@ class Graph:
         for node in nodes:
             read = [*node.inputs, *(v for graph in node.subgraphs for v in graph.captured())]
             makers = {v.producer for v in read if v is not None and v.producer in position}
-            needs[node] = sorted((n for n in makers if n is not None), key=position.__getitem__, reverse=True)
+            needs[node] = sorted(makers, key=position.__getitem__, reverse=True)
         done: set[Node] = set()
         order: list[Node] = []
         for root in nodes:

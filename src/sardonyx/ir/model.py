@@ -67,10 +67,5 @@ class Model:
 
         return clone_model(self)
 
-    def __str__(self) -> str:
-        from sardonyx.ir.printer import print_model
-
-        return print_model(self)
-
     def __repr__(self) -> str:
         return f"Model({self.graph!r}, opset {self.opset})"

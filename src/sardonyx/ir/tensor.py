@@ -91,8 +91,8 @@ class Tensor:
             return self._payload() if callable(self._payload) else self._payload
         array = np.ascontiguousarray(self.numpy())
         if self.dtype.packed:
-            return memoryview(packing.pack(packing.to_codes(array, self.dtype), self.dtype.bits))
-        return memoryview(array.reshape(-1).view(np.uint8))
+            return packing.pack(packing.to_codes(array, self.dtype), self.dtype.bits).data
+        return array.reshape(-1).view(np.uint8).data
 
     def _decode(self) -> Array:
         data = np.frombuffer(self.raw(), np.uint8)

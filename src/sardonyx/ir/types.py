@@ -9,7 +9,17 @@ from typing import TypeAlias, Union
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import DType
 
-__all__ = ["MapType", "OpaqueType", "OptionalType", "SequenceType", "Shape", "SparseTensorType", "TensorType", "Type", "show_shape"]
+__all__ = [
+    "MapType",
+    "OpaqueType",
+    "OptionalType",
+    "SequenceType",
+    "Shape",
+    "SparseTensorType",
+    "TensorType",
+    "Type",
+    "show_shape",
+]
 
 Shape: TypeAlias = tuple[Dim | None, ...]
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from sardonyx.ops.apply import attributes, infer_outputs, run_reference
 from sardonyx.ops.known import Known, known
-from sardonyx.ops.schema import AttributeSpec, FormalSpec, Operator, Schema, all_operators, latest_opset, lookup, schema_of
+from sardonyx.ops.schema import (
+    AttributeSpec,
+    FormalSpec,
+    Operator,
+    Schema,
+    all_operators,
+    latest_opset,
+    lookup,
+    schema_of,
+)
 
 __all__ = [
     "AttributeSpec",

@@ -45,7 +45,9 @@ def attributes(
     return values
 
 
-def infer_outputs(schema: Schema, inputs: Sequence[Known | None], attrs: Mapping[str, Any], n_outputs: int) -> list[Known]:
+def infer_outputs(
+    schema: Schema, inputs: Sequence[Known | None], attrs: Mapping[str, Any], n_outputs: int
+) -> list[Known]:
     """What is known of the outputs of one node.
 
     Args:
@@ -68,7 +70,9 @@ def infer_outputs(schema: Schema, inputs: Sequence[Known | None], attrs: Mapping
     outputs = [_finish(schema, bound, i, result) for i, result in enumerate(results)]
     value = _carry(schema, inputs, attrs, outputs[0]) if outputs else None
     if value is not None and outputs[0].value is None:
-        outputs[0] = Known(outputs[0].type if outputs[0].has_shape else TensorType(outputs[0].dtype, tuple(value.shape)), value)
+        outputs[0] = Known(
+            outputs[0].type if outputs[0].has_shape else TensorType(outputs[0].dtype, tuple(value.shape)), value
+        )
     return outputs
 
 
@@ -116,7 +120,9 @@ def _carry(schema: Schema, inputs: Sequence[Known | None], attrs: Mapping[str, A
     if output.dtype is not None and not (output.dtype.is_integer or output.dtype.kind == "bool"):
         return None
     if op.carry is not None:
-        value = op.carry.function(*_padded(schema.inputs, inputs), **op.carry.keywords({**attrs, "opset": schema.version}))
+        value = op.carry.function(
+            *_padded(schema.inputs, inputs), **op.carry.keywords({**attrs, "opset": schema.version})
+        )
         return None if value is None else _as_dims(value)
     if not op.carries or op.run is None or any(x is not None and x.value is None for x in inputs):
         return None
@@ -124,7 +130,9 @@ def _carry(schema: Schema, inputs: Sequence[Known | None], attrs: Mapping[str, A
     if sum(a.size for a in arrays if a is not None) > CARRY_LIMIT:
         return None
     try:
-        value = op.run.function(*_padded(schema.inputs, arrays), **op.run.keywords({**attrs, "n_outputs": 1, "opset": schema.version}))
+        value = op.run.function(
+            *_padded(schema.inputs, arrays), **op.run.keywords({**attrs, "n_outputs": 1, "opset": schema.version})
+        )
     except (TypeError, ValueError):  # an order between symbols that nobody knows
         return None
     return _as_dims(value[0] if isinstance(value, (tuple, list)) else value)
@@ -156,4 +164,8 @@ def run_reference(schema: Schema, inputs: Sequence[Any], attrs: Mapping[str, Any
 
 def _is_sequence_result(schema: Schema) -> bool:
     """Whether the only output is itself a sequence, which a reference returns as a plain list."""
-    return len(schema.outputs) == 1 and not schema.outputs[0].variadic and any(isinstance(t, str) for t in schema.outputs[0].types)
+    return (
+        len(schema.outputs) == 1
+        and not schema.outputs[0].variadic
+        and any(isinstance(t, str) for t in schema.outputs[0].types)
+    )

@@ -40,7 +40,18 @@ def constant_array(facts: dict[str, Any]) -> Array:
 class Constant:
     """The constant that its one attribute holds."""
 
-    T = types({1: frozenset({d.FLOAT16, d.FLOAT32, d.FLOAT64}), 9: CLASSIC, 13: CLASSIC_BF, 19: IR9, 21: IR10, 23: IR11, 24: IR12, 25: IR13})
+    T = types(
+        {
+            1: frozenset({d.FLOAT16, d.FLOAT32, d.FLOAT64}),
+            9: CLASSIC,
+            13: CLASSIC_BF,
+            19: IR9,
+            21: IR10,
+            23: IR11,
+            24: IR12,
+            25: IR13,
+        }
+    )
     output = Output(T)
     value = TensorAttr(required_until=11)
     sparse_value = SparseAttr(since=11)

@@ -117,12 +117,12 @@ class Formal:
         return self.names[max(begun)] if begun else self.name
 
 
-def Input(type: TypeVariable | str, **facts: Any) -> Any:  # noqa: N802 reads as a declaration
+def Input(type: TypeVariable | str, **facts: Any) -> Any:
     """A formal input: see `Formal` for the facts."""
     return Formal(type, **facts)
 
 
-def Output(type: TypeVariable | str, **facts: Any) -> Any:  # noqa: N802
+def Output(type: TypeVariable | str, **facts: Any) -> Any:
     """A formal output."""
     return Formal(type, is_output=True, **facts)
 
@@ -184,7 +184,12 @@ class Rule:
     def of(role: str, function: Callable[..., Any], **facts: Any) -> Rule:
         parameters = inspect.signature(function).parameters.values()
         everything = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        return Rule(role, function, accepts=None if everything else frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY), **facts)
+        return Rule(
+            role,
+            function,
+            accepts=None if everything else frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY),
+            **facts,
+        )
 
     def keywords(self, available: Mapping[str, Any]) -> dict[str, Any]:
         return dict(available) if self.accepts is None else {k: v for k, v in available.items() if k in self.accepts}

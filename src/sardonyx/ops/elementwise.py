@@ -68,7 +68,7 @@ for _name, _fn, _since in (
 ):
     unary(_name, (_since, 22), {_since: FLOATS, 22: FLOATS_BF}, _cast(_fn), f"The function {_fn.__name__}.", formals=("input", "output"))
 
-_BINARY = {"commutative": True, "carries": True}
+_BINARY: dict[str, Any] = {"commutative": True, "carries": True}
 binary("Add", (1, 6, 7, 13, 14), ARITHMETIC, lambda a, b: np.add(a, b), "The sum.", **_BINARY)
 binary("Mul", (1, 6, 7, 13, 14), ARITHMETIC, lambda a, b: np.multiply(a, b), "The product.", **_BINARY)
 binary("Sub", (1, 6, 7, 13, 14), ARITHMETIC, lambda a, b: np.subtract(a, b), "The difference.", carries=True)

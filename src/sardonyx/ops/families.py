@@ -45,10 +45,10 @@ def unary(
 
     T = types(sets)
     block: dict[str, Any] = {"__doc__": doc, variables[0]: T}
-    R: TypeVariable = T
+    output: TypeVariable = T
     if result is not None:
-        R = block[variables[1]] = types(result)
-    block[formals[0]], block[formals[1]] = Input(T), Output(R)
+        output = block[variables[1]] = types(result)
+    block[formals[0]], block[formals[1]] = Input(T), Output(output)
     if 1 in since and 6 in since and since[0] == 1:
         block["consumed_inputs"] = Ints(until=6)
     block |= attributes or {}
@@ -76,11 +76,11 @@ def binary(
 
     T = types(sets)
     block: dict[str, Any] = {"__doc__": doc, "T": T}
-    R: TypeVariable = T
+    output: TypeVariable = T
     if result is not None:
-        R = block["T1"] = types(result)
+        output = block["T1"] = types(result)
     a, b, c = formals
-    block[a], block[b], block[c] = Input(T), Input(T), Output(R)
+    block[a], block[b], block[c] = Input(T), Input(T), Output(output)
     if since[0] == 1:  # before opset 7, B was unidirectionally broadcast, and only on request
         block["broadcast"], block["axis"] = Flag(0, until=7), Int(until=7)
         if 6 in since and name not in ("And", "Or", "Xor", "Equal", "Less", "Greater", "Pow"):

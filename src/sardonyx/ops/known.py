@@ -97,7 +97,9 @@ def broadcast(*shapes: Sequence[Dim]) -> tuple[Dim, ...]:
             r = result[i]
             if isinstance(d, int) and isinstance(r, int) and d != r and 1 not in (d, r):
                 shown = " and ".join(show_shape(s) for s in shapes)
-                raise ShapeError(f"shapes {shown} do not broadcast", why=f"on axis {i}, {r} meets {d}, and neither is 1")
+                raise ShapeError(
+                    f"shapes {shown} do not broadcast", why=f"on axis {i}, {r} meets {d}, and neither is 1"
+                )
             result[i] = dims.broadcast(r, d)
     return tuple(result)
 
@@ -105,7 +107,9 @@ def broadcast(*shapes: Sequence[Dim]) -> tuple[Dim, ...]:
 def axis_of(axis: int, rank: int) -> int:
     """`axis` counted from the front."""
     if not -rank <= axis < max(rank, 1):
-        raise ShapeError(f"axis {axis} is out of range", why=f"the rank is {rank}", fix=f"use an axis from {-rank} to {rank - 1}")
+        raise ShapeError(
+            f"axis {axis} is out of range", why=f"the rank is {rank}", fix=f"use an axis from {-rank} to {rank - 1}"
+        )
     return axis % rank if rank else 0
 
 

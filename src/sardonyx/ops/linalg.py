@@ -74,7 +74,9 @@ class MatMul:
 def matmul_shape(a: tuple[Dim, ...], b: tuple[Dim, ...]) -> Dims:
     """The shape of a product under NumPy's rules."""
     if not a or not b:
-        raise ShapeError("MatMul multiplies no scalars", why=f"the shapes are {show_shape(a)} and {show_shape(b)}", fix="use Mul")
+        raise ShapeError(
+            "MatMul multiplies no scalars", why=f"the shapes are {show_shape(a)} and {show_shape(b)}", fix="use Mul"
+        )
     left, right = (1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b
     same(left[-1], right[-2], "inner dimensions of A and B")
     rows = () if len(a) == 1 else (left[-2],)

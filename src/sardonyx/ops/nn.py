@@ -21,7 +21,9 @@ from sardonyx.ops.typesets import FLOATS, FLOATS_BF, I64
 Pads = list[tuple[int, int]]
 
 
-def window_extent(extent: Dim, kernel: int, stride: int, dilation: int, pads: tuple[int, int], *, ceil: bool = False) -> Dim:
+def window_extent(
+    extent: Dim, kernel: int, stride: int, dilation: int, pads: tuple[int, int], *, ceil: bool = False
+) -> Dim:
     """How many windows fit along one axis; with `ceil`, one that starts inside but ends outside counts too."""
     reach = dilation * (kernel - 1) + 1
     room = extent + (pads[0] + pads[1] - reach)
@@ -31,6 +33,12 @@ def window_extent(extent: Dim, kernel: int, stride: int, dilation: int, pads: tu
     if isinstance(count, int) and isinstance(extent, int) and (count - 1) * stride >= extent + pads[0]:
         count -= 1  # it would start in the padding behind
     return count
+
+
+def static(extent: Dim) -> int:
+    """An extent that references know to be a number."""
+    assert isinstance(extent, int)
+    return extent
 
 
 def same_pads(extent: int, kernel: int, stride: int, dilation: int, *, upper: bool) -> tuple[int, int]:
@@ -50,7 +58,14 @@ def explicit(auto_pad: str, pads: Sequence[int] | None, rank: int) -> Pads | Non
 
 
 def windows_shape(
-    spatial: Sequence[Dim], kernel: Sequence[Dim], *, strides: Any, dilations: Any, pads: Any, auto_pad: str, ceil: bool = False
+    spatial: Sequence[Dim],
+    kernel: Sequence[Dim],
+    *,
+    strides: Any,
+    dilations: Any,
+    pads: Any,
+    auto_pad: str,
+    ceil: bool = False,
 ) -> list[Dim | None]:
     """The spatial extents that sliding a window gives."""
     rank = len(spatial)
@@ -63,12 +78,22 @@ def windows_shape(
         k = kernel[i]
         extent = window_extent(x, k, steps[i], spread[i], padding[i], ceil=ceil) if isinstance(k, int) else None
         if isinstance(extent, int) and extent < 0:
-            raise ShapeError(f"a window of {k} does not fit into extent {x} of spatial axis {i}", fix="pad the input or use a smaller kernel")
+            raise ShapeError(
+                f"a window of {k} does not fit into extent {x} of spatial axis {i}",
+                fix="pad the input or use a smaller kernel",
+            )
         result.append(extent)
     return result
 
 
-def padding_of(shape: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Any, auto_pad: str) -> Pads:
+def padding_of(
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Any,
+    auto_pad: str,
+) -> Pads:
     """The padding of each spatial axis, SAME resolved."""
     found = explicit(auto_pad, pads, len(kernel))
     if found is not None:
@@ -77,11 +102,15 @@ def padding_of(shape: Sequence[int], kernel: Sequence[int], strides: Sequence[in
     return [same_pads(*facts, upper=upper) for facts in zip(shape, kernel, strides, dilations, strict=True)]
 
 
-def windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], counts: Sequence[int]) -> Array:
+def windows(
+    x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], counts: Sequence[int]
+) -> Array:
     """A view [N, C, *counts, *kernel] of `x` [N, C, *spatial]."""
     outer = tuple(s * n for s, n in zip(x.strides[2:], strides, strict=True))
     inner = tuple(s * n for s, n in zip(x.strides[2:], dilations, strict=True))
-    return np.lib.stride_tricks.as_strided(x, (*x.shape[:2], *counts, *kernel), (*x.strides[:2], *outer, *inner), writeable=False)
+    return np.lib.stride_tricks.as_strided(
+        x, (*x.shape[:2], *counts, *kernel), (*x.strides[:2], *outer, *inner), writeable=False
+    )
 
 
 @operator("Conv", since=(1, 11, 22))
@@ -95,15 +124,24 @@ class Conv:
     auto_pad, group = String("NOTSET"), Int(1)
 
     @infers
-    def infer(X: Known, W: Known, B: Known | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int) -> Dims:
+    def infer(
+        X: Known, W: Known, B: Known | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
+    ) -> Dims:
         if X.rank < 3 or W.rank != X.rank:
-            raise ShapeError(f"Conv cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}", why="both need [N, C, spatial ...]")
+            raise ShapeError(
+                f"Conv cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}",
+                why="both need [N, C, spatial ...]",
+            )
         same(X.shape[1], W.shape[1] * group, "channels of X and of W times group")
-        spatial = windows_shape(X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad)
+        spatial = windows_shape(
+            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad
+        )
         return X.shape[0], W.shape[0], *spatial
 
     @reference
-    def run(X: Array, W: Array, B: Array | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int) -> Array:
+    def run(
+        X: Array, W: Array, B: Array | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
+    ) -> Array:
         rank = X.ndim - 2
         kernel, steps, spread = W.shape[2:], strides or (1,) * rank, dilations or (1,) * rank
         padding = padding_of(X.shape[2:], kernel, steps, spread, pads, auto_pad)
@@ -113,7 +151,11 @@ class Conv:
         per = W.shape[0] // group
         axes = [1, *range(2 + rank, 2 + 2 * rank)]
         blocks = [
-            np.tensordot(view[:, g * W.shape[1] : (g + 1) * W.shape[1]], wide(W)[g * per : (g + 1) * per], (axes, [1, *range(2, 2 + rank)]))
+            np.tensordot(
+                view[:, g * W.shape[1] : (g + 1) * W.shape[1]],
+                wide(W)[g * per : (g + 1) * per],
+                (axes, [1, *range(2, 2 + rank)]),
+            )
             for g in range(group)
         ]
         y = np.moveaxis(np.concatenate(blocks, -1), -1, 1)
@@ -136,26 +178,46 @@ class MaxPool:
     auto_pad, storage_order = String("NOTSET"), Int(0, since=8)
 
     @infers
-    def infer(X: Known, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str, ceil_mode: bool) -> list[Dims]:
+    def infer(
+        X: Known, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str, ceil_mode: bool
+    ) -> list[Dims]:
         spatial = windows_shape(
-            X.shape[2:], kernel_shape, strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad, ceil=ceil_mode
+            X.shape[2:],
+            kernel_shape,
+            strides=strides,
+            dilations=dilations,
+            pads=pads,
+            auto_pad=auto_pad,
+            ceil=ceil_mode,
         )
         shape = (*X.shape[:2], *spatial)
         return [shape, shape]
 
     @reference
     def run(
-        X: Array, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str, ceil_mode: bool, storage_order: int, n_outputs: int
+        X: Array,
+        *,
+        kernel_shape: Any,
+        strides: Any,
+        dilations: Any,
+        pads: Any,
+        auto_pad: str,
+        ceil_mode: bool,
+        storage_order: int,
+        n_outputs: int,
     ) -> list[Array]:
         rank = X.ndim - 2
         steps, spread = strides or (1,) * rank, dilations or (1,) * rank
         padding = padding_of(X.shape[2:], kernel_shape, steps, spread, pads, auto_pad)
         counts = [
-            int(window_extent(X.shape[2 + i], kernel_shape[i], steps[i], spread[i], padding[i], ceil=ceil_mode)) for i in range(rank)  # pyright: ignore[reportArgumentType] all ints here
+            static(window_extent(X.shape[2 + i], kernel_shape[i], steps[i], spread[i], padding[i], ceil=ceil_mode))
+            for i in range(rank)
         ]
         padded = [
             (front, max(back, (n - 1) * s + dl * (k - 1) + 1 - x - front))
-            for (front, back), n, s, dl, k, x in zip(padding, counts, steps, spread, kernel_shape, X.shape[2:], strict=True)
+            for (front, back), n, s, dl, k, x in zip(
+                padding, counts, steps, spread, kernel_shape, X.shape[2:], strict=True
+            )
         ]
         low = -np.inf if X.dtype.kind not in "iu" else np.iinfo(X.dtype).min
         whole = [(0, 0), (0, 0), *padded]

@@ -101,10 +101,16 @@ class BatchNormalization:
     scale, B = Input(T, until=15), Input(T, until=15)
     scale15, B15 = Input(T1, since=15, names={1: "scale"}), Input(T1, since=15, names={1: "B"})
     mean, var = Input(T, until=14), Input(T, until=14)
-    mean14, var14 = Input(U, since=14, until=15, names={1: "input_mean"}), Input(U, since=14, until=15, names={1: "input_var"})
+    mean14, var14 = (
+        Input(U, since=14, until=15, names={1: "input_mean"}),
+        Input(U, since=14, until=15, names={1: "input_var"}),
+    )
     mean15, var15 = Input(T2, since=15, names={1: "input_mean"}), Input(T2, since=15, names={1: "input_var"})
     Y = Output(T)
-    out_mean, out_var = Output(T, optional=True, until=14, names={1: "mean"}), Output(T, optional=True, until=14, names={1: "var"})
+    out_mean, out_var = (
+        Output(T, optional=True, until=14, names={1: "mean"}),
+        Output(T, optional=True, until=14, names={1: "var"}),
+    )
     saved_mean, saved_var = Output(T, optional=True, until=14), Output(T, optional=True, until=14)
     running_mean = Output(U, optional=True, since=14, until=15)
     running_var = Output(U, optional=True, since=14, until=15)

@@ -40,7 +40,9 @@ def promote(
     values = dict(attrs)
     for a in op.attributes:
         if a.since <= newest < a.until and a.name not in values:
-            values[a.name] = bool(a.default_at(newest)) if a.is_flag and a.default_at(newest) is not None else a.default_at(newest)
+            values[a.name] = (
+                bool(a.default_at(newest)) if a.is_flag and a.default_at(newest) is not None else a.default_at(newest)
+            )
     place = {formal: i for i, formal in enumerate(then)}
     kind = next((k for x in inputs if (k := _dtype(x)) is not None), None)
     promoted: list[Any] = []
@@ -76,5 +78,3 @@ def _constant(formal: Formal, spec: FormalSpec, value: Any, kind: DType | None, 
         return array
     integers = target is not None and target.is_integer
     return known(target, array.shape, array.astype(object) if integers else None)
-
-

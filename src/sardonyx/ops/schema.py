@@ -19,7 +19,13 @@ __all__ = ["AttributeSpec", "FormalSpec", "Operator", "Schema", "all_operators",
 # Every family file, in the order a reader would want; importing one registers its operators.
 FAMILIES = ("elementwise", "logic", "linalg", "nn", "norm", "shape", "index", "constant")
 
-LATEST: dict[str, int] = {"": 28, "ai.onnx.ml": 5, "ai.onnx.preview": 1, "ai.onnx.preview.training": 1, "com.microsoft": 1}
+LATEST: dict[str, int] = {
+    "": 28,
+    "ai.onnx.ml": 5,
+    "ai.onnx.preview": 1,
+    "ai.onnx.preview.training": 1,
+    "com.microsoft": 1,
+}
 _REGISTRY: dict[tuple[str, str], Operator] = {}
 
 
@@ -169,7 +175,9 @@ def _formal(f: Formal, version: int) -> FormalSpec:
         spelled, allowed = f.type, spelled_type(f.type)
     else:
         spelled, allowed = f.type.name_at(version), f.type.at(version)
-    return FormalSpec(f.name_at(version), spelled, allowed, f.optional_at(version), f.variadic_at(version), f.min, f.homogeneous)
+    return FormalSpec(
+        f.name_at(version), spelled, allowed, f.optional_at(version), f.variadic_at(version), f.min, f.homogeneous
+    )
 
 
 def spelled_type(text: str) -> TypeSet:

@@ -103,7 +103,9 @@ def reshaped(shape: Sequence[Dim], wanted: Sequence[Dim], *, allowzero: bool) ->
     for i, extent in enumerate(wanted):
         if extent == 0 and not allowzero:
             if i >= len(shape):
-                raise ShapeError(f"0 at position {i} keeps no extent", why=f"the input {show_shape(shape)} has only {len(shape)}")
+                raise ShapeError(
+                    f"0 at position {i} keeps no extent", why=f"the input {show_shape(shape)} has only {len(shape)}"
+                )
             extent = shape[i]
         result.append(extent)
     total = product(shape)
@@ -111,7 +113,9 @@ def reshaped(shape: Sequence[Dim], wanted: Sequence[Dim], *, allowzero: bool) ->
         rest = product([x for x in result if x != -1])
         left = 0 if rest == 0 else dims.floordiv(total, rest)
         if isinstance(left, int) and isinstance(rest, int) and isinstance(total, int) and left * rest != total:
-            raise ShapeError(f"{total} elements do not fill {show_shape(wanted)}", why=f"{total} is no multiple of {rest}")
+            raise ShapeError(
+                f"{total} elements do not fill {show_shape(wanted)}", why=f"{total} is no multiple of {rest}"
+            )
         result[result.index(-1)] = left
     elif isinstance(found := product(result), int) and isinstance(total, int) and found != total:
         raise ShapeError(f"{show_shape(shape)} has {total} elements, {show_shape(result)} has {found}")

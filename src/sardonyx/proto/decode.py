@@ -46,8 +46,8 @@ _VIEW_FROM: Final = 256  # a memoryview costs about this much: shorter payloads 
 _append: Final = list[Any].append
 
 
-def decode_fields(descriptor: Descriptor, data: Buffer) -> tuple[Fields, int]:
-    """Decode a whole message: its fields, and the number of bytes read.
+def decode_fields(descriptor: Descriptor, data: Buffer) -> Fields:
+    """Decode a whole message to its fields, as a message's `__dict__` holds them.
 
     Large payloads are views of `data`, which they keep alive; a buffer that could still change is copied first.
     """
@@ -64,7 +64,7 @@ def decode_fields(descriptor: Descriptor, data: Buffer) -> tuple[Fields, int]:
         _message(_readers(descriptor), buf, view, 0, len(view), fields, 0)
     except IndexError:
         raise truncated(len(view), 1, 0) from None
-    return fields, len(view)
+    return fields
 
 
 def _message(readers: Readers, buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> None:
@@ -115,6 +115,8 @@ def _reader(field: Field) -> Reader:
     if field.scalar.name == "bytes" and not field.is_repeated:
         return _bytes_reader(field.name, field.siblings)
     read = _VALUES[field.scalar.name]
+    if field.is_repeated and read is _string_reader:
+        return _strings_reader(field)
     if field.is_repeated:
         return _repeated_reader(field, read)
     if field.siblings:
@@ -259,6 +261,29 @@ def _oneof_reader(name: str, siblings: tuple[str, ...], factory: Callable[[str],
         for sibling in siblings:
             fields.pop(sibling, None)
         return inner(buf, view, pos, end, fields, depth)
+
+    return read
+
+
+def _strings_reader(field: Field) -> Reader:
+    name = field.name
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        size = buf[pos]
+        pos += 1
+        if size > 127:
+            size, pos = read_length(buf, pos - 1)
+        stop = pos + size
+        if stop > end:
+            raise truncated(pos, size, end - pos)
+        values = fields.get(name)
+        if values is None:
+            values = fields[name] = Repeated[str](field)
+        try:
+            _append(values, str(buf[pos:stop], "utf-8"))
+        except UnicodeDecodeError as error:
+            raise _not_utf8(name, pos, error) from None
+        return stop
 
     return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 __all__ = ["Enum"]
@@ -58,9 +59,10 @@ class Enum:
     def check(self, value: Any) -> int:
         """The value a field of this enum stores: a declared number, or the number of a declared name."""
         if isinstance(value, str):
-            value = self.values_by_name.get(value, value)
-        if isinstance(value, bool):
+            value = self.Value(value)
+        elif isinstance(value, bool):
             raise TypeError("Expected an int, got a boolean.")
-        if isinstance(value, str) or value not in self.names_by_value:
-            raise ValueError(f"invalid enumerator {value!r}")
-        return int(value)
+        number = operator.index(value)
+        if number not in self.names_by_value:
+            raise ValueError(f"invalid enumerator {number}")
+        return number

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, ClassVar, NoReturn, Self, TypeVar
 
+import numpy as np
+
 from sardonyx.proto.decode import Buffer, decode_fields
 from sardonyx.proto.descriptor import Descriptor, describe
 from sardonyx.proto.encode import encode_fields, write_chunks
 from sardonyx.proto.fields import Field
 from sardonyx.proto.packed import Packed
 from sardonyx.proto.repeated import Messages, Repeated
-from sardonyx.proto.wire import Bytes
+from sardonyx.proto.wire import FIXED32, FIXED64, Bytes
 
 __all__ = ["Message", "parse"]
 
@@ -171,7 +173,9 @@ class Message:
     def Clear(self) -> None:
         """Make everything absent."""
         self.SetInParent()
+        stubs = {name: value for name, value in self.__dict__.items() if getattr(value, "_link", None) is not None}
         self.__dict__.clear()
+        self.__dict__.update(stubs)  # what was read but not set still belongs to this message
 
     def MergeFrom(self, other_msg: Self) -> None:
         """Add another message of the same class: its scalars win, its repeated fields are appended."""
@@ -228,15 +232,18 @@ class Message:
     def FromString(cls, s: Buffer) -> Self:
         """A message decoded from bytes; large payloads stay views of them."""
         message = cls.__new__(cls)
-        message.__dict__.update(decode_fields(cls.DESCRIPTOR, s)[0])
+        message.__dict__.update(decode_fields(cls.DESCRIPTOR, s))
         return message
 
     def ParseFromString(self, serialized: Buffer) -> int:
         """Become what bytes say, and return their number. When they are malformed, nothing changes."""
-        fields, size = decode_fields(self.DESCRIPTOR, serialized)
+        message = self.FromString(serialized)
         self.Clear()
-        self.__dict__.update(fields)
-        return size
+        if self.__dict__:
+            self.MergeFrom(message)
+        else:
+            self.__dict__.update(message.__dict__)
+        return len(serialized)
 
     def MergeFromString(self, serialized: Buffer) -> int:
         """Merge in what bytes say, and return their number."""
@@ -300,10 +307,11 @@ def parse(cls: type[M], buffer: Buffer) -> M:
 
 
 def _same(field: Field, a: Any, b: Any) -> bool:
-    if field.type not in (Field.TYPE_FLOAT, Field.TYPE_DOUBLE):
+    if field.scalar is None or field.wire not in (FIXED32, FIXED64):
         return a == b
-    a, b = (list(a), list(b)) if field.is_repeated else ([a], [b])  # NaN equals NaN, as for the official classes
-    return len(a) == len(b) and all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
+    bits = "<u4" if field.wire == FIXED32 else "<u8"  # by bits, as the official classes do: NaN == NaN, 0.0 != -0.0
+    x, y = (np.ascontiguousarray(values, field.scalar.dtype).view(bits) for values in (a, b))
+    return np.array_equal(x, y)
 
 
 # --- what a class holds in place of each field, for when the message holds nothing

@@ -19,7 +19,7 @@ T = TypeVar("T", int, float)
 
 
 class Packed(MutableSequence[T]):
-    """The values of a packed field: a sequence of numbers; `np.asarray` gives the array where there is one, uncopied."""
+    """The values of a packed field: a sequence; `np.asarray` gives the array where there is one, uncopied."""
 
     __slots__ = ("_check", "_dtype", "_owner", "_values")
     __hash__ = None  # pyright: ignore[reportAssignmentType]  # mutable, as lists are

@@ -118,5 +118,5 @@ class Messages(list[M]):
         elif message.__class__ is made.__class__:
             made.MergeFrom(message)
         else:
-            raise TypeError(f"Expected a {made.full_name} message object, but got {message!r}.")
+            raise TypeError(f"Expected a {made.DESCRIPTOR.full_name} message object, but got {message!r}.")
         return made

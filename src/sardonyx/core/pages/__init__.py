@@ -26,5 +26,8 @@ def explain(code: str) -> str:
     known = codes()
     if wanted not in known:
         close = difflib.get_close_matches(wanted, known, 3)
-        raise InputError(f"there is no error code {code!r}", fix=f"did you mean {', '.join(close)}?" if close else "codes look like SDX-S100")
+        raise InputError(
+            f"there is no error code {code!r}",
+            fix=f"did you mean {', '.join(close)}?" if close else "codes look like SDX-S100",
+        )
     return files(__name__).joinpath(f"{wanted}.md").read_text("utf-8")
