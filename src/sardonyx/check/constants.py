@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from sardonyx.check.rule import Finding, Findings, Site, rule
@@ -121,7 +122,7 @@ def sparse_tensor_is_consistent(site: Site) -> Findings:
         yield Finding(
             f"an index of sparse tensor '{site.name}' lies outside {list(shape)}", "indices count from 0", "correct it"
         )
-    elif any(a >= b for a, b in zip(linear, linear[1:], strict=False)):
+    elif any(a >= b for a, b in itertools.pairwise(linear)):
         yield Finding(
             f"the indices of sparse tensor '{site.name}' are not ascending",
             "each place comes once, in order",
