@@ -49,7 +49,7 @@ def element_types_are_given(site: Site) -> Findings:
 def extents_are_not_negative(site: Site) -> Findings:
     """A static extent is not negative; an unknown one is a name or nothing."""
     for value in site.graph.values():
-        shape = value.type.shape if isinstance(value.type, TensorType) else None
+        shape = value.type.shape if isinstance(value.type, TensorType) and value.const is None else None
         if any(isinstance(d, int) and d < 0 for d in shape or ()):
             yield Finding(
                 f"'{value.name}' declares a negative extent: {value.type}",

@@ -126,11 +126,10 @@ class _Walk:
         try:
             found = self.outputs(node, inputs, frame)
         except (ShapeError, DTypeError, VersionError) as error:
-            code = type(error).code
-            self.fault(Fault(code, f"{node!r}: {error.what}", error.where or place(node), error.why, error.fix), error)
+            why = error.why or "its inputs are " + _shown(inputs)
+            fix = error.fix or "look at where its inputs come from; `sardonyx show` prints the graph with its shapes"
+            self.fault(Fault(error.code, f"{node!r}: {error.what}", error.where or place(node), why, fix), error)
             found = []
-        except Contradiction:
-            raise
         except SardonyxError:
             raise
         except Exception as error:  # a malformed attribute or constant: its rule trips over it
@@ -232,6 +231,10 @@ class _Walk:
             raise refusal(fault.what, where=fault.where, why=fault.why, fix=fault.fix) from cause
         if fault not in self.faults[-8:]:  # a loop's body is inferred more than once
             self.faults.append(fault)
+
+
+def _shown(inputs: Iterable[Known | None]) -> str:
+    return ", ".join(str(x.type) if x else "absent" for x in inputs) or "none"
 
 
 def _bound(node: Node, name: str, frame: _Frame) -> Attr | None:
