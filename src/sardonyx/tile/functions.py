@@ -1,0 +1,45 @@
+"""The pure functions that `Call` may name: their signatures. `tile.math` and `tile.instr` give their meanings.
+
+A mathematical function takes and gives one float type (f32 or f64, any lanes). A dot instruction takes an accumulator and
+two vectors of narrower elements, as its machine instruction does.
+"""
+
+from __future__ import annotations
+
+from sardonyx.tile.types import Type, bf16, f32, i8, i32, u8
+
+__all__ = ["ARITY", "DOTS", "check_call"]
+
+# Elementwise functions of floats, by number of arguments.
+ARITY: dict[str, int] = {
+    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"), 1),
+    **dict.fromkeys(
+        ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"), 1
+    ),
+    **dict.fromkeys(
+        ("erf", "sigmoid", "gelu", "gelu_tanh", "silu", "softplus", "mish", "rsqrt", "reciprocal", "cbrt"), 1
+    ),
+    **dict.fromkeys(("pow", "atan2", "fmod"), 2),
+}
+
+# name -> (accumulator kind, first kind, second kind, elements of each multiplied into one accumulator lane)
+DOTS: dict[str, tuple[Type, Type, Type, int]] = {
+    "dpbf16": (f32, bf16, bf16, 2),  # acc + a[2i+1] b[2i+1] + a[2i] b[2i]   (AVX512_BF16 vdpbf16ps)
+    "dpbusd": (i32, u8, i8, 4),  # acc + sum of four products, wrapping   (VNNI vpdpbusd)
+}
+
+
+def check_call(fn: str, args: tuple[Type, ...]) -> str | None:
+    """What is wrong with calling `fn` on these types, or None."""
+    if fn in DOTS:
+        acc, a, b, group = DOTS[fn]
+        lanes = args[0].lanes
+        want = (acc.x(lanes), a.x(lanes * group), b.x(lanes * group))
+        return None if args == want else f"{fn} takes {want}, not {args}"
+    if fn not in ARITY:
+        return f"there is no function {fn!r}"
+    if len(args) != ARITY[fn]:
+        return f"{fn} takes {ARITY[fn]} arguments, not {len(args)}"
+    if len(set(args)) != 1 or not args[0].is_float or args[0].is_storage:
+        return f"{fn} takes f32 or f64 of one type, not {args}"
+    return None

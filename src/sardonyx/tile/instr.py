@@ -1,0 +1,143 @@
+"""Machine instructions with state: each is declared once, with its LLVM intrinsic and its meaning in the tile IR.
+
+The matrix unit (AMX) has eight tiles of 16 rows x 64 bytes. `tileconfig` makes all eight full size; a kernel that uses
+tiles starts its `setup` with it. Tile numbers are immediates 0..7; pointers and strides (in bytes) are values.
+
+    tileconfig                    all tiles 16 x 64 bytes, zeroed
+    tilerelease                   give the unit back; the last statement of a call's tiles (optional: code generation adds it)
+    tilezero t                    t = 0
+    tileload t, ptr, stride       row r of t = the 64 bytes at ptr + r * stride
+    tilestore t, ptr, stride      the 64 bytes at ptr + r * stride = row r of t
+    tdpbf16ps c, a, b             c[m][n] += a[m][2k] b[k][2n] + a[m][2k+1] b[k][2n+1]        f32 from bf16 pairs
+    tdpbssd tdpbsud tdpbusd tdpbuud c, a, b      the same with four 8-bit integers into i32; s/u: signs of a and b
+
+A CPU without the unit runs the meaning: statements over a `state` block of 8 KiB (tile t at byte 1024 t). The interpreter
+does the same, so a kernel can be tested anywhere. Denormals are flushed by the real unit; the meaning does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sardonyx.tile.builder import Builder, Pointer
+from sardonyx.tile.expr import Expr, Fma, Shuffle
+from sardonyx.tile.ir import Instr
+from sardonyx.tile.types import Type, bf16, f32, i8, i32, u8
+
+__all__ = ["INSTRS", "STATE_BYTES", "Declared", "check_instr"]
+
+STATE_BYTES = 8 * 1024
+_ROW, _TILE = 64, 1024
+
+Arg = Expr | int
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One instruction.
+
+    args: per argument, "tile" (an immediate 0..7), "ptr" or "i64".
+    llvm: the intrinsic that does it on a CPU with `feature`.
+    meaning: emits the same effect as tile IR over the 8 KiB of tile state.
+    """
+
+    args: tuple[str, ...]
+    llvm: str
+    feature: str
+    meaning: Callable[[Builder, Pointer, tuple[Arg, ...]], None]
+
+
+def check_instr(s: Instr) -> str | None:
+    """What is wrong with this use of an instruction, or None."""
+    declared = INSTRS.get(s.name)
+    if declared is None:
+        return f"there is no instruction {s.name!r}"
+    if len(s.args) != len(declared.args):
+        return f"{s.name} takes {len(declared.args)} arguments, not {len(s.args)}"
+    for kind, arg in zip(declared.args, s.args, strict=True):
+        ok = (
+            isinstance(arg, int) and 0 <= arg < 8 if kind == "tile" else isinstance(arg, Expr) and str(arg.type) == kind
+        )
+        if not ok:
+            return f"{s.name} takes {declared.args}, not {s.args}"
+    return None
+
+
+def _tile(state: Pointer, number: Arg, kind: Type) -> Pointer:
+    assert isinstance(number, int)
+    return state.cast(u8).at(number * _TILE).cast(kind)
+
+
+def _clear(k: Builder, state: Pointer, count: int) -> None:
+    with k.loop("z", 0, count, 32) as z:
+        state.cast(u8).store(z, k.let("zero", 0, u8.x(32)))
+
+
+def _config(k: Builder, state: Pointer, _: tuple[Arg, ...]) -> None:
+    _clear(k, state, STATE_BYTES)
+
+
+def _release(k: Builder, state: Pointer, _: tuple[Arg, ...]) -> None:
+    """No effect that a kernel can observe."""
+
+
+def _zero(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> None:
+    _clear(k, _tile(state, args[0], u8), _TILE)
+
+
+def _rows(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> tuple[Pointer, Pointer, Expr]:
+    tile, base, stride = args
+    assert isinstance(base, Expr)
+    assert isinstance(stride, Expr)
+    return _tile(state, tile, i32), Pointer(k, base, u8), stride
+
+
+def _load(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> None:
+    tile, memory, stride = _rows(k, state, args)
+    with k.loop("r", 0, 16) as r:
+        tile.store(r * 16, memory.at(r * stride).cast(i32).load(0, 16))
+
+
+def _store(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> None:
+    tile, memory, stride = _rows(k, state, args)
+    with k.loop("r", 0, 16) as r:
+        memory.at(r * stride).cast(i32).store(0, tile.load(r * 16, 16))
+
+
+def _dot(a_kind: Type, b_kind: Type, acc: Type, group: int) -> Callable[[Builder, Pointer, tuple[Arg, ...]], None]:
+    """c[m][n] += the products of `group` neighbours, one k after the other."""
+
+    def meaning(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> None:
+        c, a, b = _tile(state, args[0], acc), _tile(state, args[1], a_kind), _tile(state, args[2], b_kind)
+        row = 16 * group  # elements in 64 bytes
+        with k.loop("m", 0, 16) as m:
+            total = k.reg("total", acc.x(16), c.load(m * 16, 16))
+            with k.loop("kk", 0, 16) as kk:
+                pairs = b.load(kk * row, row)
+                for g in range(group):
+                    column = k.let("column", _every(pairs, group, g).to(acc))
+                    x = k.let("x", a.load(m * row + kk * group + g).to(acc).splat(16))
+                    k.set(total, Fma(x, column, total) if acc.is_float else total + x * column)
+            c.store(m * 16, total)
+
+    return meaning
+
+
+def _every(v: Expr, step: int, start: int) -> Expr:
+    return Shuffle(v, v, tuple(range(start, v.type.lanes, step)))
+
+
+_DOT = ("tile", "tile", "tile")
+INSTRS: dict[str, Declared] = {
+    "tileconfig": Declared((), "ldtilecfg", "amx-tile", _config),
+    "tilerelease": Declared((), "tilerelease", "amx-tile", _release),
+    "tilezero": Declared(("tile",), "tilezero", "amx-tile", _zero),
+    "tileload": Declared(("tile", "ptr", "i64"), "tileloadd64", "amx-tile", _load),
+    "tilestore": Declared(("tile", "ptr", "i64"), "tilestored64", "amx-tile", _store),
+    "tdpbf16ps": Declared(_DOT, "tdpbf16ps", "amx-bf16", _dot(bf16, bf16, f32, 2)),
+    "tdpbssd": Declared(_DOT, "tdpbssd", "amx-int8", _dot(i8, i8, i32, 4)),
+    "tdpbsud": Declared(_DOT, "tdpbsud", "amx-int8", _dot(i8, u8, i32, 4)),
+    "tdpbusd": Declared(_DOT, "tdpbusd", "amx-int8", _dot(u8, i8, i32, 4)),
+    "tdpbuud": Declared(_DOT, "tdpbuud", "amx-int8", _dot(u8, u8, i32, 4)),
+}
