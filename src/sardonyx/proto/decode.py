@@ -83,17 +83,25 @@ def _message(readers: Readers, buf: Bytes, view: memoryview, pos: int, end: int,
         if reader is not None:
             pos = reader(buf, view, pos, end, fields, depth)
         else:
-            if tag < 8:
-                raise FormatError("field number 0 is not legal", offset=start, fix="is this an ONNX file at all?")
-            pos = skip(buf, pos, end, tag, depth)
-            _keep_unknown(fields, view, start, pos)
+            pos = _skip_unknown(readers, buf, tag, start, pos, end, depth)
+            if pos <= end:
+                chunk = view[start:pos] if pos - start >= _VIEW_FROM else bytes(view[start:pos])
+                fields.setdefault("_unknown", []).append(chunk)
     if pos > end:
         raise truncated(end, pos - end, 0)
 
 
-def _keep_unknown(fields: Fields, view: memoryview, start: int, stop: int) -> None:
-    chunk = view[start:stop] if stop - start >= _VIEW_FROM else bytes(view[start:stop])
-    fields.setdefault("_unknown", []).append(chunk)
+def _skip_unknown(readers: Readers, buf: Bytes, tag: int, start: int, pos: int, end: int, depth: int) -> int:
+    """Step over the field `tag` and the unknown ones that follow it; where the next known field starts."""
+    while True:
+        if tag < 8:
+            raise FormatError("field number 0 is not legal", offset=start, fix="is this an ONNX file at all?")
+        start = skip(buf, pos, end, tag, depth)
+        if start >= end:
+            return start
+        tag, pos = read_tag(buf, start)
+        if tag in readers:
+            return start
 
 
 def _readers(descriptor: Descriptor) -> Readers:
@@ -352,7 +360,8 @@ def _message_reader(field: Field) -> Reader:
         message = fields.get(name)
         if message is None:
             message = fields[name] = new(cls)
-        _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
+        if size:
+            _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
         return stop
 
     return read
@@ -378,7 +387,8 @@ def _repeated_message_reader(field: Field) -> Reader:
             messages = fields[name] = Messages[Any](field)
         message = new(cls)
         _append(messages, message)
-        _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
+        if size:
+            _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
         return stop
 
     return read

@@ -243,12 +243,12 @@ class Message:
             self.MergeFrom(message)
         else:
             self.__dict__.update(message.__dict__)
-        return len(serialized)
+        return memoryview(serialized).nbytes
 
     def MergeFromString(self, serialized: Buffer) -> int:
         """Merge in what bytes say, and return their number."""
         self.MergeFrom(self.FromString(serialized))
-        return len(serialized)
+        return memoryview(serialized).nbytes
 
     def _chunks(self) -> tuple[list[Bytes], int]:
         chunks: list[Bytes] = []

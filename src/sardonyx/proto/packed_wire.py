@@ -16,7 +16,7 @@ __all__ = ["decode_packed", "encode_packed"]
 Array = npt.NDArray[Any]
 
 _ARRAY_FROM: Final = 64  # bytes: below, a plain loop beats the set-up of array operations
-_BLOCK: Final = 1 << 16  # bytes decoded at a time, so that scratch memory stays small
+_BLOCK: Final = 1 << 14  # bytes decoded at a time, so that scratch memory stays small
 _MASK64: Final = (1 << 64) - 1
 
 
