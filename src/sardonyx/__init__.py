@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sardonyx.evaluate import evaluate as evaluate
     from sardonyx.infer import infer_shapes as infer_shapes
+    from sardonyx.io import from_bytes as from_bytes
     from sardonyx.io import load as load
     from sardonyx.io import save as save
+    from sardonyx.io import to_bytes as to_bytes
     from sardonyx.ir import Attr as Attr
     from sardonyx.ir import Function as Function
     from sardonyx.ir import Graph as Graph
@@ -28,8 +30,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "evaluate": "evaluate",
     "infer_shapes": "infer",
+    "from_bytes": "io",
     "load": "io",
     "save": "io",
+    "to_bytes": "io",
     **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),
 }
 

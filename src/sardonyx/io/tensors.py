@@ -137,7 +137,7 @@ def write_tensor(tensor: Tensor, proto: TensorProto, external: ExternalLocation 
         proto.external_data.add(key="offset", value=str(external.offset))
         proto.external_data.add(key="length", value=str(tensor.nbytes))
     else:
-        proto.raw_data = tensor.raw()  # pyright: ignore[reportAttributeAccessIssue] any buffer is taken, bytes come back
+        proto.set_view("raw_data", tensor.raw())
 
 
 def read_sparse(proto: SparseTensorProto, folder: Folder | None = None) -> SparseTensor:
