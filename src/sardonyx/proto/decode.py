@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sardonyx.proto.descriptor import Descriptor
     from sardonyx.proto.fields import Field
 
-__all__ = ["Buffer", "decode_fields"]
+__all__ = ["Buffer", "byte_length", "decode_fields"]
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview | mmap.mmap | np.ndarray[Any, Any]"
 Fields: TypeAlias = dict[str, Any]
@@ -65,6 +65,12 @@ def decode_fields(descriptor: Descriptor, data: Buffer) -> Fields:
     except IndexError:
         raise truncated(len(view), 1, 0) from None
     return fields
+
+
+def byte_length(data: Buffer) -> int:
+    """The number of bytes in a buffer, whatever its items are."""
+    source: Any = data
+    return memoryview(source).nbytes
 
 
 def _message(readers: Readers, buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
 
-from sardonyx.proto.decode import Buffer, decode_fields
+from sardonyx.proto.decode import Buffer, byte_length, decode_fields
 from sardonyx.proto.descriptor import Descriptor, describe
 from sardonyx.proto.encode import encode_fields, write_chunks
 from sardonyx.proto.fields import Field
@@ -243,12 +243,12 @@ class Message:
             self.MergeFrom(message)
         else:
             self.__dict__.update(message.__dict__)
-        return memoryview(serialized).nbytes
+        return byte_length(serialized)
 
     def MergeFromString(self, serialized: Buffer) -> int:
         """Merge in what bytes say, and return their number."""
         self.MergeFrom(self.FromString(serialized))
-        return memoryview(serialized).nbytes
+        return byte_length(serialized)
 
     def _chunks(self) -> tuple[list[Bytes], int]:
         chunks: list[Bytes] = []
