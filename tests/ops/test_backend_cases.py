@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,18 @@ from sardonyx.ops import lookup
 def cases() -> list[Any]:
     found: list[Any] = []
     for case in collect_testcases(None):
-        nodes = case.model.graph.node
-        if all(lookup(n.domain, n.op_type) is not None for n in nodes):
+        if all(lookup(n.domain, n.op_type) is not None for n in nodes(case.model.graph)):
             found.append(case)
     return found
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of an official graph and of the graphs inside it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from nodes(attribute.g)
 
 
 def plain(feeds: Any) -> Any:

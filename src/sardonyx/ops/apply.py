@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -127,15 +128,21 @@ def _carry(schema: Schema, inputs: Sequence[Known | None], attrs: Mapping[str, A
     if not op.carries or op.run is None or any(x is not None and x.value is None for x in inputs):
         return None
     arrays = [None if x is None else x.value for x in inputs]
-    if sum(a.size for a in arrays if a is not None) > CARRY_LIMIT:
+    if sum(a.size for a in arrays if a is not None) > CARRY_LIMIT or _is_long(output):
         return None
     try:
         value = op.run.function(
             *_padded(schema.inputs, arrays), **op.run.keywords({**attrs, "n_outputs": 1, "opset": schema.version})
         )
-    except (TypeError, ValueError):  # an order between symbols that nobody knows
+    except (TypeError, ValueError, IndexError, ArithmeticError):  # an order between symbols that nobody knows
         return None
     return _as_dims(value[0] if isinstance(value, (tuple, list)) else value)
+
+
+def _is_long(output: Known) -> bool:
+    """Whether the output is too large to be followed: a hostile model may ask for any size."""
+    static = [d for d in output.shape if isinstance(d, int)] if output.has_shape else []
+    return math.prod(static) > CARRY_LIMIT
 
 
 def _as_dims(value: Any) -> Any:
