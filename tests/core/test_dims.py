@@ -126,6 +126,7 @@ def test_equal_formulas_are_equal() -> None:
     assert (4 * n) // 6 == (2 * n) // 3
     assert (n * h + h) // (n + 1) == h
     assert (6 * n) % 3 == 0
+    assert ((n - 1) // 2 + 1) // 2 == (n + 1) // 4
     assert n - n == 0
     assert len({n + 1, 1 + n, symbol("N") + 1}) == 1
 

@@ -80,7 +80,9 @@ class Edits(RuleBasedStateMachine):
         outer = data.draw(st.sampled_from(self.values()))
         branch = Graph("branch")
         branch.outputs = [branch.append(Node("Neg", [outer], [self.fresh()])).output]
-        self.graph.append(Node("If", [self.graph.inputs[0]], [self.fresh()], {"then_branch": branch, "else_branch": branch_of(outer)}))
+        self.graph.append(
+            Node("If", [self.graph.inputs[0]], [self.fresh()], {"then_branch": branch, "else_branch": branch_of(outer)})
+        )
 
     @rule(data=st.data())
     def set_input(self, data: st.DataObject) -> None:

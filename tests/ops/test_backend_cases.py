@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx.backend.test.case.node import collect_testcases
 
 from sardonyx.evaluate import evaluate
 from sardonyx.infer import infer_shapes
 from sardonyx.io import from_bytes
+from sardonyx.io.tensors import read_tensor
 from sardonyx.ir import TensorType
 from sardonyx.ops import lookup
+from sardonyx.proto import TensorProto, parse
 
 
 @functools.cache
@@ -36,7 +39,14 @@ def nodes(graph: Any) -> Iterator[Any]:
 
 
 def plain(feeds: Any) -> Any:
-    return [x if isinstance(x, list) else np.asarray(x) for x in feeds]
+    return [
+        read_tensor(parse(TensorProto, x.SerializeToString())).numpy()
+        if isinstance(x, onnx.TensorProto)
+        else x
+        if isinstance(x, list)
+        else np.asarray(x)
+        for x in feeds
+    ]
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda c: c.name)

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TypeAlias, Union, cast
 
 __all__ = [
     "Atom",
@@ -199,8 +199,25 @@ def floordiv(a: Dim, b: Dim) -> Dim:
         return whole
     if isinstance(b, int) and b < 0:
         return floordiv(a * -1, -b)
-    inner = Operation("floordiv", _reduced(rest, b))
-    return whole + _atom(inner)
+    merged = _merged(rest, b)
+    return whole + (_atom(Operation("floordiv", _reduced(rest, b))) if merged is None else merged)
+
+
+def _merged(a: Dim, b: Dim) -> Dim | None:
+    """floor((floor(n/c) + m)/b) as one floor((n + c*m)/(c*b)), for positive numbers b and c: stacked strides."""
+    inner = [m[0] for m, k in _terms(a).items() if k == 1 and len(m) == 1 and _is_floor(m[0])]
+    if not isinstance(b, int) or len(inner) != 1:
+        return None
+    n, c = cast(Operation, inner[0]).operands
+    return floordiv(n + c * (a - _atom(inner[0])), c * b)
+
+
+def _is_floor(atom: Atom) -> bool:
+    """Whether the atom is floor(n/c) for a positive number c."""
+    if not isinstance(atom, Operation) or atom.name != "floordiv":
+        return False
+    divisor = atom.operands[1]
+    return isinstance(divisor, int) and divisor > 0
 
 
 def _reduced(a: Dim, b: Dim) -> tuple[Dim, Dim]:

@@ -139,6 +139,7 @@ class Attribute:
     defaults: Mapping[int, Any] = field(default_factory=dict[int, Any])
     required_since: int = FOREVER
     required_until: int = 0  # required before that version
+    spelled: str = ""  # the standard's name, where the block must use another
     is_flag: bool = False  # an int that references see as a bool
     name: str = ""
 
@@ -254,7 +255,7 @@ def operator(
                 if item.was is not None:
                     attributes.append(replace(item.was, name=key, until=item.since))
             elif isinstance(item, Attribute):
-                item.name = key
+                item.name = item.spelled or key
                 attributes.append(item)
         return Operator(
             name=name,

@@ -1,0 +1,85 @@
+"""Changing the element type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from sardonyx.core import dtypes as d
+from sardonyx.core.dtypes import DType
+from sardonyx.ir import Array
+from sardonyx.ops.declare import Flag, Input, Int, Output, String, carries, infers, operator, reference, types
+from sardonyx.ops.known import Known, known
+from sardonyx.ops.typesets import BOOL, COMPLEX, FLOAT6, FLOAT8, IR9, IR10, IR11, IR12, IR13, NUMBERS, STRING
+
+_OLD = NUMBERS | BOOL
+_RANGE = {1: _OLD, 9: _OLD | STRING, 13: _OLD | STRING | {d.BFLOAT16}, 19: IR9 - COMPLEX, 21: IR10 - COMPLEX}
+_RANGE |= {23: IR11 - COMPLEX, 24: IR12 - COMPLEX, 25: IR13 - COMPLEX, 28: (IR13 | FLOAT6) - COMPLEX}
+
+
+def convert(x: Array, to: DType, *, saturate: bool, round_mode: str = "up") -> Array:
+    """`x` as `to`. With `saturate`, what exceeds a float8 becomes its largest value; narrower floats always do so."""
+    if to is d.STRING:
+        return _printed(x)
+    if x.dtype == object:
+        x = np.array([float(s) for s in x.reshape(-1)], np.float64).reshape(x.shape)
+    if to is d.FLOAT8E8M0:
+        return _power_of_two(x.astype(np.float64), saturate=saturate, round_mode=round_mode)
+    if to.is_float and to.bits <= 8:
+        limit = float(ml_dtypes.finfo(to.numpy).max)
+        wide = x.astype(np.float32)
+        if saturate or to not in FLOAT8:
+            wide = np.clip(wide, -limit, limit)
+        return wide.astype(to.numpy)
+    if to.is_integer and to.bits < 8:  # wraps around, as wider integers do
+        whole = x.astype(np.float32) if x.dtype.kind == "V" else x
+        return whole.astype(np.int64).astype(np.int8 if to.kind == "int" else np.uint8).astype(to.numpy)
+    return x.astype(to.numpy)
+
+
+def _printed(x: Array) -> Array:
+    strings = np.empty(x.size, object)
+    strings[:] = [str(v) for v in x.reshape(-1)]
+    return strings.reshape(x.shape)
+
+
+def _power_of_two(x: Array, *, saturate: bool, round_mode: str) -> Array:
+    """The nearest power of two between 2**-127 and 2**127, as a biased exponent; `round_mode` says where the others go."""
+    mantissa, exponent = np.frexp(np.abs(x))  # |x| = mantissa * 2**exponent, mantissa in [0.5, 1)
+    floor = exponent - 1
+    up = {"up": mantissa > 0.5, "down": np.zeros_like(mantissa, bool), "nearest": mantissa >= 0.75}[round_mode]
+    code = floor + up + 127
+    code = np.where(x == 0, 0, code)
+    code = np.clip(code, 0, 254) if saturate else np.where((code < 0) | (code > 254), 255, code)
+    code = np.where(np.isnan(x), 255, np.where(np.isinf(x), 254 if saturate else 255, code))
+    return code.astype(np.uint8).view(ml_dtypes.float8_e8m0fnu)
+
+
+@operator("Cast", since=(1, 6, 9, 13, 19, 21, 23, 24, 25, 28), elementwise=True)
+class Cast:
+    """The value as another element type. Before opset 6 the type was spelled as a string: such models are upgraded first."""
+
+    T1 = types(_RANGE)
+    T2 = types(_RANGE)
+    input = Input(T1)
+    output = Output(T2)
+    to = Int(required=True, since=6)
+    to_name = String(required=True, until=6, spelled="to")
+    saturate, round_mode = Flag(1, since=19), String("up", since=24)
+
+    @infers
+    def infer(input: Known, *, to: int) -> Known:
+        return known(d.dtype(to), input.shape)
+
+    @carries
+    def carry(input: Known, *, to: int) -> Any:
+        return input.value if d.dtype(to).is_integer else None
+
+    @reference
+    def run(input: Array, *, to: int, saturate: bool, round_mode: str) -> Array:
+        return convert(input, d.dtype(to), saturate=saturate, round_mode=round_mode)
+
+
+__all__: list[str] = []
