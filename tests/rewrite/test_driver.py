@@ -15,7 +15,7 @@ from sardonyx.rewrite import FUSED, Expr, Match, Rule, Trace, apply_rules, attri
 from sardonyx.rewrite.op import Add, Concat, Gemm, Identity, MatMul, Mul, Relu, Softmax, Split, Sub
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeFacts, graph_of, text  # noqa: E402
+from fake import FakeFacts, graph_of, text
 
 VECTOR = TensorType(FLOAT32, (3,))
 a, b, c, x, y = values("a b c x y")
@@ -77,7 +77,7 @@ def test_provenance_accumulates() -> None:
 
 def test_a_value_read_elsewhere_blocks() -> None:
     trace = Trace()
-    graph, count = run(to_gemm, "t = MatMul(p, q)\nu = Relu(t)\nr = Add(t, u)", trace)
+    _graph, count = run(to_gemm, "t = MatMul(p, q)\nu = Relu(t)\nr = Add(t, u)", trace)
     assert count == 0
     assert "'t' inside the match is read elsewhere" in trace.explain("to-gemm")
 

@@ -15,8 +15,17 @@ from sardonyx.ops.known import Known, known
 from sardonyx.ops.typesets import BOOL, COMPLEX, FLOAT6, FLOAT8, IR9, IR10, IR11, IR12, IR13, NUMBERS, STRING
 
 _OLD = NUMBERS | BOOL
-_RANGE = {1: _OLD, 9: _OLD | STRING, 13: _OLD | STRING | {d.BFLOAT16}, 19: IR9 - COMPLEX, 21: IR10 - COMPLEX}
-_RANGE |= {23: IR11 - COMPLEX, 24: IR12 - COMPLEX, 25: IR13 - COMPLEX, 28: (IR13 | FLOAT6) - COMPLEX}
+_RANGE = {
+    1: _OLD,
+    9: _OLD | STRING,
+    13: _OLD | STRING | {d.BFLOAT16},
+    19: IR9 - COMPLEX,
+    21: IR10 - COMPLEX,
+    23: IR11 - COMPLEX,
+    24: IR12 - COMPLEX,
+    25: IR13 - COMPLEX,
+    28: (IR13 | FLOAT6) - COMPLEX,
+}
 
 
 def convert(x: Array, to: DType, *, saturate: bool, round_mode: str = "up") -> Array:
