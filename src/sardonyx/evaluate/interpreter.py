@@ -134,7 +134,8 @@ class Interpreter:
     def _call(self, function: Function, node: Node, arrays: Sequence[Any], scope: Scope) -> list[Any]:
         if function.key in scope.calls:
             raise InputError(f"function '{function.name}' calls itself", why="the standard allows no recursion")
-        given = {name: bound for name in function.attributes if (bound := _bound(node, name, scope)) is not None}
+        names = (*function.attributes, *function.defaults)
+        given = {name: attr for name in names if (attr := _bound(node, name, scope)) is not None}
         bindings = {**function.defaults, **given}
         inner = Scope({**scope.opsets, **function.opsets}, {}, bindings, None, (*scope.calls, function.key))
         padded = [*arrays, *[None] * (len(function.graph.inputs) - len(arrays))]

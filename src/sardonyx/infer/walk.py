@@ -214,7 +214,8 @@ class _Walk:
             why = "the standard allows no recursion"
             self.fault(Fault("SDX-C154", f"function '{function.name}' calls itself", place(node), why, "write a Loop"))
             return []
-        given = {name: a for name in function.attributes if (a := _bound(node, name, frame)) is not None}
+        names = (*function.attributes, *function.defaults)
+        given = {name: attr for name in names if (attr := _bound(node, name, frame)) is not None}
         bindings = {**function.defaults, **given}
         opsets = {**frame.opsets, **function.opsets}
 
