@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -313,3 +316,24 @@ def test_importing_the_room_is_cheap_and_needs_no_protobuf():
     """sardonyx.proto imports neither protobuf nor onnx."""
     code = "import sys, sardonyx.proto; print([m for m in ('google.protobuf', 'onnx') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_three_gigabytes_of_weights_are_never_copied(tmp_path):
+    """A model beyond 2 GB is read from a mapped file and streamed out again in a megabyte of memory."""
+    size = 3 << 30
+    tail = proto.TensorProto(dims=[size], data_type=proto.TensorProto.INT8).SerializeToString()
+    content = tail + b"\x4a" + varint(size)
+    initializer = b"\x2a" + varint(len(content) + size) + content
+    head = b"\x08\x0e\x3a" + varint(len(initializer) + size) + initializer
+    with (tmp_path / "large").open("wb") as file:  # a sparse file: no disk is used
+        file.write(head)
+        file.truncate(len(head) + size)
+    tracemalloc.start()
+    with (tmp_path / "large").open("rb") as file:
+        model = parse(proto.ModelProto, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    with Path(os.devnull).open("wb") as sink:
+        assert model.serialize_to(sink) == model.ByteSize() == len(head) + size
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert model.graph.initializer[0].view("raw_data").nbytes == size
+    assert peak < 1 << 20
