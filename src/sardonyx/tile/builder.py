@@ -38,7 +38,7 @@ What to know:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -46,6 +46,7 @@ from sardonyx.core.errors import CompileError
 from sardonyx.tile.expr import Address, Bin, Call, Const, Expr, Load, Ramp, Reg, Scalar, Select, Var, as_expr, binary
 from sardonyx.tile.ir import (
     Alloc,
+    Block,
     For,
     If,
     Instr,
@@ -63,6 +64,7 @@ from sardonyx.tile.ir import (
     rebuild,
 )
 from sardonyx.tile.types import Type, i32, i64, ptr
+from sardonyx.tile.verify import verify
 
 __all__ = ["Builder", "Pointer", "call", "select"]
 
@@ -145,13 +147,13 @@ class Builder:
     def let(self, name: str, value: Expr | Scalar, kind: Type = i64) -> Var:
         """Evaluate `value` here and name it; a Python number becomes a `kind`."""
         value = as_expr(value, kind)
-        var = Var(self._fresh(name), value.type)
+        var = Var(self.fresh(name), value.type)
         self.emit(Let(var, value))
         return var
 
     def reg(self, name: str, kind: Type, value: Expr | Scalar) -> Reg:
         """A mutable local that starts as `value`."""
-        reg = Reg(self._fresh(name), kind)
+        reg = Reg(self.fresh(name), kind)
         self.set(reg, value)
         return reg
 
@@ -173,7 +175,7 @@ class Builder:
 
     def local(self, name: str, kind: Type, count: int) -> Pointer:
         """`count` elements of uninitialised stack memory, 64-byte aligned: for small staging blocks."""
-        var = Var(self._fresh(name), ptr)
+        var = Var(self.fresh(name), ptr)
         self.emit(Alloc(var, count * kind.bytes))
         return Pointer(self, var, kind)
 
@@ -203,7 +205,7 @@ class Builder:
         self, name: str, lo: Expr | int, hi: Expr | int, step: Expr | int = 1, kind: LoopKind = "serial"
     ) -> Iterator[Var]:
         """for name in lo, lo + step, ... below hi."""
-        var = Var(self._fresh(name), i64)
+        var = Var(self.fresh(name), i64)
         with self._inside() as body:
             yield var
         self.emit(For(var, as_expr(lo, i64), as_expr(hi, i64), as_expr(step, i64), tuple(body), kind))
@@ -277,8 +279,6 @@ class Builder:
 
     def build(self) -> Kernel:
         """The finished kernel, verified."""
-        from sardonyx.tile.verify import verify
-
         kernel = Kernel(
             self.name, tuple(self._params), self.task, tuple(self._setup), tuple(self._block), self._scratch
         )
@@ -287,7 +287,19 @@ class Builder:
 
     # --- inside --------------------------------------------------------------------------------------------------------
 
-    def _fresh(self, name: str) -> str:
+    def taken(self) -> Block:
+        """The statements recorded so far, taken out: for rewriters that use a builder to write a piece of a kernel."""
+        block = tuple(self._block)
+        self._block.clear()
+        return block
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep these names from being given to anything new."""
+        for name in names:
+            self._names[name] += 1
+
+    def fresh(self, name: str) -> str:
+        """`name`, or with a number, such that nothing else is called so."""
         while True:
             count = self._names[name]
             self._names[name] += 1
@@ -319,7 +331,7 @@ class Builder:
         bound: dict[int, Expr] = {}
         for e in shared:
             value = rebuild(e, lambda part: bound.get(id(part)))
-            var = Var(self._fresh("s"), value.type)
+            var = Var(self.fresh("s"), value.type)
             self._block.append(Let(var, value))
             bound[id(e)] = var
         return map_stmt(stmt, lambda e: rebuild(e, lambda part: bound.get(id(part))), lambda block: block)

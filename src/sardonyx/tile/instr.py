@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 from sardonyx.tile.builder import Builder, Pointer
 from sardonyx.tile.expr import Expr, Fma, Shuffle
-from sardonyx.tile.ir import Instr
+from sardonyx.tile.functions import INSTR_ARGS
 from sardonyx.tile.types import Type, bf16, f32, i8, i32, u8
 
-__all__ = ["INSTRS", "STATE_BYTES", "Declared", "check_instr"]
+__all__ = ["DOT_MEANINGS", "INSTRS", "STATE_BYTES", "Declared"]
 
 STATE_BYTES = 8 * 1024
 _ROW, _TILE = 64, 1024
@@ -37,31 +37,13 @@ Arg = Expr | int
 class Declared:
     """One instruction.
 
-    args: per argument, "tile" (an immediate 0..7), "ptr" or "i64".
     llvm: the intrinsic that does it on a CPU with `feature`.
     meaning: emits the same effect as tile IR over the 8 KiB of tile state.
     """
 
-    args: tuple[str, ...]
     llvm: str
     feature: str
     meaning: Callable[[Builder, Pointer, tuple[Arg, ...]], None]
-
-
-def check_instr(s: Instr) -> str | None:
-    """What is wrong with this use of an instruction, or None."""
-    declared = INSTRS.get(s.name)
-    if declared is None:
-        return f"there is no instruction {s.name!r}"
-    if len(s.args) != len(declared.args):
-        return f"{s.name} takes {len(declared.args)} arguments, not {len(s.args)}"
-    for kind, arg in zip(declared.args, s.args, strict=True):
-        ok = (
-            isinstance(arg, int) and 0 <= arg < 8 if kind == "tile" else isinstance(arg, Expr) and str(arg.type) == kind
-        )
-        if not ok:
-            return f"{s.name} takes {declared.args}, not {s.args}"
-    return None
 
 
 def _tile(state: Pointer, number: Arg, kind: Type) -> Pointer:
@@ -125,19 +107,38 @@ def _dot(a_kind: Type, b_kind: Type, acc: Type, group: int) -> Callable[[Builder
 
 
 def _every(v: Expr, step: int, start: int) -> Expr:
+    """Lanes start, start + step, ... of v."""
     return Shuffle(v, v, tuple(range(start, v.type.lanes, step)))
 
 
-_DOT = ("tile", "tile", "tile")
 INSTRS: dict[str, Declared] = {
-    "tileconfig": Declared((), "ldtilecfg", "amx-tile", _config),
-    "tilerelease": Declared((), "tilerelease", "amx-tile", _release),
-    "tilezero": Declared(("tile",), "tilezero", "amx-tile", _zero),
-    "tileload": Declared(("tile", "ptr", "i64"), "tileloadd64", "amx-tile", _load),
-    "tilestore": Declared(("tile", "ptr", "i64"), "tilestored64", "amx-tile", _store),
-    "tdpbf16ps": Declared(_DOT, "tdpbf16ps", "amx-bf16", _dot(bf16, bf16, f32, 2)),
-    "tdpbssd": Declared(_DOT, "tdpbssd", "amx-int8", _dot(i8, i8, i32, 4)),
-    "tdpbsud": Declared(_DOT, "tdpbsud", "amx-int8", _dot(i8, u8, i32, 4)),
-    "tdpbusd": Declared(_DOT, "tdpbusd", "amx-int8", _dot(u8, i8, i32, 4)),
-    "tdpbuud": Declared(_DOT, "tdpbuud", "amx-int8", _dot(u8, u8, i32, 4)),
+    "tileconfig": Declared("ldtilecfg", "amx-tile", _config),
+    "tilerelease": Declared("tilerelease", "amx-tile", _release),
+    "tilezero": Declared("tilezero", "amx-tile", _zero),
+    "tileload": Declared("tileloadd64", "amx-tile", _load),
+    "tilestore": Declared("tilestored64", "amx-tile", _store),
+    "tdpbf16ps": Declared("tdpbf16ps", "amx-bf16", _dot(bf16, bf16, f32, 2)),
+    "tdpbssd": Declared("tdpbssd", "amx-int8", _dot(i8, i8, i32, 4)),
+    "tdpbsud": Declared("tdpbsud", "amx-int8", _dot(i8, u8, i32, 4)),
+    "tdpbusd": Declared("tdpbusd", "amx-int8", _dot(u8, i8, i32, 4)),
+    "tdpbuud": Declared("tdpbuud", "amx-int8", _dot(u8, u8, i32, 4)),
 }
+
+
+def _grouped(acc_kind: Type, group: int, upwards: bool) -> Callable[[Builder, Expr, Expr, Expr], Expr]:
+    """acc[i] + the products of the `group` neighbours from i * group on, added one by one in the machine's order."""
+
+    def meaning(_: Builder, acc: Expr, a: Expr, b: Expr) -> Expr:
+        for g in range(group) if upwards else reversed(range(group)):
+            x, y = _every(a, group, g).to(acc_kind), _every(b, group, g).to(acc_kind)
+            acc = Fma(x, y, acc) if acc_kind.is_float else acc + x * y
+        return acc
+
+    return meaning
+
+
+DOT_MEANINGS: dict[str, Callable[[Builder, Expr, Expr, Expr], Expr]] = {
+    "dpbf16": _grouped(f32, 2, upwards=False),
+    "dpbusd": _grouped(i32, 4, upwards=True),
+}
+assert set(INSTRS) == set(INSTR_ARGS)

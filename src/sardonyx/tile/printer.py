@@ -41,7 +41,9 @@ from sardonyx.tile.expr import (
 from sardonyx.tile.ir import Alloc, Block, For, If, Instr, Kernel, Let, Param, Prefetch, Set, Stmt, Store
 from sardonyx.tile.types import i64
 
-__all__ = ["print_expr", "print_kernel", "print_stmt"]
+__all__ = ["RESERVED", "print_expr", "print_kernel", "print_stmt"]
+
+RESERVED = frozenset({"load", "at", "cast", "bits", "ramp", "reduce", "call", "inf", "nan"})  # not names of variables
 
 _SIGNS = {op: sign for op, (_, sign) in ARITHMETIC.items() if sign} | COMPARISONS
 

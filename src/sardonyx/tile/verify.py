@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from sardonyx.core.errors import CompileError
 from sardonyx.tile.expr import Call, Const, Expr, Reg, Var
+from sardonyx.tile.functions import check_call, check_instr
 from sardonyx.tile.ir import Alloc, Block, For, If, Instr, Kernel, Let, Set, Stmt, children, exprs
+from sardonyx.tile.printer import RESERVED, print_stmt
 from sardonyx.tile.types import Type, f32, f64, i64, ptr
 
 __all__ = ["verify"]
@@ -28,8 +30,6 @@ class _Verifier:
         self.regs: dict[str, Type] = {}
 
     def fail(self, what: str, s: Stmt | None = None) -> CompileError:
-        from sardonyx.tile.printer import print_stmt
-
         line = "" if s is None else ": " + print_stmt(s).splitlines()[0].strip()
         return CompileError(f"kernel {self.kernel.name}: {what}", where=f"tile IR{line}")
 
@@ -47,6 +47,8 @@ class _Verifier:
         self.block(self.kernel.body, visible, assigned)
 
     def bind(self, var: Var, visible: dict[str, Type], s: Stmt | None) -> None:
+        if not var.name.isidentifier() or var.name in RESERVED:
+            raise self.fail(f"{var.name!r} cannot be a name: it would not read back", s)
         if var.name in self.bound or var.name in self.regs:
             raise self.fail(f"{var.name} is bound twice", s)
         self.bound[var.name] = visible[var.name] = var.type
@@ -89,8 +91,6 @@ class _Verifier:
                 if name not in assigned or self.regs[name] != t:
                     raise self.fail(f"register {name} ({t}) may be read before it is set", s)
             case Call(fn, args):
-                from sardonyx.tile.functions import check_call
-
                 fault = check_call(fn, tuple(a.type for a in args))
                 if fault:
                     raise self.fail(fault, s)
@@ -100,8 +100,6 @@ class _Verifier:
             self.expr(child, visible, assigned, s)
 
     def instr(self, s: Instr) -> None:
-        from sardonyx.tile.instr import check_instr
-
         fault = check_instr(s)
         if fault:
             raise self.fail(fault, s)

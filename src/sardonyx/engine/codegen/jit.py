@@ -1,0 +1,165 @@
+"""Compile kernels to native code, once.
+
+A kernel is looked up by content in memory, then on disk, and compiled only if neither has it. What is on disk is an object
+file in a frame that proves it whole and ours (see `cache`); anything else there is ignored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from sardonyx import __version__
+from sardonyx.core.errors import CompileError
+from sardonyx.engine.codegen import cache
+from sardonyx.engine.codegen.emit import emit_module
+from sardonyx.engine.codegen.target import Target
+from sardonyx.tile import For, Kernel, f32
+from sardonyx.tile.expand import lower_instrs, uses_instrs
+from sardonyx.tile.instr import INSTRS
+from sardonyx.tile.ir import walk
+from sardonyx.tile.printer import print_kernel
+from sardonyx.tile.schedule import vectorize
+
+__all__ = ["CompiledKernel", "Stats", "assembly", "compile", "llvm_text", "stats"]
+
+
+@dataclass(frozen=True)
+class CompiledKernel:
+    """Native code of one kernel: `void (ptr args, i64 begin, i64 end, ptr scratch)` at `address`, valid for ever."""
+
+    name: str
+    address: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What `compile` has done so far in this process."""
+
+    compiled: int = 0
+    disk_hits: int = 0
+    memory_hits: int = 0
+    seconds: float = 0.0
+
+
+_lock = threading.RLock()
+_stats = Stats()
+_memory: dict[str, CompiledKernel] = {}
+_machines: dict[Target, llvm.TargetMachine] = {}
+_linker: list[llvm.LLJIT] = []
+_alive: list[llvm.ResourceTracker] = []  # code stays loaded for the life of the process: plans hold bare addresses
+
+
+def stats() -> Stats:
+    """Counters since the process began: kernels compiled, found on disk, found in memory, and seconds spent."""
+    return _stats
+
+
+def compile(kernels: Sequence[Kernel], target: Target) -> list[CompiledKernel]:
+    """The native code of each kernel, in order; equal kernels share it."""
+    global _stats
+    start = time.perf_counter()
+    with _lock:
+        keys = [_key(kernel, target) for kernel in kernels]
+        hits = sum(key in _memory for key in keys)
+        for kernel, key in zip(kernels, keys, strict=True):
+            if key not in _memory:
+                _memory[key] = _load_or_compile(kernel, key, target)
+        found = [replace(_memory[key], name=kernel.name) for kernel, key in zip(kernels, keys, strict=True)]
+        spent = time.perf_counter() - start
+        _stats = replace(_stats, memory_hits=_stats.memory_hits + hits, seconds=_stats.seconds + spent)
+    return found
+
+
+def _key(kernel: Kernel, target: Target) -> str:
+    text = f"{__version__} {llvmlite.__version__} {llvm.llvm_version_info} {cache.SOURCE}\n{target.key}\n{print_kernel(kernel)}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _load_or_compile(kernel: Kernel, key: str, target: Target) -> CompiledKernel:
+    global _stats
+    image = cache.read(key)
+    if image is not None:
+        _stats = replace(_stats, disk_hits=_stats.disk_hits + 1)
+    else:
+        image = _object(kernel, target)
+        cache.write(key, image)
+        _stats = replace(_stats, compiled=_stats.compiled + 1)
+    return CompiledKernel(kernel.name, _link(kernel.name, key, image))
+
+
+def _link(name: str, key: str, image: bytes) -> int:
+    if not _linker:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        _linker.append(llvm.create_lljit_compiler())
+    library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(name)
+    tracker = library.link(_linker[0], f"{name}.{key}")
+    _alive.append(tracker)
+    return tracker[name]
+
+
+# --- one kernel to an object file --------------------------------------------------------------------------------------
+
+
+def _prepare(kernel: Kernel, target: Target) -> Kernel:
+    """The kernel in terms of what the target has: missing instructions spelled out, loops over lanes made vectors."""
+    missing = [name for name in uses_instrs(kernel) if not target.has(INSTRS[name].feature)]
+    if missing:
+        kernel = lower_instrs(kernel)
+    loops = [s.var.name for s in (*walk(kernel.setup), *walk(kernel.body)) if isinstance(s, For) and s.kind == "vector"]
+    for name in loops:
+        with contextlib.suppress(CompileError):  # what cannot be widened runs one by one
+            kernel = vectorize(kernel, name, target.lanes(f32))
+    return kernel
+
+
+def llvm_text(kernel: Kernel, target: Target) -> str:
+    """The LLVM module of a kernel before optimisation: for people and tests."""
+    return emit_module([_prepare(kernel, target)], target)
+
+
+def _machine(target: Target) -> llvm.TargetMachine:
+    found = _machines.get(target)
+    if found is None:
+        cpu = "x86-64" if target.triple.startswith("x86_64") else "generic"
+        known = frozenset(llvm.get_host_cpu_features())
+        flags = ",".join(f"+{name}" for name in sorted(target.features & known))
+        found = _machines[target] = llvm.Target.from_triple(target.triple).create_target_machine(
+            cpu=cpu, features=flags, opt=3, reloc="pic", codemodel="small", jit=True
+        )
+    return found
+
+
+def _optimised(kernel: Kernel, target: Target) -> llvm.ModuleRef:
+    text = llvm_text(kernel, target)
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise CompileError(f"kernel {kernel.name} is not valid LLVM", why=str(error)) from error
+    machine = _machine(target)
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    # Kernels are scheduled when they get here: LLVM's own loop transformations would cost time and undo choices.
+    options.loop_vectorization = options.slp_vectorization = False
+    options.loop_unrolling = options.loop_interleaving = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def _object(kernel: Kernel, target: Target) -> bytes:
+    return _machine(target).emit_object(_optimised(kernel, target))
+
+
+def assembly(kernel: Kernel, target: Target) -> str:
+    """The machine code of a kernel as text: for people and tests."""
+    with _lock:
+        return _machine(target).emit_assembly(_optimised(kernel, target))

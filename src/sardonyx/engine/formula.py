@@ -1,0 +1,168 @@
+"""Elementwise mathematics as a value: what a fused kernel computes at each place.
+
+A formula is a straight line of steps over its arguments. It is hashable, so that it can be part of a kernel's
+specification: two groups of nodes that compute the same thing share one kernel. Kinds are those of the tile IR, and "i1"
+is a truth value, which memory holds as a byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sardonyx.tile import Builder, Const, Expr, Fma, Pointer, Type, Un, call, select, u8
+from sardonyx.tile.expr import binary
+
+__all__ = ["OPS", "PLAIN", "Epilogue", "Formula", "Operand", "Step", "emit", "load", "pointer", "store"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: a row of `OPS`, the values it reads (arguments first, then earlier steps), and the kind it gives."""
+
+    op: str
+    inputs: tuple[int, ...]
+    kind: str
+    attrs: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Formula:
+    """`steps` over arguments of the given kinds; the last value is the result (the last argument if there are no steps)."""
+
+    args: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The kind of the result."""
+        return self.steps[-1].kind if self.steps else self.args[-1]
+
+    def __str__(self) -> str:
+        names = [f"a{i}" for i in range(len(self.args))]
+        for step in self.steps:
+            shown = [names[i] for i in step.inputs] + [repr(a) for a in step.attrs]
+            names.append(f"{step.op}({', '.join(shown)})")
+        return names[-1]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A further input of an epilogue, addressed by the row m and the column n of the result.
+
+    Element (m, n) lies at m * row_stride + n, or, without `unit`, at m * row_stride for every n; the stride (0 for a row
+    that serves all) is a run-time argument.
+    """
+
+    kind: str
+    unit: bool
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """What happens to each element of a contraction before it is stored: argument 0 is the float32 sum, then `operands`."""
+
+    formula: Formula
+    operands: tuple[Operand, ...] = ()
+
+    @property
+    def out(self) -> str:
+        """The kind that is stored."""
+        return self.formula.kind
+
+
+PLAIN = Epilogue(Formula(("f32",)))
+
+Emitter = Callable[..., Expr]
+
+_COMPARE = ("lt", "le", "gt", "ge", "eq", "ne")
+_CALLS = (
+    "exp", "log", "tanh", "erf", "sigmoid", "silu", "gelu", "gelu_tanh", "softplus", "mish", "sin", "cos", "tan", "sinh", "cosh",
+    "asin", "acos", "atan", "asinh", "acosh", "atanh", "rsqrt", "reciprocal",
+)  # fmt: skip
+
+
+def _call(fn: str) -> Emitter:
+    return lambda x: call(fn, x)
+
+
+def _bin(op: str) -> Emitter:
+    return lambda a, b: binary(op, a, b)
+
+
+def _un(op: str) -> Emitter:
+    return lambda x: Un(op, x)
+
+
+def _hard_sigmoid(x: Expr, alpha: float, beta: float) -> Expr:
+    return binary("max", binary("min", x * alpha + beta, 1.0), 0.0)
+
+
+def _clip(x: Expr, low: float | None, high: float | None) -> Expr:
+    above = x if low is None else binary("max", x, low)
+    return above if high is None else binary("min", above, high)
+
+
+# name -> (operands..., attributes...) -> expression. `const` and `cast` need the wanted type and are handled by `emit`.
+OPS: dict[str, Emitter] = {
+    **{op: _bin(op) for op in ("add", "sub", "mul", "div", "min", "max", "and", "or", "xor", "truncdiv", "floormod", *_COMPARE)},
+    **{fn: _call(fn) for fn in _CALLS},
+    "pow": lambda a, b: call("pow", a, b),
+    "neg": _un("neg"),
+    "abs": _un("abs"),
+    "sqrt": _un("sqrt"),
+    "floor": _un("floor"),
+    "ceil": _un("ceil"),
+    "round_even": _un("round_even"),
+    "not": _un("not"),
+    "where": select,
+    "fma": Fma,
+    "relu": lambda x: binary("max", x, 0),
+    "leaky_relu": lambda x, alpha: select(x < 0.0, x * alpha, x),
+    "clip": _clip,
+    "hard_sigmoid": _hard_sigmoid,
+    "hard_swish": lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5),
+    "square": lambda x: x * x,
+}
+
+
+def emit(k: Builder, formula: Formula, args: Sequence[Expr], lanes: int) -> Expr:
+    """The value of `formula` for `lanes` elements at once; every step is named, so that nothing is computed twice."""
+    values = list(args)
+    for step in formula.steps:
+        kind = Type(step.kind).x(lanes)
+        if step.op == "const":
+            value: Expr = Const(step.attrs[0], kind)
+        elif step.op == "cast":
+            value = _cast(values[step.inputs[0]], kind)
+        else:
+            value = OPS[step.op](*(values[i] for i in step.inputs), *step.attrs)
+        values.append(k.let("v", value))
+    return values[-1]
+
+
+def _cast(x: Expr, kind: Type) -> Expr:
+    if kind.kind == "i1":
+        return binary("ne", x, 0)
+    return x.to(kind)
+
+
+def pointer(kind: str) -> Type:
+    """How memory holds elements of a kind: truth values are bytes."""
+    return u8 if kind == "i1" else Type(kind)
+
+
+def load(p: Pointer, index: Expr | int, kind: str, lanes: int, mask: Expr | None = None) -> Expr:
+    """`lanes` consecutive elements as the formula sees them."""
+    value = p.load(index, lanes, mask)
+    return binary("ne", value, 0) if kind == "i1" else value
+
+
+def store(p: Pointer, index: Expr | int, value: Expr, kind: str, mask: Expr | None = None) -> None:
+    """Store a result as memory holds it."""
+    if kind == "i1":
+        value = select(value, Const(1, u8.x(value.type.lanes)), Const(0, u8.x(value.type.lanes)))
+    p.store(index, value, mask)
+
+

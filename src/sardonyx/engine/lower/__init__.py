@@ -1,0 +1,7 @@
+"""How operators become calls: one file per family, as in `ops`. Importing this package fills the table."""
+
+from __future__ import annotations
+
+from sardonyx.engine.lower import elementwise, index, norm, reduce, shape
+
+__all__ = ["elementwise", "index", "norm", "reduce", "shape"]

@@ -1,0 +1,146 @@
+"""Elementwise operators as recipes of formula steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sardonyx.engine.fuse import Recipe, Steps, fuse
+from sardonyx.engine.lowering import Lowering, NotNative, kind_of, lower
+from sardonyx.ir import Node
+
+FLOAT_KINDS = ("f32", "f64")
+
+
+def simple(op: str, *, floats: bool = False, attrs: Callable[[dict[str, Any]], tuple[Any, ...]] | None = None) -> Recipe:
+    """One step. `floats`: only of floating kinds."""
+
+    def recipe(s: Steps, x: list[int], given: dict[str, Any], kind: str) -> int:
+        if floats and s.kinds[x[0]] not in FLOAT_KINDS:
+            raise NotNative(f"{op} of {s.kinds[x[0]]}")
+        return s.step(op, *x, kind=kind, attrs=attrs(given) if attrs else ())
+
+    return recipe
+
+
+def function(op: str) -> Recipe:
+    return simple(op, floats=True)
+
+
+def divide(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+    return s.step("div" if kind in FLOAT_KINDS else _refuse("integer division"), *x, kind=kind)
+
+
+def _refuse(why: str) -> str:
+    raise NotNative(why)
+
+
+def chain(op: str) -> Recipe:
+    """A step per further input: any number of them."""
+
+    def recipe(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+        result = x[0]
+        for other in x[1:]:
+            result = s.step(op, result, other, kind=kind)
+        return result if len(x) > 1 else s.step("cast", result, kind=kind)
+
+    return recipe
+
+
+def power(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+    exponent = next((step for i, step in enumerate(s.steps) if len(s.kinds) - len(s.steps) + i == x[1]), None)
+    known = exponent.attrs[0] if exponent is not None and exponent.op == "const" else None
+    if known == 2:
+        return s.step("square", x[0], kind=kind)
+    if known == 0.5 and kind in FLOAT_KINDS:
+        return s.step("sqrt", x[0], kind=kind)
+    if known == 3:
+        return s.step("mul", s.step("square", x[0], kind=kind), x[0], kind=kind)
+    if kind != "f32" or s.kinds[x[1]] != kind:
+        raise NotNative(f"Pow of {kind} by {s.kinds[x[1]]}")
+    return s.step("pow", *x, kind=kind)
+
+
+def gelu(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
+    if kind not in FLOAT_KINDS:
+        raise NotNative(f"Gelu of {kind}")
+    return s.step("gelu_tanh" if attrs["approximate"] == "tanh" else "gelu", *x, kind=kind)
+
+
+def relu(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+    return s.step("max", x[0], s.number(0, kind), kind=kind)
+
+
+def swish(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
+    if kind not in FLOAT_KINDS:
+        raise NotNative(f"Swish of {kind}")
+    if attrs["alpha"] == 1.0:
+        return s.step("silu", *x, kind=kind)
+    inner = s.step("mul", x[0], s.number(attrs["alpha"], kind), kind=kind)
+    return s.step("mul", x[0], s.step("sigmoid", inner, kind=kind), kind=kind)
+
+
+_COMPARISONS = {"Equal": "eq", "Less": "lt", "LessOrEqual": "le", "Greater": "gt", "GreaterOrEqual": "ge"}
+_LOGIC = {"And": "and", "Or": "or", "Xor": "xor", "Not": "not"}
+_FUNCTIONS = (
+    "Exp", "Log", "Tanh", "Erf", "Sigmoid", "Softplus", "Mish", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Asin", "Acos", "Atan",
+    "Asinh", "Acosh", "Atanh", "Reciprocal", "Sqrt", "Floor", "Ceil",
+)  # fmt: skip
+
+RECIPES: dict[str, Recipe] = {
+    **{name: function(name.lower()) for name in _FUNCTIONS},
+    **{name: simple(op) for name, op in {**_COMPARISONS, **_LOGIC}.items()},
+    "Add": simple("add"),
+    "Sub": simple("sub"),
+    "Mul": simple("mul"),
+    "Div": divide,
+    "Neg": simple("neg"),
+    "Abs": simple("abs"),
+    "Relu": relu,
+    "Max": chain("max"),
+    "Min": chain("min"),
+    "Sum": chain("add"),
+    "Pow": power,
+    "Gelu": gelu,
+    "Swish": swish,
+    "Where": simple("where"),
+    "HardSwish": function("hard_swish"),
+    "HardSigmoid": simple("hard_sigmoid", floats=True, attrs=lambda a: (a["alpha"], a["beta"])),
+    "LeakyRelu": simple("leaky_relu", floats=True, attrs=lambda a: (a["alpha"],)),
+    "Round": function("round_even"),
+    "Cast": simple("cast"),
+}
+
+_BOOL_ARITHMETIC = {"Add", "Sub", "Mul", "Div", "Neg", "Abs", "Max", "Min", "Relu", "Pow"}
+
+
+@lower(*RECIPES)
+def elementwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Any operator with a recipe."""
+    inputs = [v for v in node.inputs if v is not None]
+    if node.op_type in _BOOL_ARITHMETIC and kind_of(low.dtype(inputs[0])) == "i1":
+        raise NotNative("arithmetic on truth values")
+    if node.op_type == "Cast" and not _plain_cast(kind_of(low.dtype(inputs[0])), kind_of(low.dtype(node.output))):
+        raise NotNative("a cast that saturates or wraps differs between machines")
+    low.give(node.output, fuse(low, node, attrs, RECIPES[node.op_type], inputs))
+
+
+def _plain_cast(source: str, target: str) -> bool:
+    """Casts of floats to integers stay with the reference: what happens out of range is NumPy's to say."""
+    return source not in FLOAT_KINDS or target in FLOAT_KINDS or target == "i1"
+
+
+@lower("Clip")
+def clip(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Bounds are operands like any other; a constant one becomes a literal."""
+    given = [*node.inputs, None, None][:3]
+    inputs = [v for v in given if v is not None]
+
+    def recipe(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+        result, rest = x[0], iter(x[1:])
+        for bound, op in ((given[1], "max"), (given[2], "min")):
+            if bound is not None:
+                result = s.step(op, result, next(rest), kind=kind)
+        return result if len(x) > 1 else s.step("cast", result, kind=kind)
+
+    low.give(node.output, fuse(low, node, attrs, recipe, inputs))

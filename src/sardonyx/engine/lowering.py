@@ -1,0 +1,265 @@
+"""From nodes to calls.
+
+Nodes are lowered in order, and nothing is computed before somebody needs it: an elementwise node, a product or a
+normalization becomes a `Deferred` value, and an elementwise node that is its only reader joins it. So fusion groups form as
+far as they reach, and a value that is read twice, or by something that needs it in memory, is computed where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dtypes import BOOL, DType
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.formula import Formula, Step
+from sardonyx.engine.kernels.map import Access, MapSpec, Source, map_kernel
+from sardonyx.engine.program import Address, Argument, Call, Fallback, Program
+from sardonyx.engine.space import collapse, physical_order
+from sardonyx.engine.views import Buffer, View, contiguous_strides, product
+from sardonyx.infer import Inference
+from sardonyx.ir import Array, Node, Tensor, TensorType, Value
+from sardonyx.ops import attributes, schema_of
+from sardonyx.tile import type_of
+
+__all__ = ["LOWER", "Deferred", "Head", "Lowering", "NotNative", "access", "kind_of", "lower"]
+
+
+class NotNative(Exception):  # noqa: N818 a refusal, not an error
+    """No native kernel serves this node; the message says why, and the profile repeats it."""
+
+
+class Head(Protocol):
+    """The computation whose results a deferred formula takes as argument 0, before they reach memory."""
+
+    def accepts(self, operand: View) -> bool:
+        """Whether `operand`, broadcast to the result's shape, can be read beside the results."""
+        ...
+
+    def emit(self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]) -> None:
+        """Emit the calls that compute formula(result, operands...) into `out`."""
+        ...
+
+
+@dataclass(eq=False)
+class Deferred:
+    """formula(head's result, operands...) of the given shape, not computed yet. Operands are broadcast to the shape."""
+
+    shape: tuple[Dim, ...]
+    dtype: DType
+    formula: Formula
+    operands: list[View]
+    head: Head | None = None
+    order: tuple[int, ...] | None = None  # the physical order the result will have
+    nodes: tuple[str, ...] = ()
+
+
+State: TypeAlias = "View | Deferred"
+Lower: TypeAlias = Callable[["Lowering", Node, dict[str, Any]], None]
+
+LOWER: dict[tuple[str, str], Lower] = {}
+
+
+def lower(*names: str, domain: str = "") -> Callable[[Lower], Lower]:
+    """Register the lowering of operators. It raises `NotNative` to leave a node to its reference."""
+
+    def register(function: Lower) -> Lower:
+        for name in names:
+            LOWER[domain, name] = function
+        return function
+
+    return register
+
+
+KINDS = {"float32", "float64", "int64", "int32", "int8", "uint8", "int16", "uint16", "uint32", "uint64", "bool"}
+
+
+def kind_of(dtype: DType) -> str:
+    """The kind a formula sees; refuses types that formulas do not compute in."""
+    if dtype.name not in KINDS:
+        raise NotNative(f"no native arithmetic on {dtype}")
+    return "i1" if dtype is BOOL else type_of(dtype.numpy).kind
+
+
+def access(stride: Dim) -> Access:
+    """How an operand with this stride moves along the innermost axis."""
+    return "unit" if stride == 1 else "same" if stride == 0 else "strided"
+
+
+@dataclass(eq=False)
+class Lowering:
+    """The state of lowering one graph."""
+
+    facts: Inference
+    target: Target
+    opsets: dict[str, int]
+    precision: str = "highest"
+    program: Program = field(default_factory=Program)
+    state: dict[Value, State] = field(default_factory=dict["Value", "State"])
+    refused: dict[str, str] = field(default_factory=dict[str, str])  # node -> why it is not native
+    results: frozenset[Value] = frozenset()
+    constants: dict[int, Buffer] = field(default_factory=dict[int, Buffer])
+
+    # -- what is known --------------------------------------------------------------------------------------------------
+
+    def shape(self, value: Value) -> tuple[Dim, ...]:
+        """The shape, in which every dim can be computed from the inputs' shapes."""
+        kind = self.facts.type(value)
+        if not isinstance(kind, TensorType) or kind.shape is None or any(d is None for d in kind.shape):
+            raise NotNative(f"the shape of '{value.name}' depends on data")
+        return kind.shape  # pyright: ignore[reportReturnType] no None in it, see above
+
+    def dtype(self, value: Value) -> DType:
+        kind = self.facts.type(value)
+        if not isinstance(kind, TensorType) or kind.dtype is None:
+            raise NotNative(f"'{value.name}' is no tensor of a known type")
+        return kind.dtype
+
+    def const(self, value: Value | None) -> Array | None:
+        """The constant array that a value is, or None."""
+        if value is None or not isinstance(value.const, Tensor) or value in self.facts.model.graph.inputs:
+            return None
+        return value.const.numpy()
+
+    def ints(self, value: Value | None) -> list[Dim] | None:
+        """The integers in a value, as inference followed them."""
+        if value is None:
+            return None
+        found = self.facts.ints(value)
+        return None if found is None else list(found.reshape(-1))
+
+    # -- values -----------------------------------------------------------------------------------------------------------
+
+    def constant(self, array: Array, name: str = "") -> View:
+        """A view of a constant array."""
+        from sardonyx.core.dtypes import dtype
+
+        key = id(array)
+        buffer = self.constants.get(key)
+        if buffer is None:
+            dense = np.ascontiguousarray(array)
+            buffer = Buffer("const", dtype(array.dtype), dense.size, name, dense)
+            self.constants[key] = buffer
+            self._kept.append(array)
+        return View(buffer, tuple(array.shape), contiguous_strides(array.shape))
+
+    _kept: list[Array] = field(default_factory=list["Array"])  # so that ids stay true
+
+    def temp(self, dtype: DType, shape: Sequence[Dim], order: Sequence[int] | None = None, name: str = "") -> View:
+        """A new temporary whose axes lie in `order`."""
+        order = tuple(range(len(shape))) if order is None else tuple(order)
+        strides: list[Dim] = [0] * len(shape)
+        for axis, step in zip(order, contiguous_strides([shape[i] for i in order]), strict=True):
+            strides[axis] = step
+        return View(Buffer("temp", dtype, product(shape), name), tuple(shape), tuple(strides))
+
+    def view(self, value: Value) -> View:
+        """Where the elements of `value` lie; computes them if nobody has yet."""
+        found = self.state.get(value)
+        if isinstance(found, View):
+            return found
+        if isinstance(found, Deferred):
+            self.state[value] = view = self.force(found, value.name)
+            return view
+        array = self.const(value)
+        if array is None:
+            raise NotNative(f"'{value.name}' is computed elsewhere")
+        self.state[value] = view = self.constant(array, value.name)
+        return view
+
+    def give(self, value: Value, what: State) -> None:
+        """Say what a node's output is. Results of the graph and values read often are computed at once."""
+        self.state[value] = what
+        if isinstance(what, Deferred) and (len(value.users) != 1 or value in self.results):
+            self.view(value)
+
+    def join(self, value: Value) -> Deferred | None:
+        """The deferred computation of a value that may still be extended, i.e. that has one reader."""
+        found = self.state.get(value)
+        return found if isinstance(found, Deferred) and len(value.users) == 1 else None
+
+    # -- computing --------------------------------------------------------------------------------------------------------
+
+    def force(self, deferred: Deferred, name: str = "") -> View:
+        """Emit the computation and give the view of its result."""
+        order = deferred.order
+        if order is None:
+            order = physical_order(deferred.shape, deferred.operands)
+        out = self.temp(deferred.dtype, deferred.shape, order, name)
+        if deferred.head is not None:
+            deferred.head.emit(self, deferred.formula, deferred.operands, out, deferred.nodes)
+        else:
+            self.map(deferred.formula, deferred.operands, out, order, deferred.nodes)
+        return out
+
+    def contiguous(self, view: View, order: Sequence[int] | None = None) -> View:
+        """The view, or a copy of it that lies densely in `order` (C order if not given)."""
+        if view.is_contiguous(order):
+            return view
+        out = self.temp(view.dtype, view.shape, order)
+        self.copy(view, out)
+        return out
+
+    def copy(self, source: View, out: View, nodes: tuple[str, ...] = ("copy",)) -> None:
+        """Copy elements from view to view of one shape."""
+        kind = kind_of(source.dtype) if source.dtype.name in KINDS else f"u{source.dtype.bits}"
+        order = tuple(sorted(range(out.rank), key=lambda i: _rank_of(out, i)))
+        self.map(Formula((kind,)), [source], out, order, nodes)
+
+    def map(
+        self, formula: Formula, operands: Sequence[View], out: View, order: Sequence[int], nodes: tuple[str, ...]
+    ) -> None:
+        """Emit an elementwise call."""
+        views = [v.broadcast_to(out.shape) for v in operands]
+        space = collapse(out.shape, [out, *views], order)
+        if access(space.strides[0][-1]) != "unit" and space.inner != 1:
+            raise NotNative("an elementwise result must lie densely")
+        sources = tuple(
+            Source(k, access(s[-1])) for k, s in zip(formula.args, space.strides[1:], strict=True)
+        )
+        outer = len(space.outer)
+        kernel = map_kernel(MapSpec(formula, sources, outer), self.target)
+        chunk: Dim = 4096 if outer == 0 else space.inner
+        chunks: Dim = ceildiv(space.inner, 4096) if outer == 0 else 1
+        args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
+        args += [Address(v.buffer, v.offset) for v in views]
+        args += [space.inner, chunk, chunks]
+        for axis, extent in enumerate(space.outer):
+            args += [extent, *(s[axis] for s in space.strides)]
+        args += [s[-1] for src, s in zip(sources, space.strides[1:], strict=True) if src.access == "strided"]
+        tasks = product(space.outer) * chunks
+        self.call(Call(kernel, args, tasks, nodes, flops=out.size * max(len(formula.steps), 1)))
+
+    def call(self, call: Call) -> None:
+        self.program.steps.append(call)
+
+    # -- fall-back --------------------------------------------------------------------------------------------------------
+
+    def fallback(self, node: Node, why: str) -> None:
+        """Run a node by its reference, between native steps."""
+        schema = schema_of(node.domain, node.op_type, self.opsets.get(node.domain, 1))
+        if schema is None or schema.operator.run is None or node.subgraphs:
+            raise NotNative(f"{node!r} has no reference that runs by itself: {why}")
+        self.refused[node.name or repr(node)] = why
+        inputs = [None if v is None else self.view(v) for v in node.inputs]
+        outputs = [self.temp(self.dtype(v), self.shape(v), name=v.name) for v in node.outputs if v.name]
+        if len(outputs) != len(node.outputs):
+            raise NotNative(f"{node!r} leaves outputs out")
+        self.program.steps.append(Fallback(node, schema, attributes(schema, node), inputs, outputs))
+        for value, view in zip(node.outputs, outputs, strict=True):
+            self.give(value, view)
+
+
+def _rank_of(view: View, axis: int) -> tuple[int, int]:
+    """A key that sorts axes by stride, largest first, as far as the order of symbolic strides can be told."""
+    order = physical_order(view.shape, [view])
+    return order.index(axis), axis
+
+
+def literal(kind: str, value: float) -> Step:
+    """A step that gives a number."""
+    return Step("const", (), kind, (value,))

@@ -1,0 +1,106 @@
+"""A lowered model: calls of kernels over buffers, with every extent still symbolic.
+
+`bind` gives the symbols numbers and makes a plan from it: see `bind.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, Union
+
+from sardonyx.core.dims import Dim
+from sardonyx.engine.views import Buffer, View
+from sardonyx.ir import Array, Node
+from sardonyx.ops import Schema
+from sardonyx.tile import Kernel
+
+__all__ = ["Address", "Argument", "Call", "Fallback", "Program", "Real", "Table", "Work"]
+
+
+@dataclass(frozen=True, eq=False)
+class Address:
+    """The address of an element of a buffer."""
+
+    buffer: Buffer
+    offset: Dim = 0  # in elements
+    writes: bool = False
+
+
+@dataclass(frozen=True)
+class Real:
+    """A float32 argument."""
+
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The address of an integer table that is made from extents when they are known; equal extents share it."""
+
+    make: Callable[..., Array]
+    extents: tuple[Dim, ...]
+
+
+Argument: TypeAlias = Union[Address, Table, Real, Dim]
+Work: TypeAlias = Callable[..., tuple[int, ...]]
+
+
+@dataclass(eq=False)
+class Call:
+    """One step of the plan: a kernel over its tasks.
+
+    Attributes:
+        args: one per parameter of the kernel; an int64 or symbolic dim, a float, a table or an address.
+        tasks: how many tasks there are.
+        grain: how many of them a thread takes at a time.
+        scratch: bytes of thread-private memory, from extents.
+        blocking: where given, called with the extents `blocking_of` and the number of threads; gives the values that stand
+            for the `None`s in `args`, followed by the number of tasks.
+        nodes: the ONNX nodes it computes, for the profile.
+        work: floating-point operations and bytes moved, for the profile.
+    """
+
+    kernel: Kernel
+    args: Sequence[Argument | None]
+    tasks: Dim
+    nodes: tuple[str, ...]
+    grain: int = 1
+    scratch: Dim = 0
+    blocking: Work | None = None
+    blocking_of: tuple[Dim, ...] = ()
+    flops: Dim = 0
+
+    def buffers(self) -> list[tuple[Buffer, bool]]:
+        """The buffers it touches, and whether it writes them."""
+        return [(a.buffer, a.writes) for a in self.args if isinstance(a, Address)]
+
+
+@dataclass(eq=False)
+class Fallback:
+    """One node run by its NumPy reference, because nothing native serves it."""
+
+    node: Node
+    schema: Schema
+    attrs: dict[str, Any]
+    inputs: list[View | None]
+    outputs: list[View]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return (self.node.name or repr(self.node),)
+
+    def buffers(self) -> list[tuple[Buffer, bool]]:
+        reads = [(v.buffer, False) for v in self.inputs if v is not None]
+        return [*reads, *((v.buffer, True) for v in self.outputs)]
+
+
+@dataclass(eq=False)
+class Program:
+    """The calls in order, and what goes in and comes out."""
+
+    inputs: list[View] = field(default_factory=list[View])
+    input_names: list[str] = field(default_factory=list[str])
+    outputs: list[View] = field(default_factory=list[View])
+    output_names: list[str] = field(default_factory=list[str])
+    steps: list[Call | Fallback] = field(default_factory=list["Call | Fallback"])

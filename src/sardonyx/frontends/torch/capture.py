@@ -1,0 +1,125 @@
+"""From a module and example inputs to a functional program of aten operators that have rules, or cannot be decomposed."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from sardonyx.core.errors import InputError, SardonyxError, UnsupportedError
+from sardonyx.frontends.torch.dynamic import for_torch
+from sardonyx.frontends.torch.registry import kept_operators
+
+__all__ = ["as_module", "capture", "decomposed"]
+
+_STATEFUL = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
+
+
+class _Call(torch.nn.Module):
+    """A plain function as a module."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.forward = function
+
+
+def as_module(model: torch.nn.Module | Callable[..., Any]) -> torch.nn.Module:
+    if isinstance(model, torch.nn.Module):
+        return model
+    if callable(model):
+        return _Call(model)
+    raise InputError(
+        f"{type(model).__name__} is no torch module", fix="give a torch.nn.Module or a function of tensors"
+    )
+
+
+@contextlib.contextmanager
+def inference_mode_of(module: torch.nn.Module) -> Iterator[None]:
+    """The module as it is used: dropout off, statistics fixed, no cache among the results; all put back afterwards."""
+    training = [m for m in module.modules() if m.training]
+    config: Any = getattr(module, "config", None)
+    caches = getattr(config, "use_cache", None) is True
+    differs = [type(m).__name__ for m in training if isinstance(m, _STATEFUL)]
+    if differs:
+        names = ", ".join(sorted(set(differs)))
+        warnings.warn(
+            f"the module is in training mode; it is exported in evaluation mode ({names} behave differently). "
+            "Call module.eval() first to make that plain.",
+            stacklevel=4,
+        )
+    try:
+        for m in training:
+            m.training = False
+        if caches:
+            config.use_cache = False
+        yield
+    finally:
+        for m in training:
+            m.training = True
+        if caches:
+            config.use_cache = True
+
+
+def capture(
+    module: torch.nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    dynamic_shapes: Any,
+    *,
+    has_dynamic_ones: bool = False,
+) -> ExportedProgram:
+    """The program that `torch.export` finds, decomposed.
+
+    Args:
+        has_dynamic_ones: a size that is to be dynamic is 1 in the example.
+
+    Raises:
+        UnsupportedError: torch cannot follow the module's Python code.
+    """
+    try:
+        with inference_mode_of(module), torch.no_grad(), _sizes_of_one(has_dynamic_ones), _quiet():
+            program = torch.export.export(
+                module, tuple(args), dict(kwargs), dynamic_shapes=for_torch(dynamic_shapes), strict=False
+            )
+            return decomposed(program)
+    except SardonyxError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        raise UnsupportedError(
+            f"torch.export cannot capture {type(module).__name__}: {first}",
+            why="a model becomes ONNX from the program that torch.export finds",
+            fix="run torch.export.export(module, args, strict=False) alone: its message names the line of the module",
+        ) from error
+
+
+def decomposed(program: ExportedProgram) -> ExportedProgram:
+    """The program without in-place operators, decomposed down to the operators that have rules."""
+    table = torch.export.default_decompositions()
+    for op in kept_operators():
+        table.pop(op, None)
+    return program.run_decompositions(table)
+
+
+@contextlib.contextmanager
+def _sizes_of_one(wanted: bool) -> Iterator[None]:
+    """Let a dynamic size be 1 in the example: torch would otherwise take it for fixed."""
+    config: Any = importlib.import_module("torch.fx.experimental._config")
+    if not wanted or not hasattr(config, "backed_size_oblivious"):
+        yield
+        return
+    with config.patch(backed_size_oblivious=True):
+        yield
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        yield

@@ -1,0 +1,107 @@
+"""Which sizes are dynamic, and what the user calls them.
+
+`dynamic_shapes` takes everything `torch.export.export` takes, and names in place of dims: ``{"x": {0: "batch"}}``.
+`dynamic_axes` takes the older form, ``{"x": {0: "batch"}}`` or ``{"x": [0]}``, by input name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.export import Dim as TorchDim
+from torch.utils import _pytree as pytree
+
+from sardonyx.core.errors import InputError
+
+__all__ = ["axes_of_inputs", "for_torch", "from_axes", "has_ones"]
+
+
+def for_torch(spec: Any) -> Any:
+    """`spec` as torch takes it: a name becomes a dim that torch may relate to others as the model demands."""
+    if isinstance(spec, str):
+        return TorchDim.AUTO
+    if isinstance(spec, Mapping):
+        return {key: for_torch(item) for key, item in spec.items()}
+    if isinstance(spec, (list, tuple)):
+        return type(spec)(for_torch(item) for item in spec)
+    return spec
+
+
+def from_axes(
+    axes: Mapping[str, Any], forward: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any],
+    input_names: Sequence[str] | None,
+) -> dict[str, Any]:  # fmt: skip
+    """`dynamic_axes` as `dynamic_shapes`, by argument. Names that are no input's are those of outputs, which follow."""
+    arguments = bound_arguments(forward, args, kwargs)
+    renamed = dict(zip(input_names or (), arguments, strict=False))
+    found: dict[str, Any] = dict.fromkeys(arguments)
+    for name, spec in axes.items():
+        argument = renamed.get(name, name)
+        if argument in found:
+            by_axis = dict(spec) if isinstance(spec, Mapping) else {axis: f"{name}_dim_{axis}" for axis in spec}
+            found[argument] = {axis: str(symbol) for axis, symbol in by_axis.items()}
+    return found
+
+
+def bound_arguments(forward: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by parameter name; what ``**kwargs`` catches stands under its own name."""
+    signature = inspect.signature(forward)
+    bound = signature.bind(*args, **kwargs).arguments
+    found: dict[str, Any] = {}
+    for name, value in bound.items():
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            found.update(value)
+        else:
+            found[name] = value
+    return found
+
+
+def axes_of_inputs(
+    dynamic_shapes: Any, forward: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[dict[int, str]]:
+    """For each tensor among the inputs, in torch's order of flattening, the names of its dynamic axes."""
+    arguments = bound_arguments(forward, args, kwargs)
+    leaves: dict[int, dict[int, str]] = {}
+    if dynamic_shapes:
+        if not isinstance(dynamic_shapes, Mapping):
+            dynamic_shapes = dict(zip(arguments, dynamic_shapes, strict=False))
+        unknown = [name for name in dynamic_shapes if name not in arguments]
+        if unknown:
+            raise InputError(
+                f"dynamic_shapes names no input: '{unknown[0]}'",
+                why=f"the inputs given are {', '.join(arguments) or 'none'}",
+                fix="use the names of the module's forward parameters",
+            )
+        _collect(arguments, dynamic_shapes, leaves)
+    tensors = [x for x in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(x, torch.Tensor)]
+    return [leaves.get(id(t), {}) for t in tensors]
+
+
+def has_ones(axes: Sequence[Mapping[int, str]], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an axis that is to be dynamic has at most one element in the example."""
+    tensors = [x for x in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(x, torch.Tensor)]
+    return any(t.shape[axis] <= 1 for t, named in zip(tensors, axes, strict=True) for axis in named)
+
+
+def _collect(value: Any, spec: Any, leaves: dict[int, dict[int, str]]) -> None:
+    if spec is None or value is None:
+        return
+    if isinstance(value, torch.Tensor):
+        by_axis = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
+        named = {axis % value.dim(): name for axis, d in by_axis if (name := _name(d)) is not None}
+        leaves.setdefault(id(value), {}).update(named)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _collect(item, spec.get(key) if isinstance(spec, Mapping) else None, leaves)
+    elif isinstance(value, (list, tuple)):
+        for item, inner in zip(value, spec, strict=False):
+            _collect(item, inner, leaves)
+
+
+def _name(d: Any) -> str | None:
+    if isinstance(d, str):
+        return d
+    return getattr(d, "__name__", None) if type(d).__name__ in ("Dim", "_Dim") else None

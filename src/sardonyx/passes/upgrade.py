@@ -1,0 +1,107 @@
+"""Bringing a model to a newer operator-set version, one version at a time, functions and subgraphs included."""
+
+from __future__ import annotations
+
+from sardonyx.core.errors import InputError, VersionError
+from sardonyx.ir import Graph, Model
+from sardonyx.ops import latest_opset, lookup
+from sardonyx.passes.contract import Work, one_pass
+from sardonyx.passes.facts import ModelFacts
+from sardonyx.passes.versions import UP, Old
+from sardonyx.passes.versions.step import step
+from sardonyx.rewrite.build import Names
+from sardonyx.rewrite.results import Results
+from sardonyx.rewrite.splice import replace_node
+
+__all__ = ["convert_version", "upgrade"]
+
+# The oldest IR version that a file of an operator-set version is written with.
+IR_OF_OPSET = {1: 3, 9: 4, 10: 5, 11: 6, 12: 7, 15: 8, 19: 9, 21: 10, 23: 11, 24: 12, 25: 13, 28: 14}
+
+
+def convert_version(model: Model, opset: int) -> Model:
+    """A copy of `model` in operator-set version `opset` of ai.onnx.
+
+    Raises:
+        InputError: there is no such version.
+        VersionError: something in the model cannot be expressed in that version; the message names the node.
+    """
+    if not 1 <= opset <= latest_opset():
+        raise InputError(f"there is no opset {opset}", why=f"versions 1 to {latest_opset()} are known")
+    if opset < model.opset:
+        raise VersionError(
+            f"the model cannot be taken from opset {model.opset} down to {opset}",
+            why="only conversions to newer versions are known",
+            fix="export the model again for that version",
+        )
+    converted = model.clone()
+    upgrade_to(converted, "", opset)
+    return converted
+
+
+@one_pass("upgrade", ensures=["newest opset"])
+def upgrade(work: Work) -> bool:
+    """Bring the model to the newest version of every domain of the standard."""
+    changed = [upgrade_to(work.model, domain, latest_opset(domain)) for domain in list(work.model.opsets) if _known(domain)]
+    if any(changed):
+        work.forget()
+    return any(changed)
+
+
+def _known(domain: str) -> bool:
+    return domain == "" or domain.startswith("ai.onnx")
+
+
+def upgrade_to(model: Model, domain: str, opset: int) -> bool:
+    """Bring a model to version `opset` of `domain`, in place; says whether that changed anything."""
+    changed = False
+    for function in model.functions.values():
+        present = function.opsets.get(domain, model.opsets.get(domain, opset))
+        if present < opset:
+            _upgrade_graph(function.graph, model, domain, present, opset)
+            changed = True
+        if domain in function.opsets or domain in model.opsets:
+            function.opsets[domain] = max(present, opset)
+    present = model.opsets.get(domain, opset)
+    if present < opset:
+        _upgrade_graph(model.graph, model, domain, present, opset)
+        changed = True
+    if changed:
+        model.opsets[domain] = max(opset, present)
+        if domain == "":
+            model.ir_version = max(model.ir_version, IR_OF_OPSET[max(v for v in IR_OF_OPSET if v <= opset)])
+    return changed
+
+
+def _upgrade_graph(graph: Graph, model: Model, domain: str, present: int, opset: int) -> None:
+    touched = [
+        (node.op_type, v)
+        for node in graph.walk()
+        if node.domain == domain and (op := lookup(domain, node.op_type)) is not None
+        for v in op.since
+        if present < v <= opset
+    ]
+    if not touched and ("Upsample" not in {n.op_type for n in graph.walk()}):
+        return
+    facts, names, results = ModelFacts(model), Names([graph]), Results([graph])
+    before = model.opsets.get(domain)
+    try:
+        for version in range(present + 1, opset + 1):
+            model.opsets[domain] = version  # what adapters build is of this version
+            for inner in graph.walk_graphs():
+                for node in list(inner.nodes):
+                    if node.domain != domain or node.graph is None:
+                        continue
+                    op = lookup(domain, node.op_type)
+                    old = Old(node, version, facts, names, results)
+                    adapter = UP.get((domain, node.op_type, version))
+                    if adapter is not None:
+                        expr = adapter(old)
+                        if expr is not None:
+                            replace_node(node, expr if isinstance(expr, tuple) else (expr,), facts, names, results)
+                            continue
+                    if op is not None and version in op.since and version > op.since[0]:
+                        step(old, op)
+    finally:
+        if before is not None:
+            model.opsets[domain] = before

@@ -1,0 +1,8 @@
+"""Adapters between operator-set versions, by family; importing this package registers them all."""
+
+from __future__ import annotations
+
+from sardonyx.passes.versions import elementwise, image, index, nn, norm, shape
+from sardonyx.passes.versions.adapter import UP, Adapter, Old, up
+
+__all__ = ["UP", "Adapter", "Old", "elementwise", "image", "index", "nn", "norm", "shape", "up"]

@@ -1,0 +1,101 @@
+"""Adapters: how a node of one version says the same in the next one.
+
+    @up("GridSample", 20)
+    def grid_sample(old: Old) -> Expr:
+        \"""The modes got other names.\"""
+
+An adapter sees a node of the version before and either edits it and returns None, or returns what takes its place, in
+operators of the version it leads to. Most changes need none: `step.py` reads them off the operator's block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from sardonyx.core.errors import VersionError
+from sardonyx.ir import Node, TensorType, Value
+from sardonyx.ir.place import place
+from sardonyx.ops import schema_of
+from sardonyx.rewrite import Facts
+from sardonyx.rewrite.build import Names
+from sardonyx.rewrite.results import Results
+from sardonyx.rewrite.splice import insert_before
+
+__all__ = ["UP", "Adapter", "Old", "up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A node on its way to the next version, and what is known of its inputs."""
+
+    node: Node
+    version: int  # that it leads to
+    facts: Facts
+    names: Names
+    results: Results
+
+    def attr(self, name: str) -> Any:
+        """An attribute's value in the old version, its default when it is not written."""
+        attr = self.node.attrs.get(name)
+        if attr is not None and attr.ref:
+            self.refuse(f"its attribute '{name}' is set by the call of the function around it", fix="inline the functions first")
+        if attr is not None:
+            return attr.value
+        schema = schema_of(self.node.domain, self.node.op_type, self.version - 1)
+        spec = None if schema is None else schema.attributes.get(name)
+        return None if spec is None else spec.default
+
+    def input(self, i: int) -> Value | None:
+        return self.node.inputs[i] if i < len(self.node.inputs) else None
+
+    def shape(self, i: int) -> tuple[Any, ...] | None:
+        """The shape of an input, where its rank is known."""
+        value = self.input(i)
+        kind = None if value is None else self.facts.type(value)
+        return kind.shape if isinstance(kind, TensorType) else None
+
+    def rank(self, i: int) -> int | None:
+        shape = self.shape(i)
+        return None if shape is None else len(shape)
+
+    def need_rank(self, i: int) -> int:
+        """The rank of an input; refuses the conversion where it is unknown."""
+        rank = self.rank(i)
+        if rank is None:
+            self.refuse(f"the rank of its input {i} is unknown", fix="declare the shapes of the model's inputs")
+        return rank
+
+    def wrap_input(self, i: int, expr: Any) -> None:
+        """Read the value of `expr`, computed right before the node, as input number `i`."""
+        self.node.set_input(i, insert_before(self.node, [expr], self.facts, self.names)[0])
+
+    def returned(self, values: Iterable[Value]) -> bool:
+        """Whether a graph returns one of `values`."""
+        return any(v in self.results for v in values)
+
+    def keep_outputs(self, count: int) -> None:
+        """Give up the outputs behind the first `count`, which nobody reads."""
+        self.node.outputs = self.node.outputs[:count]
+
+    def refuse(self, why: str, fix: str | None = None) -> NoReturn:
+        raise VersionError(
+            f"{self.node!r} cannot be expressed in opset {self.version}", where=place(self.node), why=why, fix=fix
+        )
+
+
+Adapter: TypeAlias = Callable[[Old], Any]
+UP: dict[tuple[str, str, int], Adapter] = {}  # (domain, operator, version it leads to)
+
+
+def up(names: str, version: int, domain: str = "") -> Callable[[Adapter], Adapter]:
+    """Register an adapter for one or several operators."""
+
+    def register(adapter: Adapter) -> Adapter:
+        for name in names.split():
+            assert (domain, name, version) not in UP, f"{name} has two adapters to {version}"
+            UP[domain, name, version] = adapter
+        return adapter
+
+    return register

@@ -1,0 +1,29 @@
+"""Upsample became Resize, and Resize learned to say which coordinates it means."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sardonyx.passes.versions.adapter import Old, up
+from sardonyx.rewrite import Expr
+from sardonyx.rewrite.op import Resize
+
+
+@up("Upsample", 10)
+def upsample_to_resize(old: Old) -> Expr:
+    """Upsample(x, scales) -> Resize(x, scales)."""
+    return Resize(old.input(0), old.input(1), mode=old.attr("mode"))
+
+
+@up("Resize", 11)
+def resize_says_coordinates(old: Old) -> Expr:
+    """Resize meant asymmetric coordinates and rounded down to the nearest; the region of interest came before the scales."""
+    mode = old.attr("mode")
+    return Resize(
+        old.input(0),
+        np.zeros(0, np.float32),
+        old.input(1),
+        mode=mode,
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor" if mode in ("nearest", b"nearest") else None,
+    )

@@ -1,0 +1,68 @@
+"""Softmax flattened before 13; BatchNormalization lost its training outputs and `spatial`; group scales became channel scales."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sardonyx.passes.versions.adapter import Old, up
+from sardonyx.rewrite import Expr, Op
+from sardonyx.rewrite.op import Expand, Flatten, Gather, Reshape, Shape, Unsqueeze
+
+
+@up("Softmax LogSoftmax Hardmax", 13)
+def softmax_of_flattened(old: Old) -> Expr:
+    """The axes from `axis` on counted as one. Where that is only the last one, nothing changes."""
+    axis, rank, node = old.attr("axis"), old.rank(0), old.node
+    if rank is not None and axis % max(rank, 1) == rank - 1:
+        node.set_attr("axis", -1)
+        return None
+    x, apply = old.input(0), Op(node.op_type)
+    shape = old.shape(0)
+    if shape is not None and all(d == 1 for d in shape[(axis % len(shape)) + 1 :]):  # e.g. [N, C, 1, 1] at axis 1
+        node.set_attr("axis", axis % len(shape))
+        return None
+    return Reshape(apply(Flatten(x, axis=axis), axis=-1), Shape(x))
+
+
+@up("BatchNormalization", 7)
+def batch_norm_is_test(old: Old) -> Expr:
+    """Inference is what a node with one output does."""
+    old.node.set_attr("is_test", None)
+    old.node.set_attr("consumed_inputs", None)
+
+
+@up("BatchNormalization", 9)
+def batch_norm_spatial(old: Old) -> Expr:
+    """Statistics are per channel."""
+    if old.attr("spatial") != 1:
+        old.refuse("with spatial=0 each element has statistics of its own")
+    old.node.set_attr("spatial", None)
+
+
+@up("BatchNormalization", 14)
+def batch_norm_outputs(old: Old) -> Expr:
+    """The mode became an attribute; the saved statistics went."""
+    if any(v.uses for v in old.node.outputs[1:]) or old.returned(old.node.outputs[1:]):
+        old.refuse("its training outputs were never defined exactly", fix="export the model in inference mode")
+    old.keep_outputs(1)
+
+
+@up("Dropout", 7)
+def dropout_is_test(old: Old) -> Expr:
+    """Dropout does nothing unless a training runtime says otherwise."""
+    old.node.set_attr("is_test", None)
+
+
+@up("GroupNormalization", 21)
+def scale_per_channel(old: Old) -> Expr:
+    """Scale and bias were per group; each channel of a group gets its group's."""
+    groups, shape = old.attr("num_groups"), old.shape(0)
+    channels = shape[1] if shape is not None and len(shape) > 1 else None
+    for i in (1, 2):
+        if isinstance(channels, int):
+            per = [groups, channels // groups]
+            old.wrap_input(i, Reshape(Expand(Unsqueeze(old.input(i), [1]), per), [channels]))
+        else:
+            c = Gather(Shape(old.input(0)), np.array([1], np.int64))
+            wide = Expand(Unsqueeze(old.input(i), [1]), Op("Concat")(np.array([1], np.int64), Op("Div")(c, np.array([groups], np.int64)), axis=0))
+            old.wrap_input(i, Reshape(wide, [-1]))

@@ -1,0 +1,48 @@
+"""The activations of neural networks, from the functions they are defined by."""
+
+from __future__ import annotations
+
+import math
+
+from sardonyx.tile.builder import Builder, select
+from sardonyx.tile.expr import Bin, Const, Expr
+from sardonyx.tile.math.error import erf
+from sardonyx.tile.math.exponential import exp
+from sardonyx.tile.math.hyperbolic import tanh
+from sardonyx.tile.math.logarithm import log1p
+from sardonyx.tile.math.parts import fma, magnitude
+
+__all__ = ["gelu", "gelu_tanh", "mish", "sigmoid", "silu", "softplus"]
+
+
+def sigmoid(k: Builder, x: Expr) -> Expr:
+    """1 / (1 + e**-x), by way of e**-|x|, which cannot overflow."""
+    e = k.let("e", exp(k, k.let("minus", -magnitude(k, x))))
+    return select(x < 0.0, e, 1.0) / (e + 1.0)
+
+
+def silu(k: Builder, x: Expr) -> Expr:
+    """x sigmoid(x)."""
+    return x * sigmoid(k, x)
+
+
+def softplus(k: Builder, x: Expr) -> Expr:
+    """log(1 + e**x)."""
+    e = k.let("e", exp(k, k.let("minus", -magnitude(k, x))))
+    return Bin("maxb", Const(0.0, x.type), x) + log1p(k, e)
+
+
+def mish(k: Builder, x: Expr) -> Expr:
+    """x tanh(softplus(x))."""
+    return x * tanh(k, k.let("softplus", softplus(k, x)))
+
+
+def gelu(k: Builder, x: Expr) -> Expr:
+    """x (1 + erf(x / sqrt 2)) / 2."""
+    return x * 0.5 * (erf(k, k.let("scaled", x * math.sqrt(0.5))) + 1.0)
+
+
+def gelu_tanh(k: Builder, x: Expr) -> Expr:
+    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
+    cubic = fma(0.044715, k.let("cube", x * x * x), x)
+    return x * 0.5 * (tanh(k, k.let("inner", cubic * math.sqrt(2 / math.pi))) + 1.0)
