@@ -51,7 +51,7 @@ _SIGNS = {op: sign for op, (_, sign) in ARITHMETIC.items() if sign} | COMPARISON
 def print_kernel(kernel: Kernel) -> str:
     """The text of a kernel, ending in a newline."""
     params = ", ".join(map(_param, kernel.params))
-    scratch = f" scratch {kernel.scratch.name}" if kernel.scratch else ""
+    scratch = f" scratch {kernel.scratch.name}" if kernel.scratch is not None else ""
     lines = [f"kernel {kernel.name}({params}) task {kernel.task.name}{scratch}"]
     if kernel.setup:
         lines.append("setup")
