@@ -40,7 +40,7 @@ EXPRESSIONS: dict[str, tuple[Callable[[], object], str]] = {
     "a select of two types": (lambda: Select(Const(True, i1), N, V), "one type"),
     "a truth value": (lambda: bool(N < 3), "no truth value"),
     "a step of zero": (lambda: For(N, N, N, Const(0, i64), ()), "positive"),
-    "a let of another type": (lambda: Let(N, V), "the type is f32x8"),
+    "a let of another type": (lambda: Let(N, V), "it must be f32x8"),
     "vector pointers": (lambda: Type("ptr", 4), "cannot have 4 lanes"),
     "an unknown kind": (lambda: Type("f8"), "no kind 'f8'"),
     "an unknown type name": (lambda: parse_type("float"), "no type"),
