@@ -12,21 +12,14 @@ import numpy as np
 from sardonyx.core.dims import Dim
 from sardonyx.engine.codegen import CompiledKernel, Target, compile
 from sardonyx.engine.extents import Extents
-from sardonyx.engine.memory import ALIGNMENT, Life, plan_memory
+from sardonyx.engine.memory import Life, plan_memory
 from sardonyx.engine.program import Address, Call, Fallback, Program, Real, Table
-from sardonyx.engine.threads import NativePlan, pool
+from sardonyx.engine.threads import NativePlan, aligned, alone, pool
 from sardonyx.engine.views import Buffer, View
 from sardonyx.ir import Array
 from sardonyx.ops import run_reference
 
 __all__ = ["Bound", "Linked"]
-
-
-def _aligned(size: int) -> Array:
-    """Uninitialised bytes that start on a cache line."""
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size]
 
 
 class Linked:
@@ -104,11 +97,9 @@ class Bound:
 
     def _place(self) -> None:
         temps = [b for b in self.linked.buffers if b.kind == "temp"]
-        lives = [
-            Life(self.extents[b.size] * b.dtype.itemsize, *self.linked.lives[b]) for b in temps
-        ]
+        lives = [Life(self.extents[b.size] * b.dtype.itemsize, *self.linked.lives[b]) for b in temps]
         offsets, self.arena_bytes = plan_memory(lives)
-        self.arena = _aligned(self.arena_bytes)
+        self.arena = aligned(self.arena_bytes)
         base = self.arena.ctypes.data
         self._base: dict[Buffer, int] = {b: base + o for b, o in zip(temps, offsets, strict=True)}
         self._dims: dict[Buffer, Array] = {}
@@ -232,8 +223,10 @@ class Bound:
         for segment in self.segments:
             if isinstance(segment, Fallback):
                 self._reference(segment, inputs, outputs)
+            elif self.threads == 1:
+                alone(segment)
             else:
-                pool().run(segment)
+                pool().run(segment, self.threads)
         return list(outputs)
 
     def _reference(self, step: Fallback, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:

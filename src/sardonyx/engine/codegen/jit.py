@@ -28,7 +28,7 @@ from sardonyx.tile.ir import walk
 from sardonyx.tile.printer import print_kernel
 from sardonyx.tile.schedule import vectorize
 
-__all__ = ["CompiledKernel", "Stats", "assembly", "compile", "llvm_text", "stats"]
+__all__ = ["CompiledKernel", "Stats", "assembly", "compile", "link_text", "llvm_text", "stats"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def compile(kernels: Sequence[Kernel], target: Target) -> list[CompiledKernel]:
     global _stats
     start = time.perf_counter()
     with _lock:
-        keys = [_key(kernel, target) for kernel in kernels]
+        keys = [_key(print_kernel(kernel), target) for kernel in kernels]
         hits = sum(key in _memory for key in keys)
         for kernel, key in zip(kernels, keys, strict=True):
             if key not in _memory:
@@ -78,9 +78,20 @@ def compile(kernels: Sequence[Kernel], target: Target) -> list[CompiledKernel]:
     return found
 
 
-def _key(kernel: Kernel, target: Target) -> str:
-    text = f"{__version__} {llvmlite.__version__} {llvm.llvm_version_info} {cache.SOURCE}\n{target.key}\n{print_kernel(kernel)}"
-    return hashlib.sha256(text.encode()).hexdigest()
+def link_text(text: str, names: Sequence[str], target: Target) -> dict[str, int]:
+    """The addresses of functions of an LLVM module that is no kernel; its code is cached like a kernel's."""
+    key = _key(text, target)
+    with _lock:
+        image = cache.read(key)
+        if image is None:
+            image = _machine(target).emit_object(_optimised(text, names[0], target))
+            cache.write(key, image)
+        return _link(names, key, image)
+
+
+def _key(text: str, target: Target) -> str:
+    head = f"{__version__} {llvmlite.__version__} {llvm.llvm_version_info} {cache.SOURCE}\n{target.key}\n"
+    return hashlib.sha256((head + text).encode()).hexdigest()
 
 
 def _load_or_compile(kernel: Kernel, key: str, target: Target) -> CompiledKernel:
@@ -92,18 +103,20 @@ def _load_or_compile(kernel: Kernel, key: str, target: Target) -> CompiledKernel
         image = _object(kernel, target)
         cache.write(key, image)
         _stats = replace(_stats, compiled=_stats.compiled + 1)
-    return CompiledKernel(kernel.name, _link(kernel.name, key, image))
+    return CompiledKernel(kernel.name, _link([kernel.name], key, image)[kernel.name])
 
 
-def _link(name: str, key: str, image: bytes) -> int:
+def _link(names: Sequence[str], key: str, image: bytes) -> dict[str, int]:
     if not _linker:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         _linker.append(llvm.create_lljit_compiler())
-    library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(name)
-    tracker = library.link(_linker[0], f"{name}.{key}")
+    library = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+    for name in names:
+        library.export_symbol(name)
+    tracker = library.link(_linker[0], f"{names[0]}.{key}")
     _alive.append(tracker)
-    return tracker[name]
+    return {name: tracker[name] for name in names}
 
 
 # --- one kernel to an object file --------------------------------------------------------------------------------------
@@ -138,13 +151,12 @@ def _machine(target: Target) -> llvm.TargetMachine:
     return found
 
 
-def _optimised(kernel: Kernel, target: Target) -> llvm.ModuleRef:
-    text = llvm_text(kernel, target)
+def _optimised(text: str, name: str, target: Target) -> llvm.ModuleRef:
     try:
         module = llvm.parse_assembly(text)
         module.verify()
     except RuntimeError as error:
-        raise CompileError(f"kernel {kernel.name} is not valid LLVM", why=str(error)) from error
+        raise CompileError(f"kernel {name} is not valid LLVM", why=str(error)) from error
     machine = _machine(target)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     # Kernels are scheduled when they get here: LLVM's own loop transformations would cost time and undo choices.
@@ -156,10 +168,10 @@ def _optimised(kernel: Kernel, target: Target) -> llvm.ModuleRef:
 
 
 def _object(kernel: Kernel, target: Target) -> bytes:
-    return _machine(target).emit_object(_optimised(kernel, target))
+    return _machine(target).emit_object(_optimised(llvm_text(kernel, target), kernel.name, target))
 
 
 def assembly(kernel: Kernel, target: Target) -> str:
     """The machine code of a kernel as text: for people and tests."""
     with _lock:
-        return _machine(target).emit_assembly(_optimised(kernel, target))
+        return _machine(target).emit_assembly(_optimised(llvm_text(kernel, target), kernel.name, target))

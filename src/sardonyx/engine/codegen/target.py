@@ -20,7 +20,7 @@ from typing import Protocol
 import llvmlite.binding as llvm
 
 from sardonyx.core.errors import InputError
-from sardonyx.engine.codegen.amx import request_permission
+from sardonyx.engine.codegen.linux import request_permission
 
 __all__ = ["LEVELS", "Target", "detect"]
 
