@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sardonyx.core.dims import Dim
+from sardonyx.core.dims import Dim, mod
 from sardonyx.engine.views import View
 
-__all__ = ["Space", "collapse", "physical_order"]
+__all__ = ["Space", "collapse", "memory_order", "physical_order"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,35 @@ def physical_order(shape: Sequence[Dim], views: Sequence[View]) -> tuple[int, ..
         for order in _candidates(rank):
             if view.is_contiguous(order):
                 return order
+        return memory_order(view)
     return tuple(range(rank))
+
+
+def memory_order(view: View) -> tuple[int, ...]:
+    """The axes from the largest stride to the smallest, as far as symbolic strides can be told apart.
+
+    Axes that do not move (stride 0, extent 1) stay where C order has them.
+    """
+    fixed = {i for i, (d, s) in enumerate(zip(view.shape, view.strides, strict=True)) if d == 1 or s == 0}
+    moving: list[int] = []
+    for axis in range(view.rank):
+        if axis in fixed:
+            continue
+        at = len(moving)
+        while at and _wider(view.strides[axis], view.strides[moving[at - 1]]):
+            at -= 1
+        moving.insert(at, axis)
+    rest = iter(moving)
+    return tuple(i if i in fixed else next(rest) for i in range(view.rank))
+
+
+def _wider(a: Dim, b: Dim) -> bool:
+    """Whether stride a is surely larger than stride b."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a > b
+    if a == b or a == 1:
+        return False
+    return b == 1 or mod(a, b) == 0
 
 
 def _candidates(rank: int) -> list[tuple[int, ...]]:

@@ -1,4 +1,8 @@
-"""One kernel for what normalizes or reduces rows: a formula before it, statistics of the row, a formula behind."""
+"""One kernel for what normalizes rows: a formula before it, statistics of the row, a formula behind.
+
+A row is one axis or several nested ones. Lanes run *along* the row where its last axis lies densely, and *across* rows,
+one row per lane, where a kept axis does: a softmax over the channels of an image, say.
+"""
 
 from __future__ import annotations
 
@@ -8,205 +12,172 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sardonyx.engine.codegen import Target
-from sardonyx.engine.formula import Formula, emit, pointer, store
-from sardonyx.engine.kernels.map import Source, decode, fetch
-from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Reg, call, f32, select
+from sardonyx.engine.formula import Formula, emit
+from sardonyx.engine.kernels.line import Line, Place
+from sardonyx.engine.kernels.map import Source
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, call, f32, select
 from sardonyx.tile.expr import Broadcast, Un, binary
 
-__all__ = ["Normalization", "Reduction", "RowSpec", "row_kernel"]
+__all__ = ["NORMALIZATIONS", "Normalization", "RowSpec", "row_kernel"]
 
-Normalization = Literal["softmax", "log_softmax", "layer", "rms"]
-Reduction = Literal["sum", "mean", "max", "min", "sum_square", "l1", "l2"]
+Normalization = Literal["softmax", "log_softmax", "layer", "rms", "l1", "l2"]
+INF = float("inf")
 
 
 @dataclass(frozen=True)
 class RowSpec:
-    """What happens to each row.
+    """epilogue(normalized x, epilogue operands) at every place of every row, where x = prologue(prologue operands).
 
-    A normalization gives epilogue(normalized x, epilogue operands) at every place, where x = prologue(operands). A reduction
-    gives one value per row; its epilogue sees that value and nothing else.
+    `outer` kept axes number the rows; a row has `inner` axes. Sources say how operands move along the axis of the lanes, which
+    is the row's last one, or with `across` a kept one.
     """
 
-    kind: Normalization | Reduction
+    kind: Normalization
     prologue: Formula
     epilogue: Formula
     before: tuple[Source, ...]  # operands of the prologue
     behind: tuple[Source, ...]  # operands of the epilogue
+    out: Source
     outer: int
+    inner: int
+    across: bool
 
     @property
-    def reduces(self) -> bool:
-        return self.kind not in ("softmax", "log_softmax", "layer", "rms")
+    def plain(self) -> bool:
+        """Whether the prologue only reads: then it is read again in every pass, and nothing is kept."""
+        return not self.prologue.steps and self.prologue.kind == "f32"
 
 
 class _Row:
-    """The row at hand: where its operands lie, and loops over it."""
+    """The row (or the rows, one per lane) at hand."""
 
     def __init__(self, k: Builder, spec: RowSpec, target: Target) -> None:
         self.k, self.spec, self.lanes = k, spec, target.lanes(f32)
-        sources = (*spec.before, *spec.behind)
-        self.out = k.ptr("out", pointer(spec.epilogue.kind))
-        pointers = [k.ptr(f"x{i}", pointer(s.kind)) for i, s in enumerate(sources)]
-        self.n, self.epsilon = k.param("n"), k.param("epsilon", f32)
-        extents: list[Expr] = []
-        strides: list[list[Expr]] = []
-        for axis in range(spec.outer):
-            extents.append(k.param(f"e{axis}"))
-            strides.append([k.param(f"s{axis}_{i}") for i in range(len(sources) + 1)])
-        self.steps = [k.param(f"step{i}") if s.access == "strided" else None for i, s in enumerate(sources)]
-        index = decode(k, k.task, extents)
-        bases = [self.out, *pointers]
-        for i, base in enumerate(bases):
-            for axis in range(spec.outer):
-                base = base.at(index[axis] * strides[axis][i])
-            bases[i] = base
-        self.out, self.bases = bases[0], bases[1:]
-        self.row: Pointer = k.scratch(f32)
+        self.line = Line(k, (spec.out, *spec.before, *spec.behind), spec.outer, spec.inner, spec.across, self.lanes)
+        self.epsilon = k.param("epsilon", f32)
+        self.kept: Pointer = k.scratch(f32)
 
-    def fetch(self, i: int, j: Expr, mask: Expr | None) -> Expr:
-        sources = (*self.spec.before, *self.spec.behind)
-        return fetch(self.k, sources[i], self.bases[i], j, self.steps[i], self.lanes, mask)
-
-    def input(self, j: Expr, mask: Expr | None) -> Expr:
-        """prologue(operands) at `lanes` places."""
-        values = [self.fetch(i, j, mask) for i in range(len(self.spec.before))]
+    def input(self, p: Place) -> Expr:
+        """x, computed."""
+        values = [self.line.fetch(1 + i, p) for i in range(len(self.spec.before))]
         return emit(self.k, self.spec.prologue, values, self.lanes)
 
-    def output(self, j: Expr, value: Expr, mask: Expr | None) -> None:
-        first = len(self.spec.before)
-        operands = [self.fetch(first + i, j, mask) for i in range(len(self.spec.behind))]
-        result = emit(self.k, self.spec.epilogue, [value, *operands], self.lanes)
-        store(self.out, j, result, self.spec.epilogue.kind, mask)
+    def first(self, p: Place) -> Expr:
+        """x where it is read first."""
+        x = self.input(p)
+        if not self.spec.plain:
+            self.kept.store(p.at, x, p.mask)
+        return x
 
-    def each(self, body: Callable[[Expr, Expr | None], None]) -> None:
-        self.k.strip("j", 0, self.n, self.lanes, body)
+    def again(self, p: Place) -> Expr:
+        """x where it has been read before."""
+        return self.input(p) if self.spec.plain else self.kept.load(p.at, self.lanes, p.mask)
 
-    def fold(self, op: str, start: float, value: Callable[[Expr, Expr | None], Expr]) -> Expr:
-        """The reduction of value(j) over the row, in an order that only n decides."""
-        acc = self.k.reg("acc", f32.x(self.lanes), start)
+    def output(self, p: Place, value: Expr) -> None:
+        start = 1 + len(self.spec.before)
+        operands = [self.line.fetch(start + i, p) for i in range(len(self.spec.behind))]
+        self.line.put(0, p, emit(self.k, self.spec.epilogue, [value, *operands], self.lanes), self.spec.epilogue.kind)
 
-        def body(j: Expr, mask: Expr | None) -> None:
-            x = value(j, mask)
-            if mask is not None:
-                x = select(mask, x, Const(start, x.type))
-            self.k.set(acc, binary(op, acc, x))
+    def each(self, body: Callable[[Place], None]) -> None:
+        self.line.each(lambda p, _: body(p), unroll=2)
 
-        self.each(body)
-        return self.k.let(op, _reduced(acc, op))
+    def fold(self, op: str, start: float, value: Callable[[Place], Expr]) -> Expr:
+        """The reduction of value over the row, in an order that only its extents decide; one number for every lane."""
+        k = self.k
+        accs = [k.reg("acc", f32.x(self.lanes), start) for _ in range(4)]
 
-    def spread(self, x: Expr) -> Expr:
-        return Broadcast(x, self.lanes) if self.lanes > 1 else x
+        def body(p: Place, u: int) -> None:
+            x = value(p)
+            if p.mask is not None and not self.spec.across:
+                x = select(p.mask, x, Const(start, x.type))
+            k.set(accs[u], binary(op, accs[u], x))
 
+        self.line.each(body, unroll=len(accs))
+        return self._total(op, accs)
 
-def _reduced(acc: Reg, op: str) -> Expr:
-    return acc.reduce(op) if acc.type.lanes > 1 else acc
+    def _total(self, op: str, accs: list[Reg]) -> Expr:
+        total = binary(op, binary(op, accs[0], accs[1]), binary(op, accs[2], accs[3]))
+        if self.spec.across or self.lanes == 1:
+            return self.k.let(op, total)
+        return Broadcast(self.k.let(op, total.reduce(op)), self.lanes)
 
+    def sum_of_squares(self, value: Callable[[Place], Expr]) -> Expr:
+        k = self.k
+        accs = [k.reg("acc", f32.x(self.lanes), 0.0) for _ in range(4)]
 
-INF = float("inf")
+        def body(p: Place, u: int) -> None:
+            x = value(p)
+            if p.mask is not None and not self.spec.across:
+                x = k.let("x", select(p.mask, x, Const(0.0, x.type)))
+            k.set(accs[u], Fma(x, x, accs[u]))
+
+        self.line.each(body, unroll=len(accs))
+        return self._total("add", accs)
+
+    def count(self) -> Expr:
+        n = self.line.length().to(f32)
+        return Broadcast(n, self.lanes) if self.lanes > 1 else n
 
 
 @functools.cache
 def row_kernel(spec: RowSpec, target: Target) -> Kernel:
     """The kernel of a row-wise group.
 
-    Parameters: out, the prologue's operands, the epilogue's operands, n (the length of a row), epsilon; then per outer axis its
-    extent and the strides of out and of every operand; then the inner stride of every strided operand. Task: a row.
-    Scratch: n floats.
+    Parameters: those of `Line` for out and the operands, then epsilon. Task: that of `Line`. Scratch, unless `spec.plain` and not
+    a softmax: as many floats as a row has, times the lanes when `across`.
     """
     k = Builder(f"rows_{spec.kind}")
     row = _Row(k, spec, target)
-    if spec.reduces:
-        _reduce(k, row, spec)
-    else:
-        _NORMALIZE[spec.kind](k, row)
+    row.line.tasks(lambda: NORMALIZATIONS[spec.kind](k, row))
     return k.build()
 
 
-def _kept(row: _Row) -> Callable[[Expr, Expr | None], Expr]:
-    """Compute the input, keep it in scratch for the passes that follow."""
+def _softmax(k: Builder, row: _Row) -> None:
+    top = k.let("top", row.fold("max", -INF, row.first))
 
-    def value(j: Expr, mask: Expr | None) -> Expr:
-        x = row.input(j, mask)
-        row.row.store(j, x, mask)
-        return x
-
-    return value
-
-
-def _softmax(k: Builder, row: _Row, log: bool = False) -> None:
-    top = row.spread(row.fold("max", -INF, _kept(row)))
-
-    def power(j: Expr, mask: Expr | None) -> Expr:
-        e = k.let("e", call("exp", row.row.load(j, row.lanes, mask) - top))
-        if not log:
-            row.row.store(j, e, mask)
+    def power(p: Place) -> Expr:
+        e = k.let("e", call("exp", row.again(p) - top))
+        row.kept.store(p.at, e, p.mask)
         return e
 
-    total = row.fold("add", 0.0, power)
-    if log:
-        shift = k.let("shift", top + row.spread(call("log", total)))
-        row.each(lambda j, m: row.output(j, row.row.load(j, row.lanes, m) - shift, m))
-    else:
-        scale = row.spread(k.let("scale", Const(1.0, f32) / total))
-        row.each(lambda j, m: row.output(j, row.row.load(j, row.lanes, m) * scale, m))
+    scale = k.let("scale", 1.0 / row.fold("add", 0.0, power))
+    row.each(lambda p: row.output(p, row.kept.load(p.at, row.lanes, p.mask) * scale))
+
+
+def _log_softmax(k: Builder, row: _Row) -> None:
+    top = k.let("top", row.fold("max", -INF, row.first))
+    total = row.fold("add", 0.0, lambda p: k.let("e", call("exp", row.again(p) - top)))
+    shift = k.let("shift", call("log", total))
+    row.each(lambda p: row.output(p, (row.again(p) - top) - shift))
 
 
 def _layer(k: Builder, row: _Row) -> None:
-    count = k.let("count", row.n.to(f32))
-    mean = row.spread(k.let("mean", row.fold("add", 0.0, _kept(row)) / count))
-
-    def square(j: Expr, mask: Expr | None) -> Expr:
-        d = k.let("d", row.row.load(j, row.lanes, mask) - mean)
-        return d * d
-
-    variance = row.fold("add", 0.0, square) / count
-    scale = row.spread(k.let("scale", Const(1.0, f32) / Un("sqrt", variance + row.epsilon)))
-    row.each(lambda j, m: row.output(j, (row.row.load(j, row.lanes, m) - mean) * scale, m))
+    count = k.let("count", row.count())
+    mean = k.let("mean", row.fold("add", 0.0, row.first) / count)
+    squares = row.sum_of_squares(lambda p: k.let("d", row.again(p) - mean))
+    scale = k.let("scale", 1.0 / Un("sqrt", squares / count + row.epsilon))
+    row.each(lambda p: row.output(p, (row.again(p) - mean) * scale))
 
 
 def _rms(k: Builder, row: _Row) -> None:
-    keep = _kept(row)
-
-    def square(j: Expr, mask: Expr | None) -> Expr:
-        x = keep(j, mask)
-        return x * x
-
-    mean = row.fold("add", 0.0, square) / row.n.to(f32)
-    scale = row.spread(k.let("scale", Const(1.0, f32) / Un("sqrt", mean + row.epsilon)))
-    row.each(lambda j, m: row.output(j, row.row.load(j, row.lanes, m) * scale, m))
+    mean = row.sum_of_squares(row.first) / row.count()
+    scale = k.let("scale", 1.0 / Un("sqrt", mean + row.epsilon))
+    row.each(lambda p: row.output(p, row.again(p) * scale))
 
 
-_NORMALIZE: dict[str, Callable[[Builder, _Row], None]] = {
+def _by_norm(k: Builder, row: _Row, square: bool) -> None:
+    """x / |x|, and 0 where the norm is 0."""
+    total = row.sum_of_squares(row.first) if square else row.fold("add", 0.0, lambda p: abs(row.first(p)))
+    norm = k.let("norm", Un("sqrt", total) if square else total)
+    safe = k.let("safe", select(norm.eq(0.0), 1.0, norm))
+    row.each(lambda p: row.output(p, row.again(p) / safe))
+
+
+NORMALIZATIONS: dict[str, Callable[[Builder, _Row], None]] = {
     "softmax": _softmax,
-    "log_softmax": functools.partial(_softmax, log=True),
+    "log_softmax": _log_softmax,
     "layer": _layer,
     "rms": _rms,
+    "l1": functools.partial(_by_norm, square=False),
+    "l2": functools.partial(_by_norm, square=True),
 }
-
-# reduction -> (how values join, the value of an empty row)
-_JOIN: dict[str, tuple[str, float]] = {
-    "sum": ("add", 0.0),
-    "mean": ("add", 0.0),
-    "sum_square": ("add", 0.0),
-    "l1": ("add", 0.0),
-    "l2": ("add", 0.0),
-    "max": ("max", -INF),
-    "min": ("min", INF),
-}
-
-
-def _reduce(k: Builder, row: _Row, spec: RowSpec) -> None:
-    op, start = _JOIN[spec.kind]
-
-    def value(j: Expr, mask: Expr | None) -> Expr:
-        x = row.input(j, mask)
-        if spec.kind in ("sum_square", "l2"):
-            return x * x
-        return Un("abs", x) if spec.kind == "l1" else x
-
-    result = row.fold(op, start, value)
-    if spec.kind == "mean":
-        result = result / row.n.to(f32)
-    elif spec.kind == "l2":
-        result = Un("sqrt", result)
-    store(row.out, 0, emit(k, spec.epilogue, [result], 1), spec.epilogue.kind)

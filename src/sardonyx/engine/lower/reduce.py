@@ -5,38 +5,50 @@ from __future__ import annotations
 from typing import Any
 
 from sardonyx.core.dims import Expr
-from sardonyx.core.dtypes import FLOAT32
-from sardonyx.engine.kernels.rows import Reduction
-from sardonyx.engine.lowering import Lowering, NotNative, lower
-from sardonyx.engine.rows import reduce_rows
-from sardonyx.ir import Node
+from sardonyx.engine.formula import Formula
+from sardonyx.engine.kernels.reduce import INTEGER, Reduction
+from sardonyx.engine.lowering import Deferred, Lowering, NotNative, lower
+from sardonyx.engine.rows import ReduceHead, prologue
+from sardonyx.ir import Node, Value
 
 KINDS: dict[str, Reduction] = {
     "ReduceSum": "sum",
     "ReduceMean": "mean",
     "ReduceMax": "max",
     "ReduceMin": "min",
+    "ReduceProd": "prod",
     "ReduceSumSquare": "sum_square",
     "ReduceL1": "l1",
     "ReduceL2": "l2",
+    "ReduceLogSum": "log_sum",
+    "ReduceLogSumExp": "log_sum_exp",
 }
+
+
+def reduced(low: Lowering, node: Node, source: Value, kind: Reduction, axes: list[int], keep: bool) -> None:
+    """Give the node's output: `source` reduced over `axes`."""
+    formula, operands, names = prologue(low, source)
+    computed = formula.kind
+    if computed not in ("f32", "f64") and (kind not in INTEGER or computed not in ("i32", "i64")):
+        raise NotNative(f"{node.op_type} of {low.dtype(source)}")
+    head = ReduceHead(kind, formula, operands, low.shape(source), tuple(axes), keep)
+    nodes = (*names, node.name or node.op_type)
+    out = node.output
+    low.give(out, Deferred(low.shape(out), low.dtype(out), Formula((computed,)), [], head, None, nodes))
 
 
 @lower(*KINDS)
 def reduce(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     source = node.inputs[0]
     assert source is not None
-    if low.dtype(source) is not FLOAT32:
-        raise NotNative(f"{node.op_type} of {low.dtype(source)}")
-    shape = low.shape(source)
+    rank = len(low.shape(source))
     given = node.inputs[1] if len(node.inputs) > 1 else None
-    axes = low.ints(given) if given is not None else None
+    axes = low.ints(given) if given is not None else attrs.get("axes")
     if given is not None and (axes is None or any(isinstance(a, Expr) for a in axes)):
         raise NotNative("axes that are data")
     if not axes and attrs.get("noop_with_empty_axes"):
         raise NotNative("a reduction over no axes")
-    over = sorted({int(a) % len(shape) for a in axes}) if axes else list(range(len(shape)))  # pyright: ignore[reportArgumentType]
-    kept = tuple(1 if i in over else d for i, d in enumerate(shape))
-    out = low.temp(FLOAT32, kept, name=node.output.name)
-    reduce_rows(low, KINDS[node.op_type], source, over, out, (node.name or node.op_type,))
-    low.give(node.output, out if attrs["keepdims"] else out.squeezed(over))
+    over = sorted({int(a) % rank for a in axes}) if axes else list(range(rank))  # pyright: ignore[reportArgumentType]
+    if not over:
+        raise NotNative("a reduction of a scalar")
+    reduced(low, node, source, KINDS[node.op_type], over, bool(attrs["keepdims"]))

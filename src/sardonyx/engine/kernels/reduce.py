@@ -1,0 +1,172 @@
+"""One kernel for what reduces lines of elements to one value each, with a formula before and a formula behind."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.formula import Formula, emit, load, store
+from sardonyx.engine.kernels.line import Line, Place
+from sardonyx.engine.kernels.map import Source
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Reg, Type, call, f32, select
+from sardonyx.tile.expr import Broadcast, Un, binary
+
+__all__ = ["INTEGER", "ReduceSpec", "Reduction", "reduce_kernel"]
+
+Reduction = Literal["sum", "mean", "max", "min", "prod", "sum_square", "l1", "l2", "log_sum", "log_sum_exp"]
+INTEGER = ("sum", "max", "min", "prod", "sum_square", "l1")  # what is also defined on integers here
+INF = float("inf")
+VECTORS = 4  # of lines at once, across; and accumulators of one line, along
+
+
+@dataclass(frozen=True)
+class ReduceSpec:
+    """out[line] = epilogue(reduction of prologue(operands) over the line, epilogue operands[line]); compare `RowSpec`."""
+
+    kind: Reduction
+    prologue: Formula
+    epilogue: Formula
+    before: tuple[Source, ...]
+    behind: tuple[Source, ...]
+    out: Source
+    outer: int
+    inner: int
+    across: bool
+
+
+# reduction -> (how values join, the value of none)
+_JOIN: dict[str, tuple[str, float]] = {"max": ("max", -INF), "min": ("min", INF), "prod": ("mul", 1.0)}
+
+
+def _start(op: str, start: float, kind: Type) -> Any:
+    """The value that changes nothing, for integers the least or the greatest one."""
+    if kind.is_float or abs(start) != INF:
+        return start
+    info = np.iinfo(kind.numpy)  # pyright: ignore[reportArgumentType] an integer type
+    return int(info.min if start < 0 else info.max)
+
+
+@functools.cache
+def reduce_kernel(spec: ReduceSpec, target: Target) -> Kernel:
+    """The kernel of a reduction with what surrounds it. Parameters and tasks: those of `Line`, out first, `VECTORS` wide."""
+    k = Builder(f"reduce_{spec.kind}")
+    line = Line(k, (spec.out, *spec.before, *spec.behind), spec.outer, spec.inner, spec.across, target.lanes(f32), VECTORS)
+    job = _Reduce(k, line, spec)
+    if spec.across:
+        line.tasks(lambda: job.across(1), lambda: job.across(VECTORS))
+    else:
+        line.tasks(job.along)
+    return k.build()
+
+
+class _Reduce:
+    """One line, or a few vectors of lines."""
+
+    def __init__(self, k: Builder, line: Line, spec: ReduceSpec) -> None:
+        self.k, self.line, self.spec, self.lanes = k, line, spec, line.lanes
+        self.kind = Type(spec.prologue.kind)
+        self.op, start = _JOIN.get(spec.kind, ("add", 0.0))
+        self.start = _start(self.op, start, self.kind)
+
+    def input(self, p: Place, vector: int = 0) -> Expr:
+        values = [self.line.fetch(1 + i, p, vector) for i in range(len(self.spec.before))]
+        return emit(self.k, self.spec.prologue, values, self.lanes)
+
+    def joined(self, acc: Expr, x: Expr) -> Expr:
+        """The accumulator with one more value."""
+        if self.spec.kind in ("sum_square", "l2"):
+            x = self.k.let("x", x)
+            return Fma(x, x, acc) if self.kind.is_float else acc + x * x
+        if self.spec.kind == "l1" and (self.kind.is_float or self.kind.is_signed):
+            x = Un("abs", x)
+        return binary(self.op, acc, x)
+
+    def after(self, total: Expr) -> Expr:
+        """What remains to do when the line is read."""
+        if self.spec.kind == "mean":
+            return total / self.spread(self.line.length().to(total.type.scalar), total)
+        if self.spec.kind == "l2":
+            return Un("sqrt", total)
+        return call("log", total) if self.spec.kind == "log_sum" else total
+
+    def spread(self, x: Expr, like: Expr) -> Expr:
+        return Broadcast(x, like.type.lanes) if like.type.lanes > 1 else x
+
+    # -- along ------------------------------------------------------------------------------------------------------------
+
+    def along(self) -> None:
+        if self.spec.kind == "log_sum_exp":
+            top = self.k.let("top", self.total("max", -INF, self.k_max))
+            safe = self.k.let("safe", select(abs(top) < INF, top, 0.0))
+            wide = self.spread(safe, Const(0.0, self.kind.x(self.lanes)))
+            total = self.total("add", 0.0, lambda acc, x: acc + call("exp", x - wide))
+            self.finish_line(call("log", total) + safe)
+            return
+        self.finish_line(self.after(self.total(self.op, self.start, self.joined)))
+
+    def k_max(self, acc: Expr, x: Expr) -> Expr:
+        return binary("max", acc, x)
+
+    def total(self, op: str, start: Any, join: Callable[[Expr, Expr], Expr]) -> Expr:
+        """All of the line in one number."""
+        k = self.k
+        accs = [k.reg("acc", self.kind.x(self.lanes), start) for _ in range(VECTORS)]
+
+        def body(p: Place, u: int) -> None:
+            joined = join(accs[u], self.input(p))
+            k.set(accs[u], joined if p.mask is None else select(p.mask, joined, accs[u]))
+
+        self.line.each(body, unroll=VECTORS)
+        return k.let("total", _tree(op, accs).reduce(op))
+
+    def finish_line(self, value: Expr) -> None:
+        spec, line = self.spec, self.line
+        first = 1 + len(spec.before)
+        operands = [load(line.bases[first + i], 0, s.kind, 1) for i, s in enumerate(spec.behind)]
+        result = emit(self.k, spec.epilogue, [self.k.let("value", value), *operands], 1)
+        store(line.bases[0], 0, result, spec.epilogue.kind)
+
+    # -- across -----------------------------------------------------------------------------------------------------------
+
+    def across(self, vectors: int) -> None:
+        if self.spec.kind == "log_sum_exp":
+            tops = [self.k.let("top", t) for t in self.totals(vectors, "max", -INF, lambda acc, x, _: self.k_max(acc, x))]
+            safe = [self.k.let("safe", select(abs(t) < INF, t, 0.0)) for t in tops]
+            sums = self.totals(vectors, "add", 0.0, lambda acc, x, v: acc + call("exp", x - safe[v]))
+            self.finish_lines([call("log", s) + t for s, t in zip(sums, safe, strict=True)])
+            return
+        totals = self.totals(vectors, self.op, self.start, lambda acc, x, _: self.joined(acc, x))
+        self.finish_lines([self.after(t) for t in totals])
+
+    def totals(self, vectors: int, op: str, start: Any, join: Callable[[Expr, Expr, int], Expr]) -> list[Expr]:
+        """A number for each of `vectors` vectors of lines; two accumulators each, which halves the error as well."""
+        k = self.k
+        accs = [[k.reg("acc", self.kind.x(self.lanes), start) for _ in range(2)] for _ in range(vectors)]
+
+        def body(p: Place, u: int) -> None:
+            for v, acc in enumerate(accs):
+                k.set(acc[u], join(acc[u], self.input(p, v), v))
+
+        self.line.each(body, unroll=2)
+        return [k.let("total", binary(op, a, b)) for a, b in accs]
+
+    def finish_lines(self, values: list[Expr]) -> None:
+        spec, line = self.spec, self.line
+        here = Place(line.bases, line.j, line.j, line.mask)
+        first = 1 + len(spec.before)
+        for v, value in enumerate(values):
+            operands = [line.fetch(first + i, here, v) for i in range(len(spec.behind))]
+            result = emit(self.k, spec.epilogue, [self.k.let("value", value), *operands], self.lanes)
+            line.put(0, here, result, spec.epilogue.kind, v)
+
+
+def _tree(op: str, accs: list[Reg]) -> Expr:
+    values: list[Expr] = list(accs)
+    while len(values) > 1:
+        values = [binary(op, a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
+    return values[0]
