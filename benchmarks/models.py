@@ -19,8 +19,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 import sardonyx as sx
 from sardonyx.frontends.torch import from_torch
@@ -131,9 +131,8 @@ def _image(size: int = 224) -> dict[str, torch.Tensor]:
 def resnet18() -> Example:
     from transformers import ResNetConfig, ResNetForImageClassification
 
-    config = ResNetConfig(
-        hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic", num_labels=1000
-    )
+    config = ResNetConfig(hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic")
+    config.num_labels = 1000
     return Example(_settled(ResNetForImageClassification(config)), _image(), IMAGE)
 
 
@@ -141,14 +140,17 @@ def resnet18() -> Example:
 def resnet50() -> Example:
     from transformers import ResNetConfig, ResNetForImageClassification
 
-    return Example(_settled(ResNetForImageClassification(ResNetConfig(num_labels=1000))), _image(), IMAGE)
+    config = ResNetConfig()
+    config.num_labels = 1000
+    return Example(_settled(ResNetForImageClassification(config)), _image(), IMAGE)
 
 
 @model
 def mobilenetv2() -> Example:
     from transformers import MobileNetV2Config, MobileNetV2ForImageClassification
 
-    config = MobileNetV2Config(num_labels=1001)
+    config = MobileNetV2Config()
+    config.num_labels = 1001
     return Example(_settled(MobileNetV2ForImageClassification(config)), _image(), IMAGE)
 
 
@@ -157,7 +159,9 @@ def vit() -> Example:
     """ViT-Base, patches of 16."""
     from transformers import ViTConfig, ViTForImageClassification
 
-    return Example(ViTForImageClassification(ViTConfig(num_labels=1000)), _image(), IMAGE)
+    config = ViTConfig()
+    config.num_labels = 1000
+    return Example(ViTForImageClassification(config), _image(), IMAGE)
 
 
 # -- text ------------------------------------------------------------------------------------------------------------------
@@ -183,9 +187,7 @@ def gpt2() -> Example:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(use_cache=False)
-    return Example(
-        GPT2LMHeadModel(config), _text(config.vocab_size, 64, mask=False), {"input_ids": TEXT["input_ids"]}
-    )
+    return Example(GPT2LMHeadModel(config), _text(config.vocab_size, 64, mask=False), {"input_ids": TEXT["input_ids"]})
 
 
 class Embedder(nn.Module):
@@ -198,7 +200,7 @@ class Embedder(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         tokens = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask.unsqueeze(-1).to(tokens.dtype)
-        return F.normalize((tokens * weights).sum(1) / weights.sum(1).clamp(min=1e-9))
+        return functional.normalize((tokens * weights).sum(1) / weights.sum(1).clamp(min=1e-9))
 
 
 def minilm_folder() -> Path:
@@ -229,7 +231,7 @@ def exported(name: str, folder: Path | None = None, *, dynamic: bool = False, op
     if not path.exists():
         example = ZOO[name]()
         sx.save(example.export(dynamic=dynamic, opset=opset, verify=False), path)
-        np.savez(path.with_suffix(".npz"), **example.arrays())
+        np.savez(path.with_suffix(".npz"), allow_pickle=False, **example.arrays())
     return path
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sardonyx.evaluate import evaluate as evaluate
+    from sardonyx.frontends.torch import from_torch as from_torch
     from sardonyx.infer import infer_shapes as infer_shapes
     from sardonyx.io import from_bytes as from_bytes
     from sardonyx.io import load as load
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "evaluate": "evaluate",
+    "from_torch": "frontends.torch",
     "infer_shapes": "infer",
     "from_bytes": "io",
     "load": "io",

@@ -38,7 +38,9 @@ def with_references(model: Model, inputs: dict[str, np.ndarray]) -> list[np.ndar
         return None
 
 
-def assert_close(names: Sequence[str], actual: Sequence[Any], expected: Sequence[torch.Tensor], tolerance: float = 1e-5) -> None:
+def assert_close(
+    names: Sequence[str], actual: Sequence[Any], expected: Sequence[torch.Tensor], tolerance: float = 1e-5
+) -> None:
     assert len(actual) == len(expected)
     for name, ours, theirs in zip(names, actual, expected, strict=True):
         wanted = theirs.detach().numpy()

@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 from sardonyx.core.errors import InputError, SardonyxError, UnsupportedError
 from sardonyx.frontends.torch.dynamic import for_torch
 from sardonyx.frontends.torch.registry import kept_operators
+from sardonyx.frontends.torch.source import keeping_lines
 
 __all__ = ["as_module", "capture", "decomposed"]
 
@@ -82,7 +83,7 @@ def capture(
         UnsupportedError: torch cannot follow the module's Python code.
     """
     try:
-        with inference_mode_of(module), torch.no_grad(), _sizes_of_one(has_dynamic_ones), _quiet():
+        with inference_mode_of(module), torch.no_grad(), _sizes_of_one(has_dynamic_ones), keeping_lines(), _quiet():
             program = torch.export.export(
                 module, tuple(args), dict(kwargs), dynamic_shapes=for_torch(dynamic_shapes), strict=False
             )

@@ -100,8 +100,9 @@ def arange(
     **facts: Any,
 ) -> Value:
     assert out.dtype is not None
-    if not any(isinstance(x, Value) for x in (start, end, step)):
-        return g.value(np.arange(start, end, step).astype(out.dtype.numpy))  # pyright: ignore[reportArgumentType]
+    if not isinstance(start, Value) and not isinstance(end, Value) and not isinstance(step, Value):
+        count = max(0, math.ceil((end - start) / step))
+        return g.value((start + np.arange(count) * step).astype(out.dtype.numpy))
     whole = all(isinstance(x, int) or (isinstance(x, Value) and x.dtype is d.INT64) for x in (start, end, step))
     kind = d.INT64 if whole else out.dtype
     bounds = [cast(g, x, kind) if isinstance(x, Value) else g.value(x, kind) for x in (start, end, step)]

@@ -304,7 +304,7 @@ def where(g: Builder, condition: Value, self: Operand, other: Operand, *, out: T
 # -- activations ---------------------------------------------------------------------------------------------------------
 
 
-@aten("gelu(Tensor self, *, str approximate=\"none\") -> Tensor")
+@aten('gelu(Tensor self, *, str approximate="none") -> Tensor')
 def gelu(g: Builder, self: Value, *, approximate: str) -> Value:
     if g.opset >= 20:
         return g.Gelu(self, approximate=approximate)

@@ -65,9 +65,7 @@ def from_torch(
                 raise InputError("dynamic_shapes and dynamic_axes are both given", fix="give one of them")
             dynamic_shapes = from_axes(dynamic_axes, called.forward, args, kwargs, input_names)
         axes = axes_of_inputs(dynamic_shapes, called.forward, args, kwargs)
-        program = capture(
-            called, args, kwargs, dynamic_shapes, has_dynamic_ones=has_ones(axes, args, kwargs)
-        )
+        program = capture(called, args, kwargs, dynamic_shapes, has_dynamic_ones=has_ones(axes, args, kwargs))
     _name_symbols(program, axes, symbols, input_names)
     translator = Translator(program, opset or DEFAULT_OPSET, symbols)
     translator.inputs(input_names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import ml_dtypes
 import numpy as np
 
 from sardonyx.core.dims import Dim
@@ -58,8 +59,9 @@ def layer_norm(
 ) -> Value:
     count = len(normalized_shape)
     if weight is None:
-        assert all(isinstance(n, int) for n in normalized_shape) and input.dtype is not None
-        weight = g.value(np.ones([int(n) for n in normalized_shape], input.dtype.numpy))  # pyright: ignore[reportArgumentType]
+        extents = [n for n in normalized_shape if isinstance(n, int)]
+        assert len(extents) == count and input.dtype is not None
+        weight = g.value(np.ones(extents, input.dtype.numpy))
     if g.opset >= 17:
         return g.LayerNormalization(input, weight, bias, axis=-count, epsilon=eps)
     axes = list(range(-count, 0))
@@ -74,7 +76,7 @@ def rms_norm(
     g: Builder, input: Value, normalized_shape: Sequence[Dim], weight: Value | None, eps: float | None
 ) -> Value:
     assert input.dtype is not None
-    epsilon = float(np.finfo(input.dtype.numpy).eps) if eps is None else eps
+    epsilon = float(ml_dtypes.finfo(input.dtype.numpy).eps) if eps is None else eps
     axes = list(range(-len(normalized_shape), 0))
     root = g.Sqrt(g.Add(g.ReduceMean(g.Mul(input, input), axes), epsilon))
     scaled = g.Div(input, root)

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
+from torch.fx.proxy import TracerBase
 
-__all__ = ["module_path", "source_line", "value_name"]
+__all__ = ["keeping_lines", "module_path", "source_line", "value_name"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _TORCH = str(Path(torch.__file__).parent)
+_HERE = str(Path(__file__).parent)
+
+
+@contextlib.contextmanager
+def keeping_lines() -> Iterator[None]:
+    """Let torch note every line of user code that makes a node; of itself it keeps those in functions called `forward`."""
+    if not hasattr(TracerBase, "_filter_traceback_frames"):
+        yield
+        return
+
+    def users(tracer: TracerBase, stack: traceback.StackSummary) -> traceback.StackSummary:
+        ours = [i for i, frame in enumerate(stack) if frame.filename.startswith(_HERE)]
+        inside = stack[ours[-1] + 1 :] if ours else stack
+        return traceback.StackSummary.from_list([f for f in inside if not f.filename.startswith((_TORCH, "<"))])
+
+    with mock.patch.object(TracerBase, "_filter_traceback_frames", users):
+        yield
 
 
 def source_line(node: torch.fx.Node) -> str | None:
