@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sardonyx.tile import (
-    Builder, Expr, Fma, Kernel, Ramp, Shuffle, bf16, call, f32, i8, i32, i64, select, u8,
+    Builder,
+    Expr,
+    Fma,
+    Kernel,
+    Ramp,
+    Shuffle,
+    bf16,
+    call,
+    f32,
+    i8,
+    i32,
+    i64,
+    select,
+    u8,
 )  # fmt: skip
 
 

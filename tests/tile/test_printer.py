@@ -29,8 +29,12 @@ def test_text_reads_back(name: str) -> None:
 
 
 def constants() -> st.SearchStrategy[Const]:
-    floats = st.tuples(st.floats(width=32, allow_nan=False), st.just(f32)) | st.tuples(st.floats(allow_nan=False), st.just(f64))
-    ints = st.tuples(st.integers(-(2**63), 2**63 - 1), st.just(i64)) | st.tuples(st.integers(0, 2**64 - 1), st.just(u64))
+    floats = st.tuples(st.floats(width=32, allow_nan=False), st.just(f32)) | st.tuples(
+        st.floats(allow_nan=False), st.just(f64)
+    )
+    ints = st.tuples(st.integers(-(2**63), 2**63 - 1), st.just(i64)) | st.tuples(
+        st.integers(0, 2**64 - 1), st.just(u64)
+    )
     small = st.tuples(st.integers(-128, 127), st.just(i8.x(4))) | st.tuples(st.booleans(), st.just(i1.x(2)))
     return (floats | ints | small).map(lambda pair: Const(*pair))
 

@@ -9,8 +9,34 @@ import pytest
 
 from sardonyx.core.errors import CompileError
 from sardonyx.tile import (
-    Bin, Broadcast, Builder, Cast, Const, For, Instr, Kernel, Let, Load, Reg, Select, Set, Shuffle, Store, Type, Var, bf16,
-    call, f32, f64, i1, i32, i64, ptr, type_of, u8, verify,
+    Bin,
+    Broadcast,
+    Builder,
+    Cast,
+    Const,
+    For,
+    Instr,
+    Kernel,
+    Let,
+    Load,
+    Reg,
+    Select,
+    Set,
+    Shuffle,
+    Store,
+    Type,
+    Var,
+    bf16,
+    call,
+    f32,
+    f64,
+    i1,
+    i32,
+    i64,
+    ptr,
+    type_of,
+    u8,
+    verify,
 )  # fmt: skip
 from sardonyx.tile.types import parse_type
 from tests.tile.kernels import SAMPLES, dot
