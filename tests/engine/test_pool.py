@@ -12,7 +12,7 @@ from tests.engine.oracle import LEVELS, agree, floats, needs, parse
 WINDOWS = {
     "2x2": ((8, 9), "kernel_shape = [2, 2], strides = [2, 2]"),
     "of ResNet": ((11, 13), "kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]"),
-    "dilated": ((12, 10), "kernel_shape = [3, 2], dilations = [2, 3], pads = [1, 2, 0, 1]"),
+    "dilated": ((12, 10), "kernel_shape = [3, 2], dilations = [2, 3], pads = [1, 1, 0, 1]"),
     "ceil": ((7, 10), "kernel_shape = [3, 3], strides = [2, 3], ceil_mode = 1, pads = [1, 0, 0, 1]"),
     "one axis": ((40,), "kernel_shape = [5], pads = [2, 2]"),
     "three axes": ((5, 6, 20), "kernel_shape = [2, 3, 2], strides = [2, 1, 1], pads = [0, 1, 1, 1, 0, 0]"),

@@ -1,0 +1,165 @@
+"""Depthwise convolution of images whose channels are innermost: a filter of its own for every channel.
+
+Lanes are channels. A block of neighbouring columns of one output row is summed in registers, tap row by tap row, so that
+every input vector is read once per tap row, and the weights of a tap row once per block. A task is a band of output rows for
+a few vectors of channels, one vector after the other: the input rows that a band shares stay in the first cache.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.formula import Formula, emit, load, pointer, store
+from sardonyx.engine.kernels.map import Source, decode
+from sardonyx.engine.kernels.pool import spatial_params
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, f32, i64
+from sardonyx.tile.expr import Broadcast, binary
+
+__all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
+
+BAND = 8  # output rows of a task
+VECTORS = 4  # of channels, of a task
+
+
+@dataclass(frozen=True)
+class DepthwiseSpec:
+    """The window along a row, which is unrolled, and what happens to each sum.
+
+    `columns` is how many outputs are summed together. Operands of the epilogue, after the sum itself, move along the channels
+    by one or not at all; how they move along the other axes is a run-time argument.
+    """
+
+    taps: int
+    stride: int
+    dilation: int
+    bias: bool
+    epilogue: Formula
+    operands: tuple[Source, ...]
+    columns: int
+
+    @property
+    def reach(self) -> int:
+        """Input columns that a block of outputs reads."""
+        return (self.columns - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+
+    def uses(self, column: int) -> list[tuple[int, int]]:
+        """The (output, tap) pairs of a block that read an input column, counted from its first one."""
+        pairs = ((o, t) for o in range(self.columns) for t in range(self.taps))
+        return [(o, t) for o, t in pairs if o * self.stride + t * self.dilation == column]
+
+
+class _Depthwise:
+    def __init__(self, k: Builder, spec: DepthwiseSpec, target: Target) -> None:
+        self.k, self.spec, self.lanes = k, spec, target.lanes(f32)
+        self.out = k.ptr("out", pointer(spec.epilogue.kind))
+        self.x = k.ptr("x", f32)
+        self.weights = k.ptr("weights", f32, noalias=True)
+        self.bias = k.ptr("bias", f32, noalias=True) if spec.bias else None
+        self.operands = [k.ptr(f"e{i}", pointer(s.kind)) for i, s in enumerate(spec.operands)]
+        self.batch, self.channels = k.param("batch"), k.param("channels")
+        self.batch_step, self.batch_out = k.param("batch_step"), k.param("batch_out")
+        self.high, self.wide = spatial_params(k, 0), spatial_params(k, 1)
+        self.steps = [[k.param(f"e{i}_{name}") for name in ("batch", "row", "column")] for i in range(len(spec.operands))]
+        self.rows: list[Pointer] = []  # out and the operands, at an output row
+
+    def task(self) -> None:
+        """Task: (batch, band of rows, block of channels), the block fastest."""
+        k, high = self.k, self.high
+        block = self.lanes * VECTORS
+        bands = k.let("bands", (high.out_size + (BAND - 1)) // BAND)
+        blocks = k.let("blocks", (self.channels + (block - 1)) // block)
+        n, band, at = decode(k, k.task, [self.batch, bands, blocks])
+        image = self.x.at(n * self.batch_step)
+        first = k.let("top", band * BAND)
+        last = k.let("bottom", binary("min", first + BAND, high.out_size))
+        start = k.let("start_channel", at * block)
+        stop = k.let("stop_channel", binary("min", start + block, self.channels))
+
+        def channels(c: Expr, mask: Expr | None) -> None:
+            with k.loop("row", first, last) as row:
+                self.rows = [self.out.at(n * self.batch_out + row * high.out_step + c)]
+                for source, base, (batch, line, _) in zip(self.spec.operands, self.operands, self.steps, strict=True):
+                    own = n * batch + row * line
+                    self.rows.append(base.at(own if source.access == "same" else own + c))
+                self.row(image.at(c), c, row, mask)
+
+        k.strip("c", start, stop, self.lanes, channels)
+
+    def row(self, image: Pointer, c: Expr, row: Expr, mask: Expr | None) -> None:
+        """One output row of one vector of channels."""
+        k, spec, wide = self.k, self.spec, self.wide
+        taps = self.high.taps(k, row)
+
+        def columns(o: Expr) -> None:
+            left = k.let("left", o * spec.stride - wide.front)
+            if mask is not None:
+                self.block(image, c, o, left, taps, mask, edge=True)
+                return
+            inside = (left >= 0) & (left + spec.reach <= wide.size) & (o + spec.columns <= wide.out_size)
+            with k.when(inside):
+                self.block(image, c, o, left, taps, None, edge=False)
+            with k.otherwise():
+                self.block(image, c, o, left, taps, None, edge=True)
+
+        with k.loop("o", 0, wide.out_size, spec.columns) as o:
+            columns(o)
+
+    def block(
+        self, image: Pointer, c: Expr, o: Expr, left: Expr, taps: tuple[Expr, Expr, Expr], mask: Expr | None, edge: bool
+    ) -> None:
+        """`columns` outputs from column o on; at an edge, what lies outside reads as zero and is not stored."""
+        k, spec, lanes = self.k, self.spec, self.lanes
+        first: Expr = Const(0.0, f32.x(lanes)) if self.bias is None else self.bias.load(c, lanes, mask)
+        accs = [k.reg("acc", f32.x(lanes), first) for _ in range(spec.columns)]
+        used = {column: pairs for column in range(spec.reach) if (pairs := spec.uses(column))}
+        masks = {column: self.column_mask(left + column, mask) if edge else mask for column in used}
+        start, t_first, t_last = taps
+        with k.loop("t", t_first, t_last) as t:
+            line = image.at((start + t * self.high.dilation) * self.high.step + left * self.wide.step)
+            filters = self.weights.at(t * spec.taps * self.channels + c)
+            weights = [filters.load(self.channels * i, lanes, mask) for i in range(spec.taps)]
+            at = line
+            for column in range(spec.reach):
+                at = at if column == 0 else Pointer(k, k.let("p", at.at(self.wide.step).base), f32)
+                if column in used:
+                    x = at.load(0, lanes, masks[column])
+                    for i, tap in used[column]:
+                        k.set(accs[i], Fma(x, weights[tap], accs[i]))
+        for i, acc in enumerate(accs):
+            if edge and i:
+                with k.when(o + i < self.wide.out_size):
+                    self.finish(acc, o + i, mask)
+            else:
+                self.finish(acc, o + i, mask)
+
+    def column_mask(self, column: Expr, mask: Expr | None) -> Expr:
+        """The lanes of an input column to read: none outside the image."""
+        inside = (column >= 0) & (column < self.wide.size)
+        lanes = Broadcast(self.k.let("inside", inside), self.lanes)
+        return self.k.let("valid", lanes if mask is None else lanes & mask)
+
+    def finish(self, total: Expr, o: Expr, mask: Expr | None) -> None:
+        k, lanes = self.k, self.lanes
+        values: list[Expr] = [total]
+        for source, base, (_, _, step) in zip(self.spec.operands, self.rows[1:], self.steps, strict=True):
+            if source.access == "same":
+                values.append(Broadcast(load(base, o * step, source.kind, 1), lanes))
+            else:
+                values.append(load(base, o * step, source.kind, lanes, mask))
+        result = emit(k, self.spec.epilogue, values, lanes)
+        store(self.rows[0], o * self.wide.out_step, result, self.spec.epilogue.kind, mask)
+
+
+@functools.cache
+def depthwise_kernel(spec: DepthwiseSpec, target: Target) -> Kernel:
+    """out = epilogue(bias + sum of x * weights).
+
+    Parameters: out, x, weights (tap row, tap, channel), the bias if any, operands; batch, channels, the batch's stride in x and
+    in out; `Spatial` of the rows and of the columns; the batch, row and column stride of each operand. Out and x have their
+    channels innermost.
+    """
+    k = Builder("depthwise")
+    _Depthwise(k, spec, target).task()
+    return k.build()

@@ -1,0 +1,106 @@
+"""Depthwise convolution: what `lower.conv` does not do as a matrix product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dtypes import FLOAT32
+from sardonyx.engine.formula import Formula
+from sardonyx.engine.kernels.depthwise import BAND, VECTORS, DepthwiseSpec, depthwise_kernel
+from sardonyx.engine.kernels.map import Source
+from sardonyx.engine.lower.pool import Windows, spatial_arguments
+from sardonyx.engine.lowering import Deferred, Lowering, NotNative, access
+from sardonyx.engine.program import Address, Argument, Call
+from sardonyx.engine.views import View, product
+from sardonyx.ir import Node, Value
+from sardonyx.tile import f32
+
+__all__ = ["depthwise"]
+
+
+def depthwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> bool:
+    """Lower a Conv whose groups are its channels, one filter each; False, with nothing done, where it is something else.
+
+    To be called by the lowering of Conv, before it tries anything else. The result is deferred, its channels innermost, and
+    takes elementwise epilogues.
+    """
+    source, filters, bias = [*node.inputs, None][:3]
+    assert source is not None and filters is not None
+    x_shape, w_shape = low.shape(source), low.shape(filters)
+    rank = len(x_shape) - 2
+    one_each = w_shape[1] == 1 and w_shape[0] == x_shape[1] == attrs["group"] and attrs["group"] != 1
+    if not one_each or rank not in (1, 2) or any(low.dtype(v) is not FLOAT32 for v in (source, filters)):
+        return False
+    kernel = [d for d in w_shape[2:] if isinstance(d, int)]
+    if len(kernel) != rank or kernel[-1] > MOST_TAPS:
+        return False
+    w = Windows.of(attrs, kernel, x_shape[2:])
+    order = (0, *range(2, rank + 2), 1)
+    x = low.view(source)
+    if x.strides[1] != 1:
+        x = low.contiguous(x, order)
+    head = DepthwiseHead(x, _taps_first(low, filters), None if bias is None else low.contiguous(low.view(bias)), w)
+    shape = low.shape(node.output)
+    nodes = (node.name or node.op_type,)
+    low.give(node.output, Deferred(shape, FLOAT32, Formula(("f32",)), [], head, order, nodes))
+    return True
+
+
+MOST_TAPS = 9  # along a row: each is a vector of weights in a register
+
+
+def _taps_first(low: Lowering, filters: Value) -> View:
+    """The weights [C, 1, taps...] with their channels innermost."""
+    array = low.const(filters)
+    if array is not None:
+        return low.constant(np.ascontiguousarray(np.moveaxis(array[:, 0], 0, -1)), filters.name)
+    view = low.view(filters).squeezed([1])
+    return low.contiguous(view.permuted((*range(1, view.rank), 0)))
+
+
+@dataclass(eq=False)
+class DepthwiseHead:
+    """A depthwise convolution of `x`, whose channels are innermost."""
+
+    x: View
+    weights: View
+    bias: View | None
+    windows: Windows
+
+    def accepts(self, operand: View) -> bool:
+        return access(operand.strides[1]) != "strided"
+
+    def emit(self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]) -> None:
+        if out.strides[1] != 1 and out.shape[1] != 1:
+            raise NotNative("a depthwise convolution writes its channels innermost")
+        views = [v.broadcast_to(out.shape) for v in operands]
+        x, w = self.x, self.windows
+        if out.rank == 3:  # one spatial axis: a single row of columns
+            x, out, *views = (v.unsqueezed([2]) for v in (x, out, *views))
+            w = Windows((1, *w.kernel), (1, *w.strides), (1, *w.dilations), (0, *w.fronts), (0, *w.backs))
+        sources = tuple(
+            Source(k, access(v.strides[1])) for k, v in zip(formula.args[1:], views, strict=True)
+        )
+        columns = _columns(out.shape[3])
+        spec = DepthwiseSpec(w.kernel[1], w.strides[1], w.dilations[1], self.bias is not None, formula, sources, columns)
+        given = [x, self.weights, *([self.bias] if self.bias is not None else []), *views]
+        args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
+        args += [Address(v.buffer, v.offset) for v in given]
+        args += [x.shape[0], x.shape[1], x.strides[0], out.strides[0], *spatial_arguments(x, out, w)]
+        for v in views:
+            args += [v.strides[0], v.strides[2], v.strides[3]]
+        block = low.target.lanes(f32) * VECTORS
+        tasks = out.shape[0] * ceildiv(out.shape[2], BAND) * ceildiv(out.shape[1], block)
+        low.call(Call(depthwise_kernel(spec, low.target), args, tasks, nodes, flops=out.size * product(w.kernel) * 2))
+
+
+def _columns(width: Dim) -> int:
+    """How many outputs of a row to sum together: the largest number that leaves the least over, 8 if nothing is known."""
+    if not isinstance(width, int) or width < 1:
+        return 8
+    return min((8, 7, 6, 5, 4), key=lambda n: (-(-width // n) * n, -n))

@@ -1,0 +1,47 @@
+"""Depthwise convolution with its epilogues."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.oracle import LEVELS, agree, floats, parse
+
+WINDOWS = {
+    "3x3": ((9, 17), (3, 3), "pads = [1, 1, 1, 1]"),
+    "3x3 halving": ((14, 20), (3, 3), "pads = [1, 1, 1, 1], strides = [2, 2]"),
+    "3x3 without padding": ((6, 40), (3, 3), ""),
+    "5x5": ((7, 7), (5, 5), "pads = [2, 2, 2, 2]"),
+    "5x5 halving, uneven": ((11, 13), (5, 5), "pads = [2, 1, 2, 3], strides = [2, 2]"),
+    "dilated": ((12, 30), (3, 3), "pads = [2, 3, 2, 3], dilations = [2, 3]"),
+    "same": ((10, 12), (3, 4), 'auto_pad = "SAME_UPPER", strides = [1, 3]'),
+    "one axis": ((33,), (5,), "pads = [2, 2]"),
+    "smaller than its window": ((1, 2), (3, 3), "pads = [1, 1, 1, 1]"),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("channels", [3, 70])
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_window(window: tuple[tuple[int, ...], tuple[int, ...], str], channels: int, level: str) -> None:
+    spatial, kernel, attributes = window
+    shape = ",".join(["n", "c", *map(str, spatial)]).replace("c", str(channels))
+    taps = ",".join(map(str, kernel))
+    attributes = f"group = {channels}" + (f", {attributes}" if attributes else "")
+    model = parse(
+        f"(float[{shape}] x, float[{channels},1,{taps}] w, float[{channels}] b) => (y) {{ y = Conv<{attributes}>(x, w, b) }}"
+    )
+    agree(model, [floats(2, channels, *spatial), floats(channels, 1, *kernel, seed=1), floats(channels, seed=2)], level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("symbol", ["12", "w"])
+def test_epilogue(symbol: str, level: str) -> None:
+    """A clip, a residual image, a factor by channel and one by place, fused; the width known and symbolic."""
+    model = parse(
+        f"(float[n,40,10,{symbol}] x, float[40,1,3,3] w, float[n,40,10,{symbol}] r, float[40,1,1] s, float[n,1,10,{symbol}] m)"
+        "=> (y) <float low = {0.0}, float high = {6.0}> {"
+        "h = Conv<group = 40, pads = [1, 1, 1, 1]>(x, w)  c = Clip(h, low, high)  a = Add(c, r)  f = Mul(a, s)  y = Mul(f, m) }"
+    )
+    image = floats(2, 40, 10, 12)
+    feeds = [image, floats(40, 1, 3, 3, seed=1), floats(2, 40, 10, 12, seed=2), floats(40, 1, 1, seed=3)]
+    agree(model, [*feeds, floats(2, 1, 10, 12, seed=4)], level)
