@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sardonyx.ir import Node as Node
     from sardonyx.ir import Tensor as Tensor
     from sardonyx.ir import Value as Value
+    from sardonyx.verify import verify as verify
+    from sardonyx.passes import convert_version as convert_version
+    from sardonyx.passes import optimize as optimize
 
 __version__ = "0.1.0"
 
@@ -35,7 +38,9 @@ _HOMES = {
     "from_bytes": "io",
     "load": "io",
     "save": "io",
+    **dict.fromkeys(("convert_version", "optimize"), "passes"),
     "to_bytes": "io",
+    "verify": "verify",
     **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),
 }
 

@@ -11,7 +11,7 @@ from sardonyx.ir import Graph, Model, Node, Value
 from sardonyx.passes.facts import ModelFacts
 from sardonyx.rewrite import Rule, Trace, apply_rules
 
-__all__ = ["Apply", "Pass", "Work", "fingerprint", "fixpoint", "one_pass", "rules_pass"]
+__all__ = ["Apply", "Pass", "Work", "fingerprint", "one_pass", "rules_pass"]
 
 
 @dataclass(eq=False)
@@ -47,6 +47,10 @@ class Work:
     def graph(self) -> Graph:
         return self.model.graph
 
+    def is_input(self, value: Value) -> bool:
+        """Whether a caller may give another value in place of this constant."""
+        return value.graph is not None and value in value.graph.inputs
+
 
 Apply: TypeAlias = Callable[[Work], bool]
 
@@ -75,12 +79,17 @@ class Pass:
         """
         missing = self.requires - work.true
         if missing:
-            raise CompileError(f"pass {self.name} requires {', '.join(sorted(missing))}", why="no pass before it ensures that")
+            raise CompileError(
+                f"pass {self.name} requires {', '.join(sorted(missing))}", why="no pass before it ensures that"
+            )
         before = fingerprint(work.model) if work.verify else 0
         modified = self.apply(work)
         if work.verify and modified != (fingerprint(work.model) != before):
             told = "changed nothing" if modified else "left the model as it was"
-            raise CompileError(f"pass {self.name} is not truthful", why=f"it says modified={modified}, but {told if modified else 'changed it'}")
+            raise CompileError(
+                f"pass {self.name} is not truthful",
+                why=f"it says modified={modified}, but {told if modified else 'changed it'}",
+            )
         work.true |= self.ensures
         work.log.append((self.name, modified))
         if work.after is not None:
@@ -109,21 +118,6 @@ def rules_pass(name: str, rules: Sequence[Rule], *, requires: Sequence[str] = ()
     return Pass(name, f"Apply the rules {', '.join(r.name for r in rules)}.", apply, frozenset(requires))
 
 
-def fixpoint(name: str, passes: Sequence[Pass], *, limit: int = 12) -> Pass:
-    """A pass that repeats others until none of them changes anything."""
-
-    def apply(work: Work) -> bool:
-        modified = False
-        for _ in range(limit):
-            if not any([p(work) for p in passes]):
-                break
-            modified = True
-        return modified
-
-    requires = passes[0].requires if passes else frozenset[str]()
-    return Pass(name, f"Repeat {', '.join(p.name for p in passes)} until nothing changes.", apply, requires)
-
-
 def fingerprint(model: Model) -> int:
     """A number that changes when anything a pass may change does: structure, attributes, names, versions."""
     parts: list[object] = [tuple(model.opsets.items()), model.ir_version, tuple(model.functions)]
@@ -140,5 +134,8 @@ def _value(value: Value | None) -> object:
 
 
 def _node(node: Node) -> object:
-    attrs = tuple((name, a.kind, a.value if isinstance(a.value, (int, float, str, tuple)) else id(a.value)) for name, a in node.attrs.items())
+    attrs = tuple(
+        (name, a.kind, a.value if isinstance(a.value, (int, float, str, tuple)) else id(a.value))
+        for name, a in node.attrs.items()
+    )
     return id(node), node.domain, node.op_type, tuple(map(_value, node.inputs)), tuple(map(_value, node.outputs)), attrs

@@ -59,6 +59,10 @@ class ModelFacts:
             return None  # an input's default value may be overridden
         return const.numpy()
 
+    def is_input(self, value: Value) -> bool:
+        """Whether a caller may give another value in place of this one."""
+        return value in self._inputs
+
     def known(self, value: Value) -> Known:
         found = self._known.get(value)
         if found is None:
@@ -123,5 +127,7 @@ def _joined(old: TensorType, new: TensorType) -> TensorType:
     if old.shape is None or new.shape is None or len(old.shape) != len(new.shape):
         shape = old.shape if old.shape is not None else new.shape
     else:
-        shape = tuple(b if isinstance(b, int) and isinstance(a, Expr) else a for a, b in zip(old.shape, new.shape, strict=True))
+        shape = tuple(
+            b if isinstance(b, int) and isinstance(a, Expr) else a for a, b in zip(old.shape, new.shape, strict=True)
+        )
     return TensorType(old.dtype or new.dtype, shape, old.denotation)

@@ -42,7 +42,9 @@ def convert_version(model: Model, opset: int) -> Model:
 @one_pass("upgrade", ensures=["newest opset"])
 def upgrade(work: Work) -> bool:
     """Bring the model to the newest version of every domain of the standard."""
-    changed = [upgrade_to(work.model, domain, latest_opset(domain)) for domain in list(work.model.opsets) if _known(domain)]
+    changed = [
+        upgrade_to(work.model, domain, latest_opset(domain)) for domain in list(work.model.opsets) if _known(domain)
+    ]
     if any(changed):
         work.forget()
     return any(changed)

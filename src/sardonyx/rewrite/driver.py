@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from sardonyx.core.errors import CompileError, ShapeError
 from sardonyx.ir import Graph, Node, TensorType, Type, Value
@@ -11,6 +12,7 @@ from sardonyx.rewrite.build import Builder, Names
 from sardonyx.rewrite.facts import Facts
 from sardonyx.rewrite.match import Match, Refused
 from sardonyx.rewrite.matcher import Matcher, escapes
+from sardonyx.rewrite.pattern import Out, Term
 from sardonyx.rewrite.results import Results
 from sardonyx.rewrite.rule import Rule, by_operator
 from sardonyx.rewrite.trace import Firing, Refusal, Trace
@@ -18,6 +20,7 @@ from sardonyx.rewrite.trace import Firing, Refusal, Trace
 __all__ = ["FUSED", "apply_rules"]
 
 FUSED = "sardonyx.fused"  # the metadata key under which a node names those it was made from
+Roots: TypeAlias = Sequence[Term | Out]
 PATIENCE = 50  # firings per node of the graph; only rules that undo each other need more
 
 
@@ -51,8 +54,8 @@ class _Driver:
                 node = waiting.popleft()
                 if node.graph is None:
                     continue
-                for rule in self.index.get((node.domain, node.op_type), ()):
-                    made = self.attempt(rule, node)
+                for rule, form in self.index.get((node.domain, node.op_type), ()):
+                    made = self.attempt(rule, form, node)
                     if made is not None:
                         waiting.extendleft(reversed(made))
                         break
@@ -69,13 +72,13 @@ class _Driver:
             graph.sort()
         return self.count
 
-    def attempt(self, rule: Rule, node: Node) -> list[Node] | None:
-        """Apply `rule` at `node`; the new nodes, and those that read them, or None if it did not take effect."""
+    def attempt(self, rule: Rule, form: Roots, node: Node) -> list[Node] | None:
+        """Apply `rule`, in one of its forms, at `node`; the new nodes, and those that read them, or None if it did not take effect."""
         found = False
-        for match in self.matcher.matches(rule.roots, node):
+        for match in self.matcher.matches(form, node):
             found = True
             try:
-                return self.replace(rule, match)
+                return self.replace(rule, form, match)
             except Refused as refusal:
                 if self.trace is not None:
                     self.trace.refuse(Refusal(rule.name, repr(node), str(refusal)))
@@ -83,10 +86,10 @@ class _Driver:
             self.trace.refuse(Refusal(rule.name, repr(node), self.matcher.miss, found=False))
         return None
 
-    def replace(self, rule: Rule, match: Match) -> list[Node]:
-        roots: list[Value] = [match.resolve(root) for root in rule.roots]
+    def replace(self, rule: Rule, form: Roots, match: Match) -> list[Node]:
+        roots: list[Value] = [match.resolve(root) for root in form]
         self.only_roots(roots)
-        if not rule.shared and (why := escapes(match, rule.roots, self.results)):
+        if not rule.shared and (why := escapes(match, form, self.results)):
             raise Refused(why)
         expr = rule.replace(match)
         if self.names is None:

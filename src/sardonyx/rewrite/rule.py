@@ -52,21 +52,22 @@ class Rule:
     """What is looked for, what takes its place, and the examples that prove it.
 
     Attributes:
-        roots: the patterns whose values are replaced; the first is where the search begins.
+        forms: what is looked for, in other spellings that mean the same. Each is the patterns whose values are replaced; the
+            first of them is where the search begins.
         shared: values inside the match may be read elsewhere too; their nodes then stay.
     """
 
     name: str
     doc: str
-    roots: tuple[Term | Out, ...]
+    forms: tuple[tuple[Term | Out, ...], ...]
     replace: Callable[[Match], Expr]
     shared: bool = False
     examples: list[Example] = field(default_factory=list[Example])
 
     @property
-    def root(self) -> Term:
-        first = self.roots[0]
-        return first.term if isinstance(first, Out) else first
+    def roots(self) -> tuple[Term | Out, ...]:
+        """The first form."""
+        return self.forms[0]
 
     def fires(self, *roots: Term | Out, tolerance: float | None = None, **given: Any) -> Rule:
         """State a case in which the rule takes effect; `roots` if it is not the pattern as it stands."""
@@ -82,25 +83,32 @@ class Rule:
         return f"<rule {self.name}>"
 
 
-def rewrite(*roots: Term | Out, shared: bool = False) -> Callable[[Callable[[Match], Expr]], Rule]:
+def rewrite(
+    *roots: Term | Out, forms: Sequence[Term | Out] = (), shared: bool = False
+) -> Callable[[Callable[[Match], Expr]], Rule]:
     """Make a rule of the function that gives the replacement.
 
     Args:
+        forms: other spellings of the same, each with one root.
         shared: values inside the match may be read elsewhere too. Say so where the rule still pays off then, because it
             only looks through the inner nodes.
     """
 
+    spellings = ((tuple(roots),) if roots else ()) + tuple((form,) for form in forms)
+
     def declare(function: Callable[[Match], Expr]) -> Rule:
         name = function.__name__.replace("_", "-")
-        return Rule(name, (function.__doc__ or "").strip(), tuple(roots), function, shared)
+        return Rule(name, (function.__doc__ or "").strip(), spellings, function, shared)
 
     return declare
 
 
-def by_operator(rules: Sequence[Rule]) -> dict[tuple[str, str], list[Rule]]:
-    """The rules by the domain and name of the operator at which each begins."""
-    index: dict[tuple[str, str], list[Rule]] = {}
+def by_operator(rules: Sequence[Rule]) -> dict[tuple[str, str], list[tuple[Rule, tuple[Term | Out, ...]]]]:
+    """The rules, each with one of its forms, by the domain and name of the operator at which the form begins."""
+    index: dict[tuple[str, str], list[tuple[Rule, tuple[Term | Out, ...]]]] = {}
     for rule in rules:
-        for name in rule.root.op.names:
-            index.setdefault((rule.root.op.domain, name), []).append(rule)
+        for form in rule.forms:
+            first = form[0].term if isinstance(form[0], Out) else form[0]
+            for name in first.op.names:
+                index.setdefault((first.op.domain, name), []).append((rule, form))
     return index

@@ -40,7 +40,9 @@ class Old:
         """An attribute's value in the old version, its default when it is not written."""
         attr = self.node.attrs.get(name)
         if attr is not None and attr.ref:
-            self.refuse(f"its attribute '{name}' is set by the call of the function around it", fix="inline the functions first")
+            self.refuse(
+                f"its attribute '{name}' is set by the call of the function around it", fix="inline the functions first"
+            )
         if attr is not None:
             return attr.value
         schema = schema_of(self.node.domain, self.node.op_type, self.version - 1)

@@ -42,4 +42,6 @@ def cast_to_code(old: Old) -> Expr:
     from sardonyx.core.dtypes import dtype
 
     to = old.attr("to")
-    old.node.set_attr("to", dtype(to.decode() if isinstance(to, bytes) else to).code if isinstance(to, (str, bytes)) else to)
+    old.node.set_attr(
+        "to", dtype(to.decode() if isinstance(to, bytes) else to).code if isinstance(to, (str, bytes)) else to
+    )

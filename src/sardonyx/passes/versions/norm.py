@@ -64,5 +64,8 @@ def scale_per_channel(old: Old) -> Expr:
             old.wrap_input(i, Reshape(Expand(Unsqueeze(old.input(i), [1]), per), [channels]))
         else:
             c = Gather(Shape(old.input(0)), np.array([1], np.int64))
-            wide = Expand(Unsqueeze(old.input(i), [1]), Op("Concat")(np.array([1], np.int64), Op("Div")(c, np.array([groups], np.int64)), axis=0))
+            wide = Expand(
+                Unsqueeze(old.input(i), [1]),
+                Op("Concat")(np.array([1], np.int64), Op("Div")(c, np.array([groups], np.int64)), axis=0),
+            )
             old.wrap_input(i, Reshape(wide, [-1]))

@@ -23,7 +23,12 @@ __all__ = ["step"]
 
 # Attributes that said how to run, not what to compute; they vanished without a trace.
 HINTS = {"consumed_inputs", "is_test"}
-_BY_REFERENCE = {AttrKind.INTS: "value_ints", AttrKind.INT: "value_int", AttrKind.FLOAT: "value_float", AttrKind.FLOATS: "value_floats"}
+_BY_REFERENCE = {
+    AttrKind.INTS: "value_ints",
+    AttrKind.INT: "value_int",
+    AttrKind.FLOAT: "value_float",
+    AttrKind.FLOATS: "value_floats",
+}
 
 
 def step(old: Old, op: Operator) -> None:
@@ -46,9 +51,7 @@ def step(old: Old, op: Operator) -> None:
         _inputs(old, op, then, now, became)
 
 
-def _inputs(
-    old: Old, op: Operator, then: Sequence[Formal], now: Sequence[Formal], became: dict[str, Formal]
-) -> None:
+def _inputs(old: Old, op: Operator, then: Sequence[Formal], now: Sequence[Formal], became: dict[str, Formal]) -> None:
     node, version = old.node, old.version
     by_name = {f.name_at(version - 1): i for i, f in enumerate(then)}
     inputs: list[Value | None] = []

@@ -1,0 +1,8 @@
+"""What is done to a model before it runs: brought to the newest version, cleaned up, fused."""
+
+from __future__ import annotations
+
+from sardonyx.passes.pipeline import PIPELINE, Stage, optimize, stages
+from sardonyx.passes.upgrade import convert_version
+
+__all__ = ["PIPELINE", "Stage", "convert_version", "optimize", "stages"]

@@ -1,0 +1,14 @@
+"""Rewrite rules, by family. Each ships examples of what it does and what it refuses; the tests run them all."""
+
+from __future__ import annotations
+
+from sardonyx.passes.rules import elementwise, shape
+from sardonyx.rewrite import Rule
+
+__all__ = ["ALL"]
+
+ALL: tuple[Rule, ...] = (
+    *elementwise.NO_OPS,
+    *shape.VIEWS,
+    *shape.SINKS,
+)
