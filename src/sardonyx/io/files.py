@@ -11,11 +11,10 @@ from typing import IO, Any, Literal
 
 from sardonyx.core import dtypes
 from sardonyx.core.errors import FormatError, InputError
+from sardonyx.io.formats import BINARY, Format, format_of
 from sardonyx.io.paths import Folder, map_file
-from sardonyx.io.read import model_from_proto
 from sardonyx.io.write import model_to_proto
 from sardonyx.ir import ExternalLocation, Model, Tensor
-from sardonyx.proto import ModelProto, parse
 
 __all__ = ["from_bytes", "load", "save", "to_bytes"]
 
@@ -30,9 +29,13 @@ def from_bytes(data: bytes | bytearray | memoryview, folder: str | os.PathLike[s
     Raises:
         FormatError: `data` is no well-formed ONNX model.
     """
+    return _read(BINARY, memoryview(data), folder)
+
+
+def _read(kind: Format, data: memoryview, folder: str | os.PathLike[str] | None) -> Model:
     if not len(data):
         raise FormatError("the file is empty", offset=0, fix="export or copy it again")
-    return model_from_proto(parse(ModelProto, memoryview(data)), None if folder is None else Folder(Path(folder)))
+    return kind.read(data, None if folder is None else Folder(Path(folder)))
 
 
 def to_bytes(model: Model) -> bytes:
@@ -42,6 +45,9 @@ def to_bytes(model: Model) -> bytes:
 
 def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]) -> Model:
     """Read a model from a path, bytes or an open file. Weights are mapped and never copied.
+
+    The suffix of a path tells the format: ``.onnxtxt`` is the ONNX text syntax, ``.json`` and ``.textproto`` are the protobuf
+    mappings, everything else is the binary format; bytes are binary.
 
     Raises:
         FormatError: it is no well-formed ONNX model; the message has the byte offset.
@@ -55,27 +61,27 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[by
     path = Path(source)
     if not path.is_file():
         raise InputError(f"there is no model file '{path}'", fix="check the path; sx.load takes a .onnx file")
-    return from_bytes(map_file(path), path.parent)
+    return _read(format_of(path, reading=True), map_file(path), path.parent)
 
 
 def save(model: Model, path: str | os.PathLike[str], external_data: Literal["auto"] | bool | str = "auto") -> None:
     """Write a model. The file appears whole or not at all.
 
     Args:
+        path: its suffix tells the format: .onnx, .onnxtxt (the ONNX text syntax), .json or .textproto.
         external_data: False keeps all weights in the file; True moves those over 1 KiB into ``<name>.data`` beside it, a
             string names that file; "auto" does so when the model is over 2 GiB, which other readers cannot take.
 
     Raises:
+        UnsupportedError: the format has no place for something that changes the model's meaning.
         InputError: the suffix is unknown, or the data file would not lie beside the model.
     """
     path = Path(path)
-    if path.suffix not in (".onnx", ".pb", ".ort", ""):
-        raise InputError(f"cannot tell the format of '{path.name}'", fix="give the file the suffix .onnx")
+    write = format_of(path).write
     if external_data == "auto":
         external_data = sum(t.nbytes for t in _large(model)) > LIMIT
     if not external_data:
-        proto = model_to_proto(model)
-        _replace(path, proto.serialize_to)
+        _replace(path, lambda file: write(model, {}, file))
         return
     location = external_data if isinstance(external_data, str) else path.name + ".data"
     if Path(location).name != location:
@@ -86,10 +92,9 @@ def save(model: Model, path: str | os.PathLike[str], external_data: Literal["aut
             offset = -(-offset // ALIGNMENT) * ALIGNMENT
             placement[id(tensor)] = ExternalLocation(location, offset, tensor.nbytes)
             offset += tensor.nbytes
-    proto = model_to_proto(model, placement)
     # The data goes first: a model never names bytes that are not there yet.
     _replace(path.parent / location, lambda file: _write_data(model, placement, file))
-    _replace(path, proto.serialize_to)
+    _replace(path, lambda file: write(model, placement, file))
 
 
 def _large(model: Model) -> Iterator[Tensor]:

@@ -9,6 +9,7 @@ from sardonyx.io.paths import Folder
 from sardonyx.io.tensors import read_sparse, read_tensor
 from sardonyx.io.types import read_type
 from sardonyx.ir import Attr, AttrKind, Function, Graph, Model, Node, Value
+from sardonyx.ir.scope import Scope as Names
 from sardonyx.proto import (
     AttributeProto,
     FunctionProto,
@@ -26,45 +27,12 @@ __all__ = ["model_from_proto"]
 KEPT = ("training_info", "configuration")
 
 
-class Scope:
-    """The values that a graph sees by name: its own, then those of the graphs around it."""
+class Scope(Names):
+    """The names that a graph sees, and the folder where the model's external data lies."""
 
     def __init__(self, outer: Scope | None, folder: Folder | None) -> None:
-        self.outer, self.folder = outer, folder
-        self.values: dict[str, Value] = {}
-
-    def find(self, name: str) -> Value | None:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                return scope.values[name]
-            scope = scope.outer
-        return None
-
-    def use(self, name: str) -> Value | None:
-        """The value called `name`; an empty name is an input left out. A name nobody defined yet gets a value of its own:
-        a node further down may define it, and the checker reports it otherwise."""
-        if not name:
-            return None
-        found = self.find(name)
-        if found is None:
-            found = self.values[name] = Value(name)
-        return found
-
-    def define(self, name: str) -> Value:
-        """A new value of this graph; the value that earlier uses were given, if it has no maker yet."""
-        earlier = self.values.get(name)
-        if (
-            earlier is not None
-            and name
-            and earlier.producer is None
-            and earlier.graph is None
-            and earlier.const is None
-        ):
-            return earlier
-        value = Value(name)
-        self.values[name] = value
-        return value
+        super().__init__(outer)
+        self.folder = folder
 
 
 def _metadata(entries: Iterable[StringStringEntryProto]) -> dict[str, str]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core import dtypes, packing
+from sardonyx.core import dtypes
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import Folder
 from sardonyx.ir import Array, ExternalLocation, SparseTensor, Tensor
+from sardonyx.ir.entries import count_entries, from_entries
 from sardonyx.proto import SparseTensorProto, TensorProto
 
 __all__ = ["read_sparse", "read_tensor", "write_sparse", "write_tensor"]
@@ -85,31 +86,18 @@ def _external(
 
 def _typed(proto: TensorProto, dtype: DType, shape: tuple[int, ...]) -> Array:
     """The elements out of float_data, int32_data and their like."""
-    count = math.prod(shape)
     if dtype is dtypes.STRING:
-        strings = np.empty(len(proto.string_data), object)
-        strings[:] = [_text(s) for s in proto.string_data]
-        return _shaped(strings, count, shape, proto.name)
-    entries = np.asarray(getattr(proto, _FIELD.get(dtype, "int32_data")))
-    if dtype in _FIELD:
-        parts = dtype.numpy if dtype.kind != "complex" else np.dtype(f"f{dtype.itemsize // 2}")
-        return _shaped(np.ascontiguousarray(entries, parts).view(dtype.numpy), count, shape, proto.name)
-    codes = entries.astype(np.int64, copy=False)
-    if dtype.packed and dtype.bits != 6:  # several elements to an entry, as in raw_data
-        array = packing.from_codes(packing.unpack(codes.astype(np.uint8), dtype.bits, count), dtype)
-    elif dtype.packed:
-        array = packing.from_codes(codes.astype(np.uint8), dtype)
-    elif dtype.is_float:  # the bit pattern
-        array = codes.astype(f"u{dtype.itemsize}").view(dtype.numpy)
+        entries = np.empty(len(proto.string_data), object)
+        entries[:] = [_text(s) for s in proto.string_data]
     else:
-        array = codes.astype(dtype.numpy)
-    return _shaped(array, count, shape, proto.name)
-
-
-def _shaped(array: Array, count: int, shape: tuple[int, ...], name: str) -> Array:
-    if array.size != count:
-        raise FormatError(f"tensor '{name}' holds {array.size} elements, its shape {list(shape)} needs {count}")
-    return array.reshape(shape)
+        entries = np.asarray(getattr(proto, _FIELD.get(dtype, "int32_data")))
+    expected = count_entries(dtype, shape)
+    if entries.size != expected:
+        raise FormatError(
+            f"tensor '{proto.name}' holds {entries.size} entries, {dtype}{list(shape)} needs {expected}",
+            fix="the file is damaged; export the model again",
+        )
+    return from_entries(entries, dtype, shape)
 
 
 def _text(data: bytes | memoryview) -> str | bytes:

@@ -1,0 +1,291 @@
+"""Models from text: reads the syntax of `onnx.parser`, and what `printer` adds to it (quoted names everywhere).
+
+What does not fit is a `ParseError` with line, column and a caret. A graph's outputs are named before its nodes, so names
+are tied to values by a `Scope` while reading, and outputs are looked up at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sardonyx.core.errors import FormatError, ParseError
+from sardonyx.ir.graph import Graph, Node, Value
+from sardonyx.ir.model import Function, Model
+from sardonyx.ir.scope import Scope
+from sardonyx.ir.tensor import ExternalLocation, Tensor
+from sardonyx.ir.text import attrs
+from sardonyx.ir.text.lexer import Lexer
+from sardonyx.ir.text.types import External, at_type, read_tensor, read_type
+from sardonyx.ir.types import Type
+
+__all__ = ["parse_function", "parse_graph", "parse_model", "parse_node"]
+
+DEEPEST = 64  # graphs within graphs
+Named = tuple[str, Type | None]
+T = TypeVar("T")
+
+
+def _nowhere(place: ExternalLocation, nbytes: int) -> memoryview:
+    raise FormatError(
+        f"the text names external data in {place.location!r}",
+        why="it was read from a string, so there is no folder to find it in",
+        fix="load the model by its path",
+    )
+
+
+def parse_model(text: str, *, external: External = _nowhere) -> Model:
+    """The model that `text` describes.
+
+    Args:
+        external: gives the bytes of constants that lie in other files.
+
+    Raises:
+        ParseError: `text` is not ONNX text syntax; it says the line and the column.
+    """
+    return _whole(text, external, lambda p: p.model())
+
+
+def parse_graph(text: str, *, external: External = _nowhere) -> Graph:
+    """The graph that `text` describes.
+
+    Raises:
+        ParseError: `text` is no graph in ONNX text syntax.
+    """
+    return _whole(text, external, lambda p: p.graph(Scope()))
+
+
+def parse_function(text: str, *, external: External = _nowhere) -> Function:
+    """The function that `text` describes.
+
+    Raises:
+        ParseError: `text` is no function in ONNX text syntax.
+    """
+    return _whole(text, external, lambda p: p.function())
+
+
+def parse_node(text: str, scope: Scope | None = None, *, external: External = _nowhere) -> Node:
+    """The node that `text` describes; its inputs are looked up in `scope`.
+
+    Raises:
+        ParseError: `text` is no node in ONNX text syntax.
+    """
+    return _whole(text, external, lambda p: p.node(scope or Scope()))
+
+
+def _whole(text: str, external: External, read: Callable[[_Parser], T]) -> T:
+    parser = _Parser(Lexer(text), external)
+    found = read(parser)
+    if parser.lexer.kind != "end":
+        raise parser.lexer.error(f"{parser.lexer.shown()} does not belong here")
+    return found
+
+
+class _Parser:
+    """One method per rule of the grammar; attributes have a file of their own."""
+
+    def __init__(self, lexer: Lexer, external: External) -> None:
+        self.lexer, self.external = lexer, external
+        self.depth = 0
+
+    # -- models and functions -----------------------------------------------------------------------------------------
+
+    def model(self) -> Model:
+        facts = self.header(_MODEL_FACTS)
+        model = Model(self.graph(Scope()), producer="", ir_version=0)
+        for field, value in facts.items():
+            setattr(model, field, value)
+        while self.lexer.kind != "end":
+            start = self.lexer.start
+            function = self.function()
+            if function.key in model.functions:
+                raise ParseError(f"function '{function.name}' is there twice", text=self.lexer.text, position=start)
+            model.functions[function.key] = function
+        return model
+
+    def header(self, facts: dict[str, tuple[str, Callable[[_Parser], Any]]]) -> dict[str, Any]:
+        """``< key: value, ... >`` in front of a model or a function."""
+        found: dict[str, Any] = {}
+        if not self.lexer.take("<"):
+            return found
+        while True:
+            if self.lexer.token not in facts:
+                raise self.lexer.error(f"{self.lexer.shown()} is no fact that may stand here", fix=", ".join(facts))
+            field, read = facts[self.lexer.advance()]
+            self.lexer.expect(":", "after the name of a fact")
+            found[field] = read(self)
+            if not self.lexer.take(","):
+                self.lexer.expect(">", "at the end of the facts")
+                return found
+
+    def integer(self) -> int:
+        return self.lexer.integer("a version")
+
+    def text(self) -> str:
+        return self.lexer.plain("a string")
+
+    def opsets(self) -> dict[str, int]:
+        return {"" if domain == "ai.onnx" else domain: version for domain, version in self.pairs(self.integer)}
+
+    def metadata(self) -> dict[str, str]:
+        return dict(self.pairs(self.text))
+
+    def pairs(self, value: Callable[[], T]) -> list[tuple[str, T]]:
+        """``["key" : value, ...]``"""
+        self.lexer.expect("[", "before a list")
+        found: list[tuple[str, T]] = []
+        if self.lexer.take("]"):
+            return found
+        while True:
+            key = self.text()
+            self.lexer.expect(":", f"after {key!r}")
+            found.append((key, value()))
+            if not self.lexer.take(","):
+                self.lexer.expect("]", "at the end of a list")
+                return found
+
+    def function(self) -> Function:
+        facts = self.header(_FUNCTION_FACTS)
+        scope = Scope()
+        name = self.lexer.name("the name of a function")
+        graph = Graph(name)
+        function = Function("", name, graph)
+        if self.lexer.take("<"):
+            self.signature(function, scope)
+        self.lexer.expect("(", "before the inputs")
+        inputs = self.values(")")
+        for title, _ in inputs:
+            graph.add_input(scope.define(title))
+        self.lexer.expect("=>", "between inputs and outputs")
+        self.lexer.expect("(", "before the outputs")
+        outputs = self.values(")")
+        known = self.values(">") if self.lexer.take("<") else []
+        self.nodes(graph, scope)
+        _annotate([*inputs, *outputs, *known], scope)
+        graph.outputs = [scope.use(title) or Value("") for title, _ in outputs]
+        for field, value in facts.items():
+            setattr(function, field, value)
+        return function
+
+    def signature(self, function: Function, scope: Scope) -> None:
+        """``<alpha, beta: float = 1.0>``: attributes without and with a default value."""
+        while True:
+            name = self.lexer.name("the name of an attribute")
+            if self.lexer.at(":") or self.lexer.at("="):
+                function.defaults[name] = attrs.read_value(self, name, scope)
+            else:
+                function.attributes.append(name)
+            if not self.lexer.take(","):
+                self.lexer.expect(">", "at the end of the attributes")
+                return
+
+    # -- graphs -------------------------------------------------------------------------------------------------------
+
+    def graph(self, scope: Scope) -> Graph:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.lexer.error("graphs are nested too deeply")
+        graph = Graph(self.lexer.name("the name of a graph"))
+        constants: list[Tensor] = []
+        self.lexer.expect("(", "before the inputs")
+        for name, type in self.values(")", constants):
+            value = scope.define(name)
+            value.type = type
+            graph.add_input(value)
+        self.lexer.expect("=>", "between inputs and outputs")
+        self.lexer.expect("(", "before the outputs")
+        outputs = self.values(")")
+        known = self.values(">", constants) if self.lexer.take("<") else []
+        for constant in constants:
+            scope.values[constant.name] = graph.add_initializer(constant)
+        self.nodes(graph, scope)
+        _annotate(known, scope)
+        for name, type in outputs:
+            value = scope.use(name) or Value("")
+            graph.outputs.append(value)
+            if type is not None and (value.type is None or value.producer is not None):
+                value.type = type
+        self.depth -= 1
+        return graph
+
+    def values(self, close: str, constants: list[Tensor] | None = None) -> list[Named]:
+        """``type name, type name = entries, ...`` up to `close`. An input with entries has them as its default value;
+        between < and > it is a constant and nothing else."""
+        found: list[Named] = []
+        if self.lexer.take(close):
+            return found
+        while True:
+            type = read_type(self.lexer) if at_type(self.lexer) else None
+            name = self.lexer.name("the name of a value")
+            is_constant = constants is not None and self.lexer.take("=")
+            if is_constant and constants is not None:
+                constants.append(read_tensor(self.lexer, type, name, self.external))
+            if not is_constant or close == ")":
+                found.append((name, type))
+            if not self.lexer.take(","):
+                self.lexer.expect(close, "at the end of these values")
+                return found
+
+    def nodes(self, graph: Graph, scope: Scope) -> None:
+        self.lexer.expect("{", "before the nodes")
+        while not self.lexer.take("}"):
+            if self.lexer.kind == "end":
+                raise self.lexer.error("'}' is wanted after the nodes")
+            graph.append(self.node(scope))
+
+    def node(self, scope: Scope) -> Node:
+        label = ""
+        if self.lexer.take("["):
+            label = "" if self.lexer.at("]") else self.lexer.name("the name of a node")
+            self.lexer.expect("]", "after the name of a node")
+        outputs = self.names()
+        self.lexer.expect("=", "between outputs and operator")
+        parts = [self.lexer.name("an operator")]
+        while self.lexer.take("."):
+            parts.append(self.lexer.name("an operator"))
+        overload = self.lexer.name("an overload") if self.lexer.take(":") else ""
+        given = attrs.read_list(self, scope)
+        self.lexer.expect("(", "before the inputs of a node")
+        inputs = [scope.use(name) for name in self.names()]
+        self.lexer.expect(")", "after the inputs of a node")
+        given = given or attrs.read_list(self, scope)
+        made = [scope.define(name) if name else Value("") for name in outputs]
+        return Node(parts[-1], inputs, made, given, domain=".".join(parts[:-1]), overload=overload, name=label)
+
+    def names(self) -> list[str]:
+        """Names between commas. Nothing before a comma is an empty name, nothing after the last one is none."""
+        found: list[str] = []
+        while True:
+            if self.lexer.kind in ("word", "string"):
+                found.append(self.lexer.name("a name"))
+            elif self.lexer.at(","):
+                found.append("")
+            else:
+                return found
+            if not self.lexer.take(","):
+                return found
+
+
+def _annotate(known: list[Named], scope: Scope) -> None:
+    for name, type in known:
+        value = scope.values.get(name)
+        if value is not None and type is not None:
+            value.type = type
+
+
+_MODEL_FACTS: dict[str, tuple[str, Callable[[_Parser], Any]]] = {
+    "ir_version": ("ir_version", _Parser.integer),
+    "opset_import": ("opsets", _Parser.opsets),
+    "producer_name": ("producer", _Parser.text),
+    "producer_version": ("producer_version", _Parser.text),
+    "domain": ("domain", _Parser.text),
+    "model_version": ("model_version", _Parser.integer),
+    "doc_string": ("doc", _Parser.text),
+    "metadata_props": ("metadata", _Parser.metadata),
+}
+_FUNCTION_FACTS: dict[str, tuple[str, Callable[[_Parser], Any]]] = {
+    "domain": ("domain", _Parser.text),
+    "overload": ("overload", _Parser.text),
+    "opset_import": ("opsets", _Parser.opsets),
+    "doc_string": ("doc", _Parser.text),
+}
