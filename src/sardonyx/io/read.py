@@ -9,6 +9,7 @@ from sardonyx.io.paths import Folder
 from sardonyx.io.tensors import read_sparse, read_tensor
 from sardonyx.io.types import read_type
 from sardonyx.ir import Attr, AttrKind, Function, Graph, Model, Node, Value
+from sardonyx.ir.place import SOURCE_KEY
 from sardonyx.ir.scope import Scope as Names
 from sardonyx.proto import (
     AttributeProto,
@@ -137,6 +138,7 @@ def _read_nodes(protos: Iterable[NodeProto], graph: Graph, scope: Scope) -> None
             proto.op_type, inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
         )
         node.doc, node.metadata = proto.doc_string, _metadata(proto.metadata_props)
+        node.source = node.metadata.pop(SOURCE_KEY, None)
         node.device_configurations = tuple(proto.device_configurations)
         graph.append(node)
 

@@ -8,6 +8,7 @@ from typing import Any
 from sardonyx.io.tensors import write_sparse, write_tensor
 from sardonyx.io.types import write_type
 from sardonyx.ir import Attr, AttrKind, ExternalLocation, Function, Graph, Model, Node, SparseTensor, Tensor, Value
+from sardonyx.ir.place import SOURCE_KEY
 from sardonyx.proto import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
 
 __all__ = ["model_to_proto"]
@@ -116,7 +117,8 @@ def write_node(node: Node, proto: NodeProto, place: Placement) -> None:
     _set(proto, name=node.name, domain=node.domain, overload=node.overload, doc_string=node.doc)
     for attr in node.attrs.values():
         write_attr(attr, proto.attribute.add(), place)
-    _write_map(node.metadata, proto.metadata_props)
+    source = {} if node.source is None else {SOURCE_KEY: node.source}
+    _write_map(node.metadata | source, proto.metadata_props)
     proto.device_configurations.extend(node.device_configurations)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sardonyx.ir.graph import Graph, Node
 
-__all__ = ["place", "place_of_graph"]
+__all__ = ["SOURCE_KEY", "place", "place_of_graph"]
+
+SOURCE_KEY = "sardonyx.source"  # under which a file keeps the line that a node was exported from
 
 
 def place_of_graph(graph: Graph | None) -> str:

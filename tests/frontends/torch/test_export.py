@@ -63,6 +63,8 @@ def test_names_are_the_users(digits: tuple[nn.Module, sx.Model]) -> None:
     assert "conv.Conv" in nodes
     assert nodes["Relu"].source is not None
     assert nodes["Relu"].source.split("/")[-1].startswith("test_export.py:")
+    again = sx.load(sx.to_bytes(model))
+    assert [n.source for n in again.graph.nodes] == [n.source for n in model.graph.nodes]
 
 
 def test_verification_is_noted(digits: tuple[nn.Module, sx.Model]) -> None:
