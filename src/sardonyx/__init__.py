@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sardonyx.check import check as check
+    from sardonyx.engine.session import Session as Session
     from sardonyx.evaluate import evaluate as evaluate
     from sardonyx.frontends.torch import from_torch as from_torch
     from sardonyx.infer import infer_shapes as infer_shapes
@@ -25,14 +27,16 @@ if TYPE_CHECKING:
     from sardonyx.ir import Node as Node
     from sardonyx.ir import Tensor as Tensor
     from sardonyx.ir import Value as Value
-    from sardonyx.verify import verify as verify
     from sardonyx.passes import convert_version as convert_version
     from sardonyx.passes import optimize as optimize
+    from sardonyx.verify import verify as verify
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "check": "check",
     "evaluate": "evaluate",
+    "Session": "engine.session",
     "from_torch": "frontends.torch",
     "infer_shapes": "infer",
     "from_bytes": "io",
