@@ -11,6 +11,8 @@ import pytest
 
 from sardonyx import io
 from sardonyx.engine.codegen import detect
+from sardonyx.engine.compile import compile_model
+from sardonyx.engine.prepare import prepare
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
@@ -38,6 +40,13 @@ def run(model: Model, feeds: Sequence[Any], level: str, *, native: bool = True, 
     if native:
         assert not session.fallbacks
     return session(*feeds)
+
+
+def calls(model: Model) -> int:
+    """How many kernels a session runs for a model."""
+    linked = compile_model(prepare(model), detect(), precision="highest").linked
+    assert linked is not None
+    return len(linked.program.steps)
 
 
 def agree(

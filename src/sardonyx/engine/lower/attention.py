@@ -1,0 +1,124 @@
+"""Attention: the heads are views, the past is joined to the keys and values, the rest is one kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sardonyx.core.dims import Dim, Expr, ceildiv
+from sardonyx.core.dtypes import BOOL, FLOAT32
+from sardonyx.engine.kernels.attention import AttentionSpec, attention_kernel, attention_scratch
+from sardonyx.engine.lowering import Lowering, NotNative, lower
+from sardonyx.engine.program import Address, Argument, Call, Real
+from sardonyx.engine.views import View
+from sardonyx.ir import Node, Value
+from sardonyx.tile import f32
+
+BY_ROW = (0, 2, 1, 3)  # how [batch, head, row, element] lies when a row's heads lie together
+
+
+def _inputs(node: Node) -> list[Value | None]:
+    return [v if v is not None and v.name else None for v in [*node.inputs, *[None] * 7][:7]]
+
+
+def _heads(low: Lowering, value: Value, count: int | None) -> View:
+    """[batch, head, row, element], with dense rows of elements."""
+    view = low.view(value)
+    if view.rank == 3:
+        if not count:
+            raise NotNative("Attention of three axes without a number of heads")
+        batch, rows, width = view.shape
+        if not isinstance(width, int):
+            raise NotNative("Attention of a symbolic width")
+        split = view.reshaped((batch, rows, count, width // count))
+        if split is None:
+            split = low.contiguous(view).reshaped((batch, rows, count, width // count))
+        assert split is not None
+        view = split.permuted(BY_ROW)
+    return view if view.strides[3] == 1 else low.contiguous(view, BY_ROW)
+
+
+def _joined(low: Lowering, past: Value | None, own: View, name: str) -> View:
+    """The rows of the past, then its own."""
+    if past is None:
+        return own
+    before = low.view(past)
+    batch, heads, rows, width = own.shape
+    whole = low.temp(own.dtype, (batch, heads, before.shape[2] + rows, width), name=name)
+    low.copy(before, whole.narrowed(2, 0, before.shape[2]), (name,))
+    low.copy(own, whole.narrowed(2, before.shape[2], rows), (name,))
+    return whole
+
+
+@lower("Attention")
+def attention(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Scores never reach memory, so what asks for them stays with the reference."""
+    q_in, k_in, v_in, mask_in, past_k, past_v, seqlen = _inputs(node)
+    assert q_in is not None and k_in is not None and v_in is not None
+    outputs = [*node.outputs, *[None] * 4][:4]
+    if outputs[3] is not None and (outputs[3].uses or outputs[3] in low.results):
+        raise NotNative("Attention whose scores are read")
+    if seqlen is not None or any(attrs.get(side, -1) not in (None, -1) for side in _WINDOWS):
+        raise NotNative("Attention over a window of keys or over keys that data counts")
+    if any(low.dtype(v) is not FLOAT32 for v in (q_in, k_in, v_in)):
+        raise NotNative(f"Attention of {low.dtype(q_in)}")
+    q = _heads(low, q_in, attrs.get("q_num_heads"))
+    key = _joined(low, past_k, _heads(low, k_in, attrs.get("kv_num_heads")), node.name or "past keys")
+    value = _joined(low, past_v, _heads(low, v_in, attrs.get("kv_num_heads")), node.name or "past values")
+    batch, heads, queries, depth = q.shape
+    shared, keys, width = key.shape[1], key.shape[2], value.shape[3]
+    if not isinstance(heads, int) or not isinstance(shared, int) or heads % shared:
+        raise NotNative(f"Attention of {heads} heads on {shared}")
+    scale = attrs.get("scale")
+    if scale is None and not isinstance(depth, int):
+        raise NotNative("Attention of a symbolic depth")
+    mask = None if mask_in is None else _mask(low, mask_in, (batch, heads, queries, keys))
+    lanes = low.target.lanes(f32)
+    vectors = 1 if isinstance(queries, int) and queries <= lanes else 2
+    kind = "none" if mask is None else "bool" if mask.dtype is BOOL else "float"
+    causal, same = bool(attrs.get("is_causal")), mask is not None and mask.strides[2] == 0
+    spec = AttentionSpec(causal, kind, same, float(attrs.get("softcap") or 0.0), vectors)
+    out = low.temp(FLOAT32, (batch, heads, queries, width), BY_ROW, node.output.name)
+    args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
+    args += [Address(v.buffer, v.offset) for v in (q, key, value, mask) if v is not None]
+    past: Dim = 0 if past_k is None else low.shape(past_k)[2]
+    args += [batch, heads, heads // shared, queries, keys, depth, width, past]
+    for view in (out, q, key, value):
+        args += view.strides[:3]
+    if mask is not None:
+        args += mask.strides
+    args.append(Real(float(scale) if scale is not None else float(depth) ** -0.5))  # pyright: ignore[reportArgumentType] an int, see above
+    low.call(
+        Call(
+            attention_kernel(spec, low.target),
+            args,
+            batch * heads * ceildiv(queries, vectors * lanes),
+            (node.name or "Attention",),
+            scratch=4 * attention_scratch(depth, width, vectors, lanes) + 64,
+            flops=batch * heads * queries * keys * (depth + width) * 2,
+        )
+    )
+    rows = out.permuted(BY_ROW)
+    low.give(node.output, out if len(low.shape(q_in)) == 4 else _flat(rows))
+    for present, whole in zip(outputs[1:3], (key, value), strict=True):
+        if present is not None and present.name:
+            low.give(present, whole)
+
+
+_WINDOWS = ("left_window_size", "right_window_size")
+
+
+def _flat(rows: View) -> View:
+    """[batch, row, head, element] with heads and elements as one axis."""
+    batch, count, heads, width = rows.shape
+    found = rows.reshaped((batch, count, heads * width))
+    assert found is not None
+    return found
+
+
+def _mask(low: Lowering, value: Value, shape: tuple[Dim, ...]) -> View:
+    if low.dtype(value) not in (FLOAT32, BOOL):
+        raise NotNative(f"Attention with a mask of {low.dtype(value)}")
+    own = low.shape(value)[-1]
+    if own != shape[-1] and (own != 1 or isinstance(own, Expr)):
+        raise NotNative("Attention with a mask of some of the keys")
+    return low.view(value).broadcast_to(shape)
