@@ -1,0 +1,77 @@
+"""Operators that move nothing, and the copies where a view cannot say it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.engine.oracle import LEVELS, agree, calls, floats, needs, parse
+
+VIEWS = {
+    "reshape": "y = Reshape(x, shape)",
+    "flatten": "y = Flatten<axis = 2>(x)",
+    "transpose": "y = Transpose<perm = [2, 0, 1]>(x)",
+    "transpose twice": "t = Transpose<perm = [1, 2, 0]>(x)  y = Transpose<perm = [2, 0, 1]>(t)",
+    "transpose, reshape": "t = Transpose<perm = [0, 2, 1]>(x)  y = Flatten(t)",
+    "unsqueeze, squeeze": "u = Unsqueeze(x, front)  n = Neg(u)  y = Squeeze(n, front)",
+    "expand": "u = Unsqueeze(x, front)  y = Expand(u, wide)",
+    "concat": "n = Neg(x)  y = Concat<axis = 1>(x, n, x)",
+    "concat of the last axis": "n = Neg(x)  y = Concat<axis = -1>(n, x)",
+    "concat of the first axis": "y = Concat<axis = 0>(x, x)",
+    "concat of transposed": "t = Transpose<perm = [0, 2, 1]>(x)  n = Neg(t)  c = Concat<axis = 1>(n, t)  y = Abs(c)",
+}
+SIZES = "<int64[2] shape = {4, -1}, int64[1] front = {0}, int64[4] wide = {3, 1, 1, 1}>"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("case", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("shape", [(4, 5, 6), (2, 18, 34)])
+def test_view(case: str, shape: tuple[int, ...], level: str) -> None:
+    agree(parse(f"(float[a,b,c] x) => (y) {SIZES} {{ {case} }}"), [floats(*shape)], level)
+
+
+@pytest.mark.parametrize("kind", ["bool", "int8", "uint16", "float16", "bfloat16", "int64", "double"])
+def test_any_element(kind: str) -> None:
+    """Copies move bits of any width."""
+    model = parse(f"({kind}[a,b,c] x) => (y) {{ t = Transpose<perm = [2, 1, 0]>(x)  y = Concat<axis = 1>(t, t) }}")
+    import ml_dtypes
+
+    numpy = {"bfloat16": ml_dtypes.bfloat16, "double": np.float64, "bool": np.bool_}.get(kind, kind)
+    agree(model, [np.random.default_rng(0).integers(0, 2, (3, 17, 5)).astype(numpy)], LEVELS[-1])
+
+
+SLICES = {
+    "front": ("0", "3", "1", "1"),
+    "behind": ("-3", "9223372036854775807", "1", "1"),
+    "stepped": ("1", "8", "2", "3"),
+    "two axes": ("1, 2", "3, -1", "0, 2", "1, 1"),
+}
+
+
+@needs("Slice")
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("bounds", SLICES.values(), ids=SLICES)
+def test_slice(bounds: tuple[str, str, str, str], level: str) -> None:
+    count = bounds[0].count(",") + 1
+    constants = ", ".join(
+        f"int64[{count}] {n} = {{ {v} }}" for n, v in zip(("start", "end", "axes", "steps"), bounds, strict=True)
+    )
+    model = parse(f"(float[4,6,9] x) => (y) <{constants}> {{ s = Slice(x, start, end, axes, steps)  y = Neg(s) }}")
+    agree(model, [floats(4, 6, 9)], level)
+
+
+@needs("Split")
+@pytest.mark.parametrize("level", LEVELS)
+def test_split(level: str) -> None:
+    model = parse(
+        "(float[a,12] x) => (y) <int64[3] parts = {3, 4, 5}> {"
+        "p, q, r = Split<axis = 1>(x, parts)  h = Neg(p)  y = Concat<axis = 1>(q, h, r) }"
+    )
+    agree(model, [floats(5, 12)], level)
+
+
+def test_views_run_no_kernel_of_their_own() -> None:
+    model = parse("(float[4,5,6] x) => (y) { t = Transpose<perm = [1, 0, 2]>(x)  u = Flatten<axis = 2>(t)  y = Neg(u) }")
+    assert calls(model) == 2  # the reshape copies, for no view says it
+    model = parse("(float[4,5,6] x) => (y) { u = Flatten<axis = 2>(x)  t = Transpose(u)  y = Neg(t) }")
+    assert calls(model) == 2  # a result lies in C order: it is copied there
