@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sardonyx.tile import Builder, Const, Expr, Fma, Pointer, Type, Un, call, select, u8
-from sardonyx.tile.expr import binary
+from sardonyx.tile.expr import Bin, binary
 
 __all__ = ["OPS", "PLAIN", "Epilogue", "Formula", "Operand", "Step", "emit", "load", "pointer", "store"]
 
@@ -96,12 +96,16 @@ def _un(op: str) -> Emitter:
 
 
 def _hard_sigmoid(x: Expr, alpha: float, beta: float) -> Expr:
-    return binary("max", binary("min", x * alpha + beta, 1.0), 0.0)
+    return _clip(x * alpha + beta, 0.0, 1.0)
 
 
 def _clip(x: Expr, low: float | None, high: float | None) -> Expr:
-    above = x if low is None else binary("max", x, low)
-    return above if high is None else binary("min", above, high)
+    """x between two numbers. NaN passes: for floats that takes the operators whose second operand wins when one is NaN."""
+    if not x.type.is_float:
+        above = x if low is None else binary("max", x, low)
+        return above if high is None else binary("min", above, high)
+    above = x if low is None else Bin("maxb", Const(low, x.type), x)
+    return above if high is None else Bin("minb", Const(high, x.type), above)
 
 
 # name -> (operands..., attributes...) -> expression. `const` and `cast` need the wanted type and are handled by `emit`.
@@ -118,7 +122,7 @@ OPS: dict[str, Emitter] = {
     "not": _un("not"),
     "where": select,
     "fma": Fma,
-    "relu": lambda x: binary("max", x, 0),
+    "relu": lambda x: _clip(x, 0, None),
     "leaky_relu": lambda x, alpha: select(x < 0.0, x * alpha, x),
     "clip": _clip,
     "hard_sigmoid": _hard_sigmoid,

@@ -47,9 +47,14 @@ def chain(op: str) -> Recipe:
     return recipe
 
 
+def literal(s: Steps, number: int) -> float | None:
+    """The number that a value of a formula is, if it is a literal."""
+    at = number - (len(s.kinds) - len(s.steps))
+    return s.steps[at].attrs[0] if at >= 0 and s.steps[at].op == "const" else None
+
+
 def power(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
-    exponent = next((step for i, step in enumerate(s.steps) if len(s.kinds) - len(s.steps) + i == x[1]), None)
-    known = exponent.attrs[0] if exponent is not None and exponent.op == "const" else None
+    known = literal(s, x[1])
     if known == 2:
         return s.step("square", x[0], kind=kind)
     if known == 0.5 and kind in FLOAT_KINDS:
@@ -68,7 +73,7 @@ def gelu(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
 
 
 def relu(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
-    return s.step("max", x[0], s.number(0, kind), kind=kind)
+    return s.step("relu", x[0], kind=kind)
 
 
 def swish(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
@@ -137,6 +142,10 @@ def clip(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     inputs = [v for v in given if v is not None]
 
     def recipe(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+        bounds = iter(x[1:])
+        known = [None if bound is None else literal(s, next(bounds)) for bound in given[1:]]
+        if len(x) > 1 and all(k is not None or v is None for k, v in zip(known, given[1:], strict=True)):
+            return s.step("clip", x[0], kind=kind, attrs=tuple(known))
         result, rest = x[0], iter(x[1:])
         for bound, op in ((given[1], "max"), (given[2], "min")):
             if bound is not None:
