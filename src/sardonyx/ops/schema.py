@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["AttributeSpec", "FormalSpec", "Operator", "Schema", "all_operators", "latest_opset", "lookup", "schema_of"]
 
 # Every family file, in the order a reader would want; importing one registers its operators.
-FAMILIES = ("elementwise", "logic", "cast", "linalg", "nn", "norm", "shape", "index", "constant", "control", "image")
+FAMILIES = ("elementwise", "logic", "cast", "linalg", "nn", "norm", "attention", "shape", "index", "constant", "control", "image")
 
 LATEST: dict[str, int] = {
     "": 28,
