@@ -1,70 +1,145 @@
-"""The command line, called as a user calls it."""
+"""Every command on a model that is right."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import helper
+
+import sardonyx as sx
+from sardonyx.cli.engines import installed
+from sardonyx.ir.text import parse_model
+from tests.cli.running import sardonyx
+
+EXPECTED = [[1.5, 3.5], [0.0, 0.0]]
+COMMANDS = (
+    "quickstart", "convert", "check", "info", "show", "run", "bench", "verify", "infer", "optimize", "explain",
+)  # fmt: skip
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    node = helper.make_node("Gemm", ["x", "x"], ["y"], transB=1, name="square")
-    graph = helper.make_graph(
-        [node],
-        "g",
-        [helper.make_tensor_value_info("x", 1, ["n", 3])],
-        [helper.make_tensor_value_info("y", 1, ["n", "n"])],
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str) -> None:
+    done = sardonyx(command, "--help")
+    assert done.code == 0 and f"sardonyx {command}" in done.out.split("Usage:")[1].split("\n", 1)[1]
+
+
+def test_it_runs_as_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sardonyx.cli", "--help"], capture_output=True, text=True, timeout=60, check=True
     )
-    path = tmp_path / "m.onnx"
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]).SerializeToString())
-    return path
-
-
-def sardonyx(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sardonyx.cli", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    assert all(command in done.stdout for command in COMMANDS)
 
 
 def test_check_and_info(model: Path) -> None:
     done = sardonyx("check", model)
-    assert done.returncode == 0 and "0 errors" in done.stdout
-    facts = json.loads(sardonyx("info", model, "--json").stdout)
-    assert facts["operators"] == {"Gemm": 1} and facts["opsets"] == {"": 21}
+    assert done.code == 0 and "0 errors" in done.out
+    facts = sardonyx("info", model, "--json").json
+    assert facts["operators"] == {"Gemm": 1, "Sub": 1, "Add": 1, "Relu": 1} and facts["opsets"] == {"": 20}
+    assert facts["inputs"] == {"x": "float32[n, 3]"} and facts["weight_bytes"] == 32
+    assert "4 nodes" in sardonyx("info", model).out
 
 
 def test_check_lists_faults(model: Path) -> None:
-    data = model.read_bytes().replace(b"transB", b"transQ")
-    model.write_bytes(data)
+    model.write_bytes(model.read_bytes().replace(b"transB", b"transQ"))
     done = sardonyx("check", model, "--json")
-    assert done.returncode == 1
-    assert any("transQ" in fault["what"] for fault in json.loads(done.stdout))
+    assert done.code == 1
+    assert any("transQ" in fault["what"] for fault in done.json)
+    assert "transQ" in sardonyx("check", model).out
 
 
-def test_infer_and_run(model: Path) -> None:
+def test_show_prints_the_text_syntax(model: Path) -> None:
+    assert "float[2,3] w = {...}" in sardonyx("show", model, "--longest", "5").out
+    shown = sardonyx("show", model, "--weights", "--infer").out
+    assert "float[n,2] h" in shown
+    again = parse_model(shown)
+    assert again.graph.outputs[0].name == "y" and again.opset == 20
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".onnxtxt", ".json", ".textproto"])
+def test_convert_changes_the_format(model: Path, inputs: Path, suffix: str) -> None:
+    target = model.with_name(f"copy{suffix}")
+    assert sardonyx("convert", model, target).code == 0
+    assert sardonyx("verify", target, model, "--inputs", inputs).code == 0
+
+
+def test_convert_changes_the_opset_and_says_what_that_did(model: Path) -> None:
+    done = sardonyx("convert", model, model.with_name("new.onnx"), "--opset", "21")
+    assert done.code == 0 and "verified against the source" in done.out
+    assert sx.load(model.with_name("new.onnx")).opset == 21
+
+
+def test_convert_moves_weights_out(model: Path, tmp_path: Path) -> None:
+    big = sx.load(model)
+    big.graph.add_initializer(sx.Tensor(np.zeros(10_000, np.float32), name="big"))
+    sx.save(big, tmp_path / "big.onnx")
+    assert sardonyx("convert", tmp_path / "big.onnx", tmp_path / "thin.onnx", "--external-data").code == 0
+    assert (tmp_path / "thin.onnx.data").stat().st_size == 40_000
+
+
+def test_convert_takes_a_torch_module(module: Path, tmp_path: Path) -> None:
+    done = sardonyx("convert", f"{module}:linear", tmp_path / "net.onnx", "--opset", "18")
+    assert done.code == 0 and "verified against torch" in done.out
+    model = sx.load(tmp_path / "net.onnx")
+    assert model.opset == 18 and str(model.graph.inputs[0].type) == "float32[batch, 3]"
+    assert sardonyx("verify", tmp_path / "net.onnx", f"{module}:linear", "--dim", "batch=5").code == 0
+    assert sardonyx("convert", f"{module}:bare", tmp_path / "bare.onnx").code == 0
+
+
+def test_infer_and_optimize(model: Path) -> None:
+    annotated, small = model.with_name("annotated.onnx"), model.with_name("small.onnx")
+    assert sardonyx("infer", model, "-o", annotated).code == 0
+    assert [str(v.type) for v in sx.load(annotated).graph.values() if v.name == "h"] == ["float32[n, 2]"]
+    done = sardonyx("optimize", model, "-o", small)
+    assert done.code == 0 and "4 nodes ->" in done.out and "verified against the source" in done.out
+    assert sardonyx("verify", small, model).code == 0
+
+
+@pytest.mark.parametrize("how", [[], ["--reference"], ["--precision", "medium"], ["--threads", "1"]])
+def test_run(model: Path, inputs: Path, how: list[str]) -> None:
     out = model.with_name("results.npz")
-    assert sardonyx("infer", model, "-o", model.with_name("annotated.onnx")).returncode == 0
-    assert sardonyx("run", model, "--dim", "n=4", "-o", out).returncode == 0
-    assert np.load(out)["y"].shape == (4, 4)
+    done = sardonyx("run", model, "--inputs", inputs, "-o", out, "--json", *how)
+    assert done.code == 0 and done.json["y"]["type"] == "float32[2, 2]"
+    np.testing.assert_allclose(np.load(out)["y"], EXPECTED, atol=1e-6)
 
 
-def test_wrong_use_is_explained(model: Path) -> None:
-    done = sardonyx("run", model, "--dim", "n")
-    assert done.returncode == 1 and "SDX-I100" in done.stderr and "fix:" in done.stderr
-    assert "SDX-F100" in sardonyx("check", __file__).stderr
-    assert "nothing" in sardonyx("explain", "nothing").stdout
+def test_run_makes_inputs_up(model: Path) -> None:
+    out = model.with_name("results.npz")
+    done = sardonyx("run", model, "--dim", "n=4", "-o", out, "--want", "h", "--want", "y")
+    assert done.code == 0 and "float32[4, 2]" in done.out
+    assert sorted(np.load(out).files) == ["h", "y"] and np.load(out)["h"].shape == (4, 2)
 
 
-@pytest.mark.parametrize("command", ["check", "info", "infer", "run", "explain"])
-def test_help_shows_an_example(command: str) -> None:
-    assert "sardonyx " + command in sardonyx(command, "--help").stdout
+def test_bench_compares_with_what_is_installed(model: Path) -> None:
+    found = sardonyx("bench", model, "--dim", "n=4", "--seconds", "0.2", "--threads", "1", "--truth", "--json").json
+    assert found["inputs"] == {"x": "float32[4, 3]"} and found["threads"] == 1
+    engines = found["engines"]
+    assert list(engines) == [e.name for e in installed()] and len(engines) > 1
+    assert engines["sardonyx"]["times_ours"] == 1.0
+    assert all(row["median_ms"] > 0 and row["error"] < 1e-6 for row in engines.values())
+
+
+def test_bench_takes_a_torch_module(module: Path) -> None:
+    done = sardonyx("bench", f"{module}:linear", "--seconds", "0.1", "--dim", "batch=2")
+    assert done.code == 0 and "torch eager" in done.out
+    chosen = sardonyx("bench", f"{module}:linear", "--seconds", "0.1", "--engine", "onnxruntime", "--json").json
+    assert list(chosen["engines"]) == ["onnxruntime"]
+
+
+def test_verify_says_where_two_models_part(model: Path) -> None:
+    assert sardonyx("verify", model).code == 0
+    other = sx.load(model)
+    relu = other.graph.last
+    assert relu is not None
+    relu.op_type = "Neg"
+    sx.save(other, model.with_name("other.onnx"))
+    done = sardonyx("verify", model.with_name("other.onnx"), model)
+    assert done.code == 1 and "first difference: 'y', made by" in done.out
+    found = sardonyx("verify", model.with_name("other.onnx"), model, "--json")
+    assert found.code == 1 and found.json["verdict"] == "different"
+
+
+def test_explain_prints_the_page() -> None:
+    assert "not well formed" in sardonyx("explain", "SDX-F100").out

@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line. Known failures print their four lines and end with status 1; misuse ends with 2."""
+    """Run the command line; `app` says what the exit codes mean."""
     from sardonyx.cli.commands import app
     from sardonyx.core.errors import SardonyxError
 
@@ -16,4 +16,7 @@ def main() -> None:
         app()
     except SardonyxError as error:
         print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"{error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)

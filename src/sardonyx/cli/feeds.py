@@ -1,16 +1,19 @@
-"""Inputs for a model that somebody just wants to see running."""
+"""Inputs for a model: from a file, from the command line's sizes, or made up."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from sardonyx.core import dims
-from sardonyx.core.errors import InputError
-from sardonyx.ir import Array, Model, TensorType
+from sardonyx.core.errors import FormatError, InputError
+from sardonyx.ir import Array, Model
+from sardonyx.verify import random_inputs
 
-__all__ = ["random_inputs"]
+__all__ = ["feeds_for", "parse_dims", "read_arrays"]
 
 
 def parse_dims(pairs: Sequence[str]) -> dict[str, int]:
@@ -24,30 +27,20 @@ def parse_dims(pairs: Sequence[str]) -> dict[str, int]:
     return bindings
 
 
-def random_inputs(model: Model, given: Mapping[str, Array], pairs: Sequence[str], seed: int) -> dict[str, Array]:
-    """The given arrays, and for every other input a random one: normal floats, small integers, coin flips.
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an .npz file. Pickled objects are refused."""
+    if not path.is_file():
+        raise InputError(f"there is no file '{path}'", fix="give an .npz file, as numpy.savez writes it")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise FormatError(
+            f"'{path.name}' is no .npz file of plain arrays", why=str(error), fix="write it with numpy.savez"
+        ) from error
 
-    A symbolic dim that `pairs` does not name is 1.
-    """
-    bindings = parse_dims(pairs)
-    random = np.random.default_rng(seed)
-    feeds = dict(given)
-    for value in model.graph.inputs:
-        if value.name in feeds or value.const is not None:
-            continue
-        kind = value.type
-        if not isinstance(kind, TensorType) or kind.shape is None or kind.dtype is None:
-            raise InputError(f"no random value can be made up for input '{value.name}'", fix="give it with --inputs")
-        shape = [
-            1 if d is None else dims.evaluate(d, {s: bindings.get(s, 1) for s in dims.free_symbols(d)})
-            for d in kind.shape
-        ]
-        if kind.dtype.kind in ("int", "uint", "bool"):
-            feeds[value.name] = random.integers(0, 2, shape).astype(kind.dtype.numpy)
-        elif kind.dtype.is_float:
-            feeds[value.name] = random.standard_normal(shape).astype(kind.dtype.numpy)
-        else:
-            raise InputError(
-                f"no random {kind.dtype} can be made up for input '{value.name}'", fix="give it with --inputs"
-            )
-    return feeds
+
+def feeds_for(model: Model, inputs: Path | None, dims: Sequence[str] | None, seed: int) -> dict[str, Any]:
+    """The arrays of the file, and for every other input one that is made up."""
+    given = read_arrays(inputs) if inputs is not None else {}
+    return {**random_inputs(model.graph.inputs, dims=parse_dims(dims or ()), seed=seed, given=given), **given}

@@ -1,0 +1,184 @@
+"""Commands that run a model: run, bench, verify."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from sardonyx.cli.app import AsJson, Dims, Inputs, ModelPath, Precisely, Seed, Threads, out, print_json
+
+__all__ = ["bench", "run", "verify"]
+
+
+def run(
+    model: ModelPath,
+    inputs: Inputs = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the results to this .npz file.")] = None,
+    wanted: Annotated[
+        list[str] | None, typer.Option("--want", help="A value to give, by name; outputs if none.")
+    ] = None,
+    dim: Dims = None,
+    seed: Seed = 0,
+    reference: Annotated[bool, typer.Option("--reference", help="Use the NumPy reference, not the engine.")] = False,
+    precision: Precisely = "highest",
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a model on inputs from a file, or on made-up ones, and show the results.
+
+    Example: **sardonyx run model.onnx --dim batch=4 -o results.npz**
+    """
+    from sardonyx.cli.feeds import feeds_for
+    from sardonyx.engine.session import Session
+    from sardonyx.evaluate import Interpreter
+    from sardonyx.io import load
+
+    loaded = load(model)
+    feeds = feeds_for(loaded, inputs, dim, seed)
+    if reference:
+        results = Interpreter(loaded).run(feeds, wanted or None)
+    else:
+        session = Session(loaded, precision=precision, threads=threads)  # pyright: ignore[reportArgumentType] it is checked there
+        results = session.run(wanted or None, feeds)
+    named = dict(zip(wanted or [v.name for v in loaded.graph.outputs], results, strict=True))
+    rows = {name: _summary(result) for name, result in named.items()}
+    if as_json:
+        print_json(rows)
+    else:
+        table = Table("output", "type", "min", "mean", "max")
+        for name, row in rows.items():
+            table.add_row(name, row["type"], *(f"{row[k]:.6g}" if k in row else "" for k in ("min", "mean", "max")))
+        out.print(table)
+    if output is not None:
+        arrays: dict[str, Any] = {name: np.asarray(result) for name, result in named.items()}
+        np.savez(output, allow_pickle=False, **arrays)
+        if not as_json:
+            out.print(f"wrote {output}", markup=False, highlight=False)
+
+
+def _summary(result: Any) -> dict[str, Any]:
+    if isinstance(result, list):
+        return {"type": f"sequence of {len(result)}"}
+    array = np.asarray(result)
+    row: dict[str, Any] = {"type": f"{array.dtype}{list(array.shape)}"}
+    if array.size and array.dtype.kind in "fiub":
+        numbers = array.astype(np.float64)
+        row |= {"min": float(numbers.min()), "mean": float(numbers.mean()), "max": float(numbers.max())}
+    return row
+
+
+def bench(
+    model: Annotated[str, typer.Argument(help="A model file, or module:function as for convert.", show_default=False)],
+    inputs: Inputs = None,
+    dim: Dims = None,
+    seed: Seed = 0,
+    threads: Annotated[int, typer.Option(help="Threads for every engine.")] = 2,
+    seconds: Annotated[float, typer.Option(help="How long each engine is measured.")] = 3.0,
+    engines: Annotated[list[str] | None, typer.Option("--engine", help="Compare these; all installed if none.")] = None,
+    truth: Annotated[bool, typer.Option("--truth", help="Show errors against float64 (slow: NumPy).")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the engine with every peer that is installed, on your model: they take turns, medians are shown.
+
+    Example: **sardonyx bench model.onnx --dim batch=8 --threads 2**
+    """
+    from sardonyx.cli.engines import engine_named, installed, torch_eager
+    from sardonyx.cli.feeds import feeds_for
+    from sardonyx.cli.measure import error_of, take_turns
+    from sardonyx.cli.source import read_source
+    from sardonyx.cli.truth import truth_of
+    from sardonyx.core.errors import UnsupportedError
+    from sardonyx.io import save
+
+    source = read_source(model)
+    feeds = feeds_for(source.model, inputs, dim, seed)
+    chosen = [engine_named(name) for name in engines] if engines else installed()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(model)
+        if path.suffix != ".onnx" or not path.is_file():
+            path = Path(folder) / "model.onnx"
+            save(source.model, path)
+        runners = {e.name: e.make(path, threads) for e in chosen}
+        if source.module is not None and not engines:
+            runners["torch eager"] = torch_eager(source.module, threads)
+        timings = take_turns({n: lambda run=run: run(feeds) for n, run in runners.items()}, seconds=seconds)
+        errors: dict[str, float] = {}
+        if truth:
+            try:
+                true = truth_of(source.model, feeds)
+                errors = {n: error_of(run(feeds), true) for n, run in runners.items()}
+            except UnsupportedError as error:
+                out.print(f"no errors are shown: {error.what}", markup=False, highlight=False)
+    ours = next(iter(timings.values())).median
+    rows: dict[str, dict[str, Any]] = {
+        name: {
+            "median_ms": 1e3 * t.median,
+            "p90_ms": 1e3 * t.percentile(90),
+            "first_ms": 1e3 * t.first,
+            "times_ours": t.median / ours,
+            "calls": len(t.samples),
+            **({"error": errors[name]} if name in errors else {}),
+        }
+        for name, t in timings.items()
+    }
+    if as_json:
+        print_json(
+            {"inputs": {n: f"{x.dtype}{list(x.shape)}" for n, x in feeds.items()}, "threads": threads, "engines": rows}
+        )
+        return
+    shapes = ", ".join(f"{n} {x.dtype}{list(x.shape)}" for n, x in feeds.items())
+    out.print(f"{model}: {shapes}; {threads} threads, engines take turns", markup=False, highlight=False)
+    first = next(iter(rows))
+    table = Table("engine", "median", "90 %", "first run", f"beside {first}", *(["error"] if errors else []))
+    for name, row in rows.items():
+        cells = [f"{row[k]:.3f} ms" for k in ("median_ms", "p90_ms", "first_ms")] + [f"{row['times_ours']:.2f}x"]
+        table.add_row(name, *cells, *([f"{row['error']:.1e}"] if errors else []))
+    out.print(table)
+
+
+def verify(
+    first: Annotated[str, typer.Argument(help="A model file, or module:function.", show_default=False)],
+    second: Annotated[
+        str | None,
+        typer.Argument(help="What it should give: the same kinds. By default the reference.", show_default=False),
+    ] = None,
+    inputs: Inputs = None,
+    dim: Dims = None,
+    seed: Seed = 0,
+    tolerance: Annotated[
+        float | None, typer.Option(help="The error allowed; what rounding explains if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run two models on the same inputs and compare every output; exit with 1 if they differ.
+
+    With one model, the engine is compared with the reference. What differs is traced to the first value that does.
+
+    Examples: **sardonyx verify model.onnx**, **sardonyx verify new.onnx old.onnx --dim batch=4**,
+    **sardonyx verify net.onnx net.py:net**
+    """
+    from sardonyx.cli.feeds import parse_dims, read_arrays
+    from sardonyx.cli.source import read_source
+    from sardonyx.engine.session import Session
+    from sardonyx.verify import verify as compare
+
+    given = read_arrays(inputs) if inputs is not None else None
+    a = read_source(first)
+    b = read_source(second) if second is not None else None
+    left, right = (Session(a.model), a.module or a.model) if b is None else (a.module or a.model, b.module or b.model)
+    report = compare(left, right, given, dims=parse_dims(dim or ()), tolerance=tolerance, seed=seed)
+    if as_json:
+        outputs = [
+            {k: getattr(d, k) for k in ("name", "type", "max_abs", "max_rel", "error", "tolerance", "verdict", "fault")}
+            for d in report.outputs
+        ]
+        print_json({"verdict": report.verdict, "outputs": outputs, "first": report.first and str(report.first)})
+    else:
+        out.print(report)
+    if not report.ok:
+        raise typer.Exit(1)
