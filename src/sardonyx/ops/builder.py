@@ -268,8 +268,9 @@ def _as_of(schema: Schema, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> t
         return inputs, dict(attrs)
     kept: list[Any] = []
     moved = dict(attrs)
+    retyped = len(schema.inputs) == len(formals)  # the same inputs, some of another type or name
     for formal, x in zip(formals, inputs, strict=False):
-        if formal.since <= schema.version:
+        if formal.since <= schema.version or (retyped and formal.was is None):
             kept.append(x)
         elif x is not None:
             moved[formal.name] = _former_attribute(schema, formal, x)

@@ -44,11 +44,12 @@ def promote(
                 bool(a.default_at(newest)) if a.is_flag and a.default_at(newest) is not None else a.default_at(newest)
             )
     place = {formal: i for i, formal in enumerate(then)}
+    retyped = len(now) == len(then)  # the same inputs, some of another type or name
     kind = next((k for x in inputs if (k := _dtype(x)) is not None), None)
     promoted: list[Any] = []
-    for formal, spec in zip(now, latest.inputs, strict=True):
-        if formal in place:
-            i = place[formal]
+    for at, (formal, spec) in enumerate(zip(now, latest.inputs, strict=True)):
+        i = place.get(formal, at if retyped and formal.was is None else None)
+        if i is not None:
             promoted += inputs[i:] if spec.variadic else inputs[i : i + 1] or [None]
         elif formal.was is not None and (value := attrs.get(formal.name)) is not None:
             promoted.append(_constant(formal, spec, value, kind, symbolic))

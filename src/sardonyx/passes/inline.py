@@ -64,7 +64,7 @@ def _inline(node: Node, function: Function, names: Names) -> None:
     for inner in body.nodes:
         new = clone_node(inner, mapping)  # pyright: ignore[reportArgumentType] None stands for an input left out
         _bind(new, bindings)
-        new.name = names.fresh(f"{prefix}/{inner.name}") if inner.name else ""
+        new.name = names.fresh(f"{prefix}/{inner.name or inner.op_type}")
         new.source = new.source or node.source
         _rename(new, prefix, names)
         graph.insert_before(node, new)

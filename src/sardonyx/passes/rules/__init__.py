@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.rules import elementwise, shape
+from sardonyx.passes.rules import activation, attention, elementwise, nn, norm, shape
 from sardonyx.rewrite import Rule
 
 __all__ = ["ALL"]
@@ -11,4 +11,8 @@ ALL: tuple[Rule, ...] = (
     *elementwise.NO_OPS,
     *shape.VIEWS,
     *shape.SINKS,
+    *nn.FOLDS,
+    *norm.NORMS,
+    *activation.ACTIVATIONS,
+    *attention.ATTENTION,
 )

@@ -7,7 +7,7 @@ import numpy as np
 from sardonyx.core.dtypes import DType, dtype
 from sardonyx.rewrite import Expr, Match, Rule, attribute, constants, one_of, rewrite, values
 from sardonyx.rewrite.example import b8, f32, f64, i32, i64
-from sardonyx.rewrite.op import Abs, Add, Cast, Clip, Div, Dropout, Identity, Max, Mul, Neg, Not, Pow, Relu, Sub
+from sardonyx.rewrite.op import Abs, Add, Cast, Clip, Div, Dropout, Identity, Max, Mul, Neg, Not, Pow, Relu, Sub, Where
 
 __all__ = ["NO_OPS"]
 
@@ -156,6 +156,23 @@ def relu_into_clip(m: Match) -> Expr:
 relu_into_clip.fires(x=f32[8], lo=np.float32(0), hi=np.float32(1))
 relu_into_clip.refuses(x=f32[8], lo=np.float32(-1), hi=np.float32(1), because="lower bound")
 
+
+@rewrite(Where(c, x, y), shared=True)
+def drop_where(m: Match) -> Expr:
+    """Where(c, x, y) -> x or y where c is the same everywhere"""
+    array = m.array(c)
+    m.require(array.size > 0 and bool(array.all() or not array.any()), "it takes from both")
+    chosen = x if array.all() else y
+    m.require(m[chosen].same_shape(m.operand(m.root.output)), "the result is wider")
+    return chosen
+
+
+drop_where.fires(Abs(Where(c, x, y)), c=np.array([True]), x=f32["n", 3], y=f32.scalar)
+drop_where.fires(Abs(Where(c, x, y)), c=np.array([[False]]), x=f32.scalar, y=f32["n", 3])
+drop_where.refuses(
+    Abs(Where(c, x, y)), c=np.array([True, True, False]), x=f32["n", 3], y=f32.scalar, because="from both"
+)
+
 NO_OPS: list[Rule] = [
     drop_identity,
     drop_dropout,
@@ -167,4 +184,5 @@ NO_OPS: list[Rule] = [
     drop_neg_neg,
     drop_not_not,
     relu_into_clip,
+    drop_where,
 ]
