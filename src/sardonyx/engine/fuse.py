@@ -10,9 +10,9 @@ from sardonyx.core.dims import Dim
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lowering import Deferred, Head, Lowering, kind_of
 from sardonyx.engine.views import View
-from sardonyx.ir import Node, Value
+from sardonyx.ir import Node, TensorType, Value
 
-__all__ = ["Recipe", "Steps", "fuse"]
+__all__ = ["Recipe", "Steps", "fuse", "low_value"]
 
 
 @dataclass(eq=False)
@@ -54,6 +54,13 @@ class _Part:
     literal: float | None = None
     deferred: Deferred | None = None
     view: View | None = None
+
+
+def low_value(low: Lowering, view: View) -> Value:
+    """A value of no graph that stands for a view: an operand that a lowering makes itself."""
+    value = Value(type=TensorType(view.dtype, view.shape))
+    low.state[value] = view
+    return value
 
 
 def fuse(low: Lowering, node: Node, attrs: dict[str, Any], recipe: Recipe, inputs: Sequence[Value]) -> Deferred:
