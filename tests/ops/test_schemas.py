@@ -25,7 +25,9 @@ def official_types(spelled: Any) -> TypeSet:
 
 def default_of(attribute: Any) -> Any:
     value = onnx.helper.get_attribute_value(attribute.default_value) if attribute.default_value.name else None
-    return value.decode() if isinstance(value, bytes) else tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(v.decode() if isinstance(v, bytes) else v for v in value)
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def assert_formals(ours: tuple[FormalSpec, ...], theirs: Any, where: str) -> None:

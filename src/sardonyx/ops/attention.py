@@ -1,4 +1,4 @@
-"""Scaled dot-product attention."""
+"""Scaled dot-product attention, and what serves it: positions turned into angles, caches written in place."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim, floordiv
 from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array, show_shape
-from sardonyx.ops.declare import Flag, Float, Input, Int, Output, infers, operator, reference, types
+from sardonyx.ops.declare import Flag, Float, GraphAttr, Input, Int, Output, String, infers, operator, reference, types
 from sardonyx.ops.elementwise import wide
-from sardonyx.ops.known import Dims, Known, same
-from sardonyx.ops.typesets import BOOL, FLOATS_BF, NUMBERS_BF
+from sardonyx.ops.known import Dims, Known, axis_of, known, same
+from sardonyx.ops.linalg import accumulate
+from sardonyx.ops.typesets import BOOL, FLOATS_BF, I64, IR12, NUMBERS_BF
 
 __all__: list[str] = []
 
@@ -169,3 +170,133 @@ def _softmax(x: Array) -> Array:
     e: Array = np.exp(x - np.where(np.isneginf(most), x.dtype.type(0), most))
     total = e.sum(-1, keepdims=True)
     return e / np.where(total == 0, x.dtype.type(1), total)
+
+
+@operator("RotaryEmbedding", since=(23,))
+class RotaryEmbedding:
+    """Pairs of features turned by an angle that depends on the position: the first `rotary_embedding_dim` of each head, or all.
+
+    A pair is one feature of the first half and one of the second, or two neighbours when `interleaved`.
+    """
+
+    T = types(FLOATS_BF - {d.FLOAT64})
+    M = types(I64)
+    X, cos_cache, sin_cache = Input(T), Input(T), Input(T)
+    position_ids = Input(M, optional=True)
+    Y = Output(T)
+    interleaved, num_heads, rotary_embedding_dim = Flag(0), Int(), Int(0)
+
+    @infers
+    def infer(
+        X: Known, cos: Known, sin: Known, positions: Known | None, *, num_heads: int | None, rotary_embedding_dim: int
+    ) -> Dims:
+        _, _, _, features = _dims_by_heads(X, "X", num_heads or None)
+        for name, cache in (("cos_cache", cos), ("sin_cache", sin)):
+            if cache.rank != (3 if positions is None else 2):
+                raise ShapeError(
+                    f"{name}{show_shape(cache.shape)} must have rank {3 if positions is None else 2}",
+                    why="position_ids is absent" if positions is None else "position_ids picks rows of it",
+                )
+            same(
+                cache.shape[-1], floordiv(rotary_embedding_dim or features, 2), f"columns of {name} and half the pairs"
+            )
+        return X.shape
+
+    @reference
+    def run(
+        X: Array, cos: Array, sin: Array, positions: Array | None, *, interleaved: bool, num_heads: int | None,
+        rotary_embedding_dim: int,
+    ) -> Array:  # fmt: skip
+        x = by_heads(X, num_heads)
+        if positions is not None:
+            cos, sin = cos[positions], sin[positions]
+        cos, sin = wide(cos[:, None]), wide(sin[:, None])  # one turn for all heads
+        turned, rest = np.split(x, [rotary_embedding_dim or x.shape[-1]], -1)
+        pairs = turned.reshape(*turned.shape[:-1], *((-1, 2) if interleaved else (2, -1)))
+        axis = -1 if interleaved else -2
+        a, b = wide(np.take(pairs, 0, axis)), wide(np.take(pairs, 1, axis))
+        turned = np.stack([cos * a - sin * b, sin * a + cos * b], axis).astype(X.dtype).reshape(turned.shape)
+        y = np.concatenate([turned, rest], -1)
+        return y if X.ndim == 4 else y.transpose(0, 2, 1, 3).reshape(X.shape)
+
+
+@operator("TensorScatter", since=(24,))
+class TensorScatter:
+    """A cache with `update` written along `axis`, for each sample from its write index on; "circular" wraps around."""
+
+    T = types(IR12)
+    past_cache, update = Input(T), Input(T)
+    write_indices = Input("tensor(int64)", optional=True)
+    present_cache = Output(T)
+    axis, mode = Int(-2), String("linear")
+
+    @infers
+    def infer(past: Known, update: Known, write: Known | None, *, axis: int) -> Dims:
+        at = axis_of(axis, past.rank)
+        if at == 0:
+            raise ShapeError("axis 0 is the batch", fix="name the axis of the sequence")
+        if past.rank != update.rank:
+            raise ShapeError(f"the ranks of {show_shape(past.shape)} and {show_shape(update.shape)} differ")
+        for i, (a, b) in enumerate(zip(past.shape, update.shape, strict=True)):
+            if i != at:
+                same(a, b, f"extents of axis {i} of the cache and of its update")
+        return past.shape
+
+    @reference
+    def run(past: Array, update: Array, write: Array | None, *, axis: int, mode: str) -> Array:
+        at = axis % past.ndim
+        first = np.zeros(past.shape[0], np.int64) if write is None else write
+        places = first[:, None] + np.arange(update.shape[at])
+        if mode == "circular":
+            places %= past.shape[at]
+        present = past.copy()
+        np.moveaxis(present, at, 1)[np.arange(past.shape[0])[:, None], places] = np.moveaxis(update, at, 1)
+        return present
+
+
+@operator("FlexAttention", since=(1,), domain="ai.onnx.preview")
+class FlexAttention:
+    """Y = prob_mod(softmax(score_mod(Q @ K.T * scale))) @ V, where both modifiers are graphs that may be absent."""
+
+    T1 = types(FLOATS_BF)
+    Q, K, V = Input(T1), Input(T1), Input(T1)
+    Y = Output(T1)
+    scale, softmax_precision = Float(), Int()
+    score_mod, prob_mod = GraphAttr(), GraphAttr()
+
+    @infers
+    def infer(Q: Known, K: Known, V: Known, *, score_mod: Any, prob_mod: Any, softmax_precision: int | None) -> Dims:
+        if not Q.rank == K.rank == V.rank == 4:
+            shown = " and ".join(show_shape(x.shape) for x in (Q, K, V))
+            raise ShapeError("FlexAttention takes tensors of rank 4", why=f"the shapes are {shown}")
+        same(Q.shape[3], K.shape[3], "features of Q and K")
+        same(K.shape[2], V.shape[2], "lengths of K and V")
+        kind = d.dtype(softmax_precision) if softmax_precision else d.FLOAT64 if Q.dtype is d.FLOAT64 else d.FLOAT32
+        scores = known(kind, (*Q.shape[:3], K.shape[2]))
+        for modify in (score_mod, prob_mod):
+            if modify is not None:
+                modify(scores)
+        return *Q.shape[:3], V.shape[3]
+
+    @reference
+    def run(
+        Q: Array,
+        K: Array,
+        V: Array,
+        *,
+        scale: float | None,
+        softmax_precision: int | None,
+        score_mod: Any,
+        prob_mod: Any,
+    ) -> Array:
+        times = Q.shape[1] // K.shape[1]
+        k, v = np.repeat(K, times, 1), np.repeat(V, times, 1)
+        root = np.float32(math.sqrt(1 / math.sqrt(Q.shape[-1]) if scale is None else scale)).astype(Q.dtype)
+        kind = d.dtype(softmax_precision).numpy if softmax_precision else np.result_type(wide(Q).dtype, np.float32)
+        scores: Array = accumulate(Q * root, np.swapaxes(k * root, -1, -2)).astype(Q.dtype).astype(kind)
+        if score_mod is not None:
+            scores = np.asarray(score_mod(scores)[0], kind)
+        weights = _softmax(scores)
+        if prob_mod is not None:
+            weights = np.asarray(prob_mod(weights)[0], kind)
+        return accumulate(weights, v.astype(kind)).astype(Q.dtype)

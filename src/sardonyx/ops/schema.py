@@ -17,7 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["AttributeSpec", "FormalSpec", "Operator", "Schema", "all_operators", "latest_opset", "lookup", "schema_of"]
 
 # Every family file, in the order a reader would want; importing one registers its operators.
-FAMILIES = ("elementwise", "logic", "cast", "linalg", "nn", "norm", "attention", "shape", "index", "constant", "control", "image")
+FAMILIES = (
+    "elementwise",
+    "logic",
+    "cast",
+    "linalg",
+    "nn",
+    "norm",
+    "attention",
+    "recurrent",
+    "reduce",
+    "shape",
+    "slice",
+    "index",
+    "constant",
+    "generate",
+    "control",
+    "image",
+)
 
 LATEST: dict[str, int] = {
     "": 28,
