@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -26,7 +27,11 @@ class _Call(torch.nn.Module):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
-        self.forward = function
+        try:
+            inspect.signature(function)
+            self.forward = function
+        except ValueError:  # a function written in C does not tell its parameters
+            self.forward = lambda *inputs: function(*inputs)
 
 
 def as_module(model: torch.nn.Module | Callable[..., Any]) -> torch.nn.Module:

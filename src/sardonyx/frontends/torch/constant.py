@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sardonyx.core import dtypes as d
-from sardonyx.core.dims import Dim
-from sardonyx.core.dtypes import DType
 from sardonyx.frontends.torch.cast import cast
 from sardonyx.frontends.torch.registry import aten
 from sardonyx.frontends.torch.shape import expand_to, shape_of
 from sardonyx.ir import TensorType, Value
 from sardonyx.ops.builder import Builder
 
-__all__: list[str] = []
+__all__ = ["FACTORY", "LIKE", "filled"]
 
 Number = bool | int | float
-_FACTORY = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
-_LIKE = f"{_FACTORY}, MemoryFormat? memory_format=None"
+FACTORY = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+LIKE = f"{FACTORY}, MemoryFormat? memory_format=None"
 _STATED = 256  # elements up to which a filled tensor is stated outright
 
 
@@ -37,20 +34,20 @@ def filled(g: Builder, type: TensorType, value: Value | Number) -> Value:
     return g.ConstantOfShape(g.extents.vector(shape_of(type)), value=array.reshape(1))
 
 
-@aten(f"full(SymInt[] size, Scalar fill_value, *, {_FACTORY}) -> Tensor")
-@aten(f"full_like(Tensor self, Scalar fill_value, *, {_LIKE}) -> Tensor")
-@aten(f"new_full(Tensor self, SymInt[] size, Scalar fill_value, *, {_FACTORY}) -> Tensor")
+@aten(f"full(SymInt[] size, Scalar fill_value, *, {FACTORY}) -> Tensor")
+@aten(f"full_like(Tensor self, Scalar fill_value, *, {LIKE}) -> Tensor")
+@aten(f"new_full(Tensor self, SymInt[] size, Scalar fill_value, *, {FACTORY}) -> Tensor")
 def full(g: Builder, fill_value: Value | Number, *, out: TensorType, **facts: Any) -> Value:
     return filled(g, out, fill_value)
 
 
 def _constant(name: str, value: int) -> None:
-    names = f"SymInt[] size, *, {_FACTORY}{', MemoryFormat? memory_format=None' if name == 'empty' else ''}"
+    names = f"SymInt[] size, *, {FACTORY}{', MemoryFormat? memory_format=None' if name == 'empty' else ''}"
     overload = ".memory_format" if name == "empty" else ""
 
     @aten(f"{name}{overload}({names}) -> Tensor")
-    @aten(f"{name}_like(Tensor self, *, {_LIKE}) -> Tensor")
-    @aten(f"new_{name}(Tensor self, SymInt[] size, *, {_FACTORY}) -> Tensor")
+    @aten(f"{name}_like(Tensor self, *, {LIKE}) -> Tensor")
+    @aten(f"new_{name}(Tensor self, SymInt[] size, *, {FACTORY}) -> Tensor")
     def rule(g: Builder, *, out: TensorType, **facts: Any) -> Value:
         return filled(g, out, value)
 
@@ -77,7 +74,7 @@ def copy(g: Builder, src: Value, *, out: TensorType, **facts: Any) -> Value:
     return filled(g, out, src)
 
 
-@aten(f"scalar_tensor(Scalar s, *, {_FACTORY}) -> Tensor")
+@aten(f"scalar_tensor(Scalar s, *, {FACTORY}) -> Tensor")
 def scalar_tensor(g: Builder, s: Value | Number, *, out: TensorType, **facts: Any) -> Value:
     return cast(g, s, out.dtype) if isinstance(s, Value) else filled(g, out, s)
 
@@ -85,8 +82,8 @@ def scalar_tensor(g: Builder, s: Value | Number, *, out: TensorType, **facts: An
 # -- ranges ----------------------------------------------------------------------------------------------------------------
 
 
-@aten(f"arange(Scalar end, *, {_FACTORY}) -> Tensor")
-@aten(f"arange.start(Scalar start, Scalar end, *, {_FACTORY}) -> Tensor")
+@aten(f"arange(Scalar end, *, {FACTORY}) -> Tensor")
+@aten(f"arange.start(Scalar start, Scalar end, *, {FACTORY}) -> Tensor")
 @aten(
     "arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor"
 )
@@ -109,37 +106,46 @@ def arange(
     return cast(g, g.Range(*bounds), out.dtype)
 
 
-@aten(f"linspace(Scalar start, Scalar end, int steps, *, {_FACTORY}) -> Tensor")
+@aten(f"linspace(Scalar start, Scalar end, int steps, *, {FACTORY}) -> Tensor")
 def linspace(g: Builder, start: Number, end: Number, steps: int, *, out: TensorType, **facts: Any) -> Value:
     assert out.dtype is not None
     return g.value(np.linspace(start, end, steps).astype(out.dtype.numpy))
 
 
-@aten(f"eye(SymInt n, *, {_FACTORY}) -> Tensor")
-@aten(f"eye.m(SymInt n, SymInt m, *, {_FACTORY}) -> Tensor")
+@aten(f"logspace(Scalar start, Scalar end, int steps, float base=10., *, {FACTORY}) -> Tensor")
+def logspace(
+    g: Builder, start: Number, end: Number, steps: int, base: float, *, out: TensorType, **facts: Any
+) -> Value:
+    assert out.dtype is not None
+    return g.value(np.logspace(start, end, steps, base=base).astype(out.dtype.numpy))
+
+
+_PLACES = FACTORY.replace("dtype=None", "dtype=4")
+
+
+@aten(f"tril_indices(int row, int col, int offset=0, *, {_PLACES}) -> Tensor")
+def tril_indices(g: Builder, row: int, col: int, offset: int, *, out: TensorType, **facts: Any) -> Value:
+    assert out.dtype is not None
+    return g.value(np.stack(np.tril_indices(row, offset, col)).astype(out.dtype.numpy))
+
+
+@aten(f"triu_indices(int row, int col, int offset=0, *, {_PLACES}) -> Tensor")
+def triu_indices(g: Builder, row: int, col: int, offset: int, *, out: TensorType, **facts: Any) -> Value:
+    assert out.dtype is not None
+    return g.value(np.stack(np.triu_indices(row, offset, col)).astype(out.dtype.numpy))
+
+
+@aten(f"empty_strided(SymInt[] size, SymInt[] stride, *, {FACTORY}) -> Tensor")
+@aten(f"new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, {FACTORY}) -> Tensor")
+def empty_strided(g: Builder, *, out: TensorType, **facts: Any) -> Value:
+    return filled(g, out, 0)
+
+
+@aten(f"eye(SymInt n, *, {FACTORY}) -> Tensor")
+@aten(f"eye.m(SymInt n, SymInt m, *, {FACTORY}) -> Tensor")
 def eye(g: Builder, *, out: TensorType, **facts: Any) -> Value:
     assert out.dtype is not None
     return g.EyeLike(filled(g, out, 0), dtype=out.dtype)
-
-
-# -- chance ----------------------------------------------------------------------------------------------------------------
-
-
-def _random(name: str, operator: str) -> None:
-    @aten(f"{name}_like(Tensor self, *, {_LIKE}) -> Tensor")
-    def like(g: Builder, self: Value, *, out: TensorType, dtype: DType | None) -> Value:
-        return g.op(operator + "Like", self, dtype=out.dtype)
-
-    @aten(f"{name}(SymInt[] size, *, {_FACTORY}) -> Tensor")
-    def sized(g: Builder, size: Sequence[Dim], *, out: TensorType, dtype: DType | None) -> Value:
-        extents = shape_of(out)
-        if all(isinstance(n, int) for n in extents):
-            return g.op(operator, shape=list(extents), dtype=out.dtype)
-        return g.op(operator + "Like", filled(g, out, 0), dtype=out.dtype)
-
-
-_random("rand", "RandomUniform")
-_random("randn", "RandomNormal")
 
 
 # -- numbers taken out of tensors -------------------------------------------------------------------------------------------

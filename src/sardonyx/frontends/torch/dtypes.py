@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+import ml_dtypes
 import torch
 
 from sardonyx.core.dtypes import DType, dtype
 from sardonyx.ir import Array, Tensor
 
-__all__ = ["dtype_of", "tensor_of", "torch_dtype"]
+__all__ = ["array_of", "dtype_of", "limits", "tensor_of", "torch_dtype"]
 
 _BY_BITS = {8: torch.uint8, 16: torch.int16, 32: torch.int32, 64: torch.int64}
 
@@ -21,6 +24,14 @@ def torch_dtype(kind: DType) -> torch.dtype:
     """The inverse of `dtype_of`."""
     name = kind.name.replace("float8e", "float8_e")
     return getattr(torch, name)
+
+
+def limits(kind: DType) -> tuple[float, float] | tuple[int, int]:
+    """The least and the greatest element: what any other replaces in a maximum or a minimum."""
+    if kind.is_float:
+        return -math.inf, math.inf
+    bounds = ml_dtypes.iinfo(kind.numpy)
+    return int(bounds.min), int(bounds.max)
 
 
 def tensor_of(data: torch.Tensor, name: str = "") -> Tensor:

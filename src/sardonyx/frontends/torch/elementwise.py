@@ -400,3 +400,12 @@ def prelu(g: Builder, self: Value, weight: Value) -> Value:
 def glu(g: Builder, self: Value, dim: int) -> Value:
     a, b = g.Split(self, axis=dim, num_outputs=2, outputs=2) if g.opset >= 18 else g.Split(self, axis=dim, outputs=2)
     return g.Mul(a, g.Sigmoid(b))
+
+
+@aten(
+    "rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)"
+)
+def rrelu(g: Builder, self: Value, noise: Value, lower: float, upper: float, training: bool) -> tuple[Value, Value]:
+    if training:
+        raise UnsupportedError("rrelu in training", fix="call module.eval() before exporting")
+    return g.LeakyRelu(self, alpha=(lower + upper) / 2), noise

@@ -6,7 +6,24 @@ import importlib
 
 __all__ = ["FAMILIES"]
 
-FAMILIES = ("elementwise", "logic", "cast", "linalg", "nn", "norm", "reduce", "shape", "index", "constant", "attention")
+FAMILIES = (
+    "elementwise",
+    "logic",
+    "cast",
+    "linalg",
+    "nn",
+    "norm",
+    "reduce",
+    "shape",
+    "index",
+    "constant",
+    "attention",
+    "image",
+    "rnn",
+    "scan",
+    "random",
+    "pool",
+)
 
 for _family in FAMILIES:
     importlib.import_module(f"sardonyx.frontends.torch.{_family}")

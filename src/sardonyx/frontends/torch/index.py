@@ -10,9 +10,10 @@ import numpy as np
 from sardonyx.core import dtypes as d
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.frontends.torch.cast import cast
+from sardonyx.frontends.torch.dtypes import limits
 from sardonyx.frontends.torch.promotion import DEFAULT
 from sardonyx.frontends.torch.registry import aten
-from sardonyx.frontends.torch.shape import expand_to, shape_of
+from sardonyx.frontends.torch.shape import expand_to, reshape, shape_of
 from sardonyx.ir import Value
 from sardonyx.ops.builder import Builder
 
@@ -115,8 +116,15 @@ def index_put(g: Builder, self: Value, indices: Sequence[Value | None], values: 
     order = [*used, *rest]
     front = g.Transpose(self, perm=order) if order != sorted(order) else self
     tuples = _tuples(g, [p for p in places if p is not None])
-    if order != sorted(order) and used == list(range(used[0], used[-1] + 1)) and values.rank:
-        raise UnsupportedError("index_put behind axes that are not indexed")
+    lists = (tuples.rank or 1) - 1
+    ahead = used[0]
+    if ahead and used == list(range(ahead, used[-1] + 1)) and (values.rank or 0) > len(rest) - ahead:
+        # Torch keeps the axes of neighbouring index lists where the first of them was; here they come first.
+        full = lists + len(rest)
+        if (values.rank or 0) < full:
+            values = g.Unsqueeze(values, list(range(full - (values.rank or 0))))
+        places_first = [*range(ahead, ahead + lists), *range(ahead), *range(ahead + lists, full)]
+        values = g.Transpose(values, perm=places_first)
     heads = g.Shape(tuples, end=-1)
     shape = g.Concat(heads, g.Shape(front, start=len(used)), axis=0) if rest else heads
     updated = g.ScatterND(front, tuples, g.Expand(values, shape), reduction="add" if accumulate else "none")
@@ -177,7 +185,28 @@ def scatter_add(g: Builder, self: Value, dim: int, index: Value, src: Value) -> 
     return scatter_elements(g, self, dim, index, src, "add")
 
 
-_REDUCTIONS = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min"}
+_REDUCTIONS = {
+    "sum": "add",
+    "add": "add",
+    "prod": "mul",
+    "multiply": "mul",
+    "mean": "add",
+    "amax": "max",
+    "amin": "min",
+}
+
+
+@aten("scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor")
+def scatter_reducing(g: Builder, self: Value, dim: int, index: Value, src: Value, *, reduce: str) -> Value:
+    return scatter_elements(g, self, dim, index, src, _REDUCTIONS[reduce])
+
+
+@aten("scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor")
+def scatter_value_reducing(
+    g: Builder, self: Value, dim: int, index: Value, value: Value | Number, *, reduce: str
+) -> Value:
+    scalar = cast(g, value, self.dtype) if isinstance(value, Value) else g.value(value, self.dtype)
+    return scatter_elements(g, self, dim, index, expand_to(g, scalar, shape_of(index)), _REDUCTIONS[reduce])
 
 
 @aten(
@@ -186,9 +215,48 @@ _REDUCTIONS = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min"}
 def scatter_reduce(
     g: Builder, self: Value, dim: int, index: Value, src: Value, reduce: str, *, include_self: bool
 ) -> Value:
-    if reduce not in _REDUCTIONS or not include_self:
-        raise UnsupportedError(f"scatter_reduce with reduce={reduce!r}, include_self={include_self}")
-    return scatter_elements(g, self, dim, index, src, _REDUCTIONS[reduce])
+    return _reduced(g, self, dim, index, src, reduce, include_self)
+
+
+@aten(
+    "index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor"
+)
+def index_reduce(
+    g: Builder, self: Value, dim: int, index: Value, source: Value, reduce: str, *, include_self: bool
+) -> Value:
+    return _reduced(g, self, dim, _along(g, index, dim, source), source, reduce, include_self)
+
+
+def _reduced(g: Builder, x: Value, dim: int, index: Value, source: Value, reduce: str, include_self: bool) -> Value:
+    """Without the old element, places that are written begin from what the reduction leaves alone."""
+    start = x
+    if not include_self:
+        neutral = expand_to(g, g.value(_neutral(x, reduce), x.dtype), shape_of(index))
+        start = scatter_elements(g, x, dim, index, neutral)
+    result = scatter_elements(g, start, dim, index, source, _REDUCTIONS[reduce])
+    if reduce != "mean":
+        return result
+    assert x.dtype is not None
+    ones = expand_to(g, g.value(1, x.dtype), shape_of(index))
+    first = g.Expand(np.ones((), x.dtype.numpy), g.Shape(x)) if include_self else g.Sub(x, x)
+    count = scatter_elements(g, first, dim, index, ones, "add")
+    if not x.dtype.is_float:
+        raise UnsupportedError(f"the mean of {x.dtype} by place")
+    return g.Div(result, g.Max(count, 1.0))
+
+
+def _neutral(x: Value, reduce: str) -> Number:
+    assert x.dtype is not None
+    if reduce in ("sum", "mean", "prod"):
+        return int(reduce == "prod")
+    return limits(x.dtype)[reduce == "amin"]
+
+
+@aten("put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor")
+def put(g: Builder, self: Value, index: Value, source: Value, accumulate: bool) -> Value:
+    flat = [g.Reshape(x, [-1]) for x in (self, index, source)]
+    written = scatter_elements(g, flat[0], 0, flat[1], flat[2], "add" if accumulate else "none")
+    return reshape(g, written, shape_of(self))
 
 
 @aten("index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor")
@@ -217,3 +285,40 @@ def isin(g: Builder, elements: Value, test_elements: Value, *, assume_unique: bo
     same = g.Equal(g.Unsqueeze(elements, [-1]), g.Reshape(test_elements, [-1]))
     found = g.Cast(g.ReduceMax(g.Cast(same, to=d.INT32), [-1], keepdims=False), to=d.BOOL)
     return g.Not(found) if invert else found
+
+
+# -- bags ------------------------------------------------------------------------------------------------------------------
+
+_SUM, _MEAN, _MAX = range(3)
+
+
+@aten(
+    "_embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)"
+)
+def embedding_bag(
+    g: Builder, weight: Value, indices: Value, offsets: Value, scale_grad_by_freq: bool, mode: int, sparse: bool,
+    per_sample_weights: Value | None, include_last_offset: bool, padding_idx: int,
+) -> tuple[Value, None, None, None]:  # fmt: skip
+    """A matrix says which index is in which bag: it adds up the rows, or hides those of other bags from their maximum."""
+    assert weight.dtype is not None
+    if include_last_offset:
+        offsets = g.Slice(offsets, [0], [-1], [0])
+    count = g.Shape(indices)
+    places = g.Range(np.int64(0), g.Squeeze(count, [0]), np.int64(1))
+    starts = cast(g, offsets, d.INT64)
+    begun = cast(g, g.LessOrEqual(g.Unsqueeze(starts, [0]), g.Unsqueeze(places, [1])), d.INT64)
+    bag = g.Sub(g.ReduceSum(begun, [1], keepdims=False), 1)
+    bags = g.Range(np.int64(0), g.Squeeze(g.Shape(offsets), [0]), np.int64(1))
+    member = g.Equal(g.Unsqueeze(bags, [1]), g.Unsqueeze(bag, [0]))
+    if padding_idx >= 0:
+        member = g.And(member, g.Not(g.Equal(cast(g, indices, d.INT64), padding_idx)))
+    rows = g.Gather(weight, indices)
+    share = cast(g, member, weight.dtype)
+    if mode == _MAX:
+        hidden = g.Where(g.Unsqueeze(member, [2]), g.Unsqueeze(rows, [0]), np.asarray(-np.inf, weight.dtype.numpy))
+        best = g.ReduceMax(hidden, [1], keepdims=False)
+        return g.Where(g.Greater(g.ReduceSum(share, [1]), 0.0), best, 0.0), None, None, None
+    if per_sample_weights is not None:
+        rows = g.Mul(rows, g.Unsqueeze(per_sample_weights, [1]))
+    total = g.MatMul(share, rows)
+    return total if mode == _SUM else g.Div(total, g.Max(g.ReduceSum(share, [1]), 1.0)), None, None, None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from sardonyx.core import dtypes as d
+from sardonyx.core.errors import UnsupportedError
 from sardonyx.frontends.torch.cast import cast
 from sardonyx.frontends.torch.registry import aten
+from sardonyx.frontends.torch.shape import shape_of
 from sardonyx.ir import TensorType, Value
 from sardonyx.ops.builder import Builder
 
@@ -83,3 +89,41 @@ def _scaled_sum(g: Builder, addend: Value, beta: Number, product: Value, alpha: 
     if beta == 0:
         return term
     return g.Add(addend if beta == 1 else g.Mul(addend, beta), term)
+
+
+@aten("_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)")
+def det(g: Builder, A: Value) -> tuple[Value, None, None]:
+    return g.Det(A), None, None
+
+
+# -- distances ---------------------------------------------------------------------------------------------------------------
+
+
+@aten("_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor")
+def cdist(g: Builder, x1: Value, x2: Value, p: float, compute_mode: int | None) -> Value:
+    return norm(g, g.Sub(g.Unsqueeze(x1, [-2]), g.Unsqueeze(x2, [-3])), p)
+
+
+@aten("_pdist_forward(Tensor self, float p=2.) -> Tensor")
+def pdist(g: Builder, self: Value, p: float) -> Value:
+    """The distances of all pairs of rows."""
+    count = shape_of(self)[0]
+    if not isinstance(count, int):
+        raise UnsupportedError("pdist of a dynamic number of rows", fix="use torch.cdist")
+    first, second = np.triu_indices(count, 1)
+    return norm(g, g.Sub(g.Gather(self, first, axis=0), g.Gather(self, second, axis=0)), p)
+
+
+def norm(g: Builder, x: Value, p: float) -> Value:
+    """The p-norm along the last axis."""
+    match p:
+        case 0.0:
+            return g.ReduceSum(cast(g, g.Not(g.Equal(x, 0.0)), x.dtype), [-1], keepdims=False)
+        case 1.0:
+            return g.ReduceL1(x, [-1], keepdims=False)
+        case 2.0:
+            return g.ReduceL2(x, [-1], keepdims=False)
+        case math.inf:
+            return g.ReduceMax(g.Abs(x), [-1], keepdims=False)
+        case _:
+            return g.Pow(g.ReduceSum(g.Pow(g.Abs(x), p), [-1], keepdims=False), 1 / p)

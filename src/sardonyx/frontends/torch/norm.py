@@ -71,6 +71,15 @@ def layer_norm(
     return scaled if bias is None else g.Add(scaled, bias)
 
 
+@aten(
+    "native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)"
+)
+def native_layer_norm(
+    g: Builder, input: Value, normalized_shape: Sequence[Dim], weight: Value | None, bias: Value | None, eps: float
+) -> tuple[Value, None, None]:
+    return layer_norm(g, input, normalized_shape, weight, bias, eps, cudnn_enable=False), None, None
+
+
 @aten("rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor")
 def rms_norm(
     g: Builder, input: Value, normalized_shape: Sequence[Dim], weight: Value | None, eps: float | None
@@ -96,6 +105,15 @@ def group_norm(
     grouped = g.Reshape(input, [0, num_groups, -1])
     normal = reshape(g, g.InstanceNormalization(grouped, ones, zeros, epsilon=eps), shape)
     return _affine(g, normal, weight, bias)
+
+
+@aten(
+    "native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)"
+)
+def native_group_norm(
+    g: Builder, input: Value, weight: Value | None, bias: Value | None, N: Dim, C: Dim, HxW: Dim, group: int, eps: float
+) -> tuple[Value, None, None]:
+    return group_norm(g, input, group, weight, bias, eps, cudnn_enabled=False), None, None
 
 
 @aten(

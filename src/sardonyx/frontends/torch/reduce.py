@@ -1,4 +1,4 @@
-"""Reductions, scans and orders."""
+"""Reductions."""
 
 from __future__ import annotations
 
@@ -197,24 +197,17 @@ _truth("any", "ReduceMax")
 _truth("all", "ReduceMin")
 
 
-# -- scans and orders -------------------------------------------------------------------------------------------------------
+@aten("aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)")
+def aminmax(g: Builder, self: Value, *, dim: int | None, keepdim: bool) -> tuple[Value, Value]:
+    return extreme(g, "ReduceMin", self, dim, keepdim), extreme(g, "ReduceMax", self, dim, keepdim)
 
 
-@aten("cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor")
-def cumsum(g: Builder, self: Value, dim: int, *, out: TensorType, dtype: DType | None) -> Value:
+# -- without NaN ------------------------------------------------------------------------------------------------------------
+
+
+@aten("nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor")
+def nansum(g: Builder, self: Value, dim: Axes, keepdim: bool, *, out: TensorType, dtype: DType | None) -> Value:
     x = cast(g, self, out.dtype)
-    return x if x.rank == 0 else g.CumSum(x, np.int64(dim))
-
-
-@aten("topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)")
-def topk(g: Builder, self: Value, k: Dim, dim: int, largest: bool, sorted: bool) -> tuple[Value, Value]:
-    return g.TopK(self, g.extents.vector([k]), axis=dim, largest=largest, sorted=sorted)
-
-
-@aten("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)")
-@aten("sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)")
-def sort(g: Builder, self: Value, dim: int, descending: bool, stable: bool | None = None) -> tuple[Value, Value]:
-    """TopK of all; among equals it takes the lower place first, so that it is stable."""
-    if self.rank == 0:
-        return self, g.value(np.int64(0))
-    return g.TopK(self, g.extents.vector([shape_of(self)[dim]]), axis=dim, largest=descending)
+    if out.dtype is not None and out.dtype.is_float:
+        x = g.Where(g.IsNaN(x), np.zeros((), out.dtype.numpy), x)
+    return reduced(g, "ReduceSum", x, dim, keepdim)

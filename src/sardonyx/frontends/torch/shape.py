@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim
+from sardonyx.core.dims import Dim, dmax, dmin
+from sardonyx.core.errors import UnsupportedError
 from sardonyx.frontends.torch.cast import cast
 from sardonyx.frontends.torch.promotion import DEFAULT
 from sardonyx.frontends.torch.registry import aten
@@ -274,3 +275,81 @@ def select_scatter(g: Builder, self: Value, src: Value, dim: int, index: Dim) ->
     extent = shape_of(self)[dim]
     at = extent + index if isinstance(index, int) and index < 0 else index
     return slice_scatter(g, self, g.Unsqueeze(src, [dim]), dim, at, at + 1, 1)
+
+
+# -- along diagonals and in windows -------------------------------------------------------------------------------------------
+
+
+def _steps(g: Builder, count: Dim) -> Any:
+    return np.arange(count) if isinstance(count, int) else g.Range(np.int64(0), g.extents.scalar(count), np.int64(1))
+
+
+def _diagonal_places(g: Builder, x: Value, offset: int, dim1: int, dim2: int) -> tuple[Any, Any, list[int]]:
+    """Rows and columns of the diagonal, and the axes that it does not run along."""
+    rank = x.rank or 0
+    first, second = dim1 % rank, dim2 % rank
+    rows, columns = shape_of(x)[first], shape_of(x)[second]
+    down, right = max(0, -offset), max(0, offset)
+    count = dmax(0, dmin(rows - down, columns - right))
+    places = _steps(g, count)
+    return _shifted(g, places, down), _shifted(g, places, right), [i for i in range(rank) if i not in (first, second)]
+
+
+def _shifted(g: Builder, places: Any, by: int) -> Any:
+    return places if by == 0 else places + by if isinstance(places, np.ndarray) else g.Add(places, by)
+
+
+@aten("diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)")
+def diagonal(g: Builder, self: Value, offset: int, dim1: int, dim2: int) -> Value:
+    """The diagonal becomes the last axis."""
+    rows, columns, rest = _diagonal_places(g, self, offset, dim1, dim2)
+    rank = self.rank or 0
+    front = g.Transpose(self, perm=[dim1 % rank, dim2 % rank, *rest])
+    picked = g.GatherND(front, _pairs(g, rows, columns))
+    return g.Transpose(picked, perm=[*range(1, rank - 1), 0])
+
+
+def _pairs(g: Builder, rows: Any, columns: Any) -> Any:
+    if isinstance(rows, np.ndarray) and isinstance(columns, np.ndarray):
+        return np.stack([rows, columns], -1)
+    return g.Concat(g.Unsqueeze(rows, [-1]), g.Unsqueeze(columns, [-1]), axis=-1)
+
+
+@aten("diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor")
+def diagonal_scatter(g: Builder, self: Value, src: Value, offset: int, dim1: int, dim2: int) -> Value:
+    rows, columns, rest = _diagonal_places(g, self, offset, dim1, dim2)
+    rank = self.rank or 0
+    order = [dim1 % rank, dim2 % rank, *rest]
+    lines = g.Transpose(cast(g, src, self.dtype), perm=[rank - 2, *range(rank - 2)])
+    written = g.ScatterND(g.Transpose(self, perm=order), _pairs(g, rows, columns), lines)
+    return g.Transpose(written, perm=[order.index(i) for i in range(rank)])
+
+
+@aten("unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)")
+def unfold(g: Builder, self: Value, dimension: int, size: int, step: int) -> Value:
+    """Every window along an axis; what lies in it becomes the last axis."""
+    if self.rank == 0:
+        return g.Reshape(self, [size])
+    rank = self.rank or 0
+    axis = dimension % rank
+    count = (shape_of(self)[axis] - size) // step + 1
+    starts = _steps(g, count)
+    if isinstance(starts, np.ndarray):
+        places: Any = starts[:, None] * step + np.arange(size)
+    else:
+        places = g.Add(g.Unsqueeze(g.Mul(starts, step), [1]), np.arange(size))
+    windows = g.Gather(self, places, axis=axis)
+    return g.Transpose(windows, perm=[*(i for i in range(rank + 1) if i != axis + 1), axis + 1])
+
+
+@aten("as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)")
+def as_strided(
+    g: Builder, self: Value, size: Sequence[Dim], stride: Sequence[Dim], storage_offset: Dim | None
+) -> Value:
+    """Places in the elements as they lie in a tensor without gaps."""
+    if not all(isinstance(n, int) for n in (*size, *stride, storage_offset or 0)):
+        raise UnsupportedError("as_strided with dynamic sizes")
+    places = np.full((), storage_offset or 0, np.int64)
+    for n, step in zip(size, stride, strict=True):
+        places = places[..., None] + np.arange(int(n)) * int(step)  # pyright: ignore[reportArgumentType]
+    return g.Gather(g.Reshape(self, [-1]), places, axis=0)
