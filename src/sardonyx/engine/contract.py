@@ -1,0 +1,290 @@
+"""Contractions as heads of deferred values: the geometry of a product or convolution, and how its work is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dtypes import FLOAT32
+from sardonyx.engine.formula import Epilogue, Formula, Operand
+from sardonyx.engine.kernels.contract import GAP, ContractSpec, MicroTile, contract_kernel, micro_tile
+from sardonyx.engine.kernels.pack import PackSpec, pack_kernel, packed
+from sardonyx.engine.lowering import Lowering, kind_of
+from sardonyx.engine.program import Address, Argument, Call, Table
+from sardonyx.engine.space import collapse
+from sardonyx.engine.views import Buffer, View, contiguous_strides, product
+from sardonyx.tile import Type
+
+__all__ = ["Axes", "ContractHead", "Left", "Right", "pack_right", "split"]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of a result: `outer` ones that A and B both have, the rows, and the columns; in the order in which they lie."""
+
+    outer: tuple[int, ...]
+    rows: tuple[int, ...]
+    column: int
+
+
+@dataclass(eq=False)
+class Left:
+    """A: where its rows lie.
+
+    Attributes:
+        strides: along the outer axes of the result.
+        rows: the table of row offsets [tap][m].
+        pitch: the distance of neighbouring rows; decides whether they are copied before use.
+    """
+
+    view: View
+    strides: tuple[Dim, ...]
+    rows: Table
+    depth: Dim
+    taps: int
+    pitch: Dim
+
+
+@dataclass(eq=False)
+class Right:
+    """Packed B, and its strides along the outer axes of the result."""
+
+    buffer: Buffer
+    strides: tuple[Dim, ...]
+
+
+def split(view: View, axis: int, groups: int) -> View:
+    """One axis as two: the group and what is in it."""
+    if groups == 1:
+        return view
+    extent = view.shape[axis]
+    assert isinstance(extent, int)
+    inner = extent // groups
+    step = view.strides[axis]
+    shape = (*view.shape[:axis], groups, inner, *view.shape[axis + 1 :])
+    strides = (*view.strides[:axis], step * inner, step, *view.strides[axis + 1 :])
+    return View(view.buffer, shape, strides, view.offset)
+
+
+@dataclass(eq=False)
+class ContractHead:
+    """A contraction whose result has the given shape and lies densely in `order`.
+
+    groups: into how many the axis `grouped` is split; `axes` count the split shape.
+    """
+
+    shape: tuple[Dim, ...]
+    order: tuple[int, ...]
+    axes: Axes
+    left: Left
+    right: Right
+    groups: int = 1
+    grouped: int = 0
+
+    def accepts(self, operand: View) -> bool:
+        """Rows of an operand must be equally far apart, and its columns neighbours or one."""
+        return self._geometry(_dense(self.shape, self.order), [operand]) is not None
+
+    @property
+    def fits(self) -> bool:
+        """Whether a kernel can reach A and B: their outer axes are two at most."""
+        return self._geometry(_dense(self.shape, self.order), []) is not None
+
+    def _geometry(self, out: View, operands: Sequence[View]) -> _Geometry | None:
+        views = [split(v.broadcast_to(out.shape), self.grouped, self.groups) for v in (out, *operands)]
+        shape = views[0].shape
+        rows = collapse(shape, views, self.axes.rows)
+        if len(rows.extents) != 1 or any(v.strides[self.axes.column] not in (0, 1) for v in views[1:]):
+            return None
+        sides = [_on(shape, self.axes.outer, s) for s in (self.left.strides, self.right.strides)]
+        outer = collapse(shape, [views[0], *sides, *views[1:]], self.axes.outer)
+        if len(outer.extents) > 2:
+            return None
+        return _Geometry(views, tuple(s[0] for s in rows.strides), outer.extents, outer.strides, rows.extents[0])
+
+    def emit(
+        self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
+    ) -> None:
+        found = self._geometry(out, operands)
+        assert found is not None  # `accepts` has seen every operand
+        kind = formula.args[0]
+        units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
+        epilogue = Epilogue(formula, tuple(Operand(k, u) for k, u in zip(formula.args[1:], units, strict=True)))
+        left, n = self.left, found.views[0].shape[self.axes.column]
+        tile = micro_tile(Type(kind), low.target)
+        whole = left.depth * left.taps
+        args: list[Argument | None] = [
+            Address(out.buffer, out.offset, True),
+            Address(left.view.buffer, left.view.offset),
+            Address(self.right.buffer),
+            Table(zeros, (left.depth, out.dtype.itemsize)),
+            left.rows,
+            *(Address(v.buffer, v.offset) for v in operands),
+        ]
+        args += [left.depth, left.taps, found.m, n, None, None, None, None, None, *found.steps]
+        extents, strides = list(found.extents), [list(s) for s in found.strides]
+        while len(extents) < 2:
+            extents.insert(0, 1)
+            for s in strides:
+                s.insert(0, 0)
+        for axis in range(2):
+            args += [extents[axis], *(s[axis] for s in strides)]
+        blocking = Blocking(tile, out.dtype.itemsize)
+        scratch = blocking.scratch(whole) if blocking.may_stage(left) else 0
+        low.call(
+            Call(
+                contract_kernel(ContractSpec(kind, epilogue), low.target),
+                args,
+                1,
+                nodes,
+                scratch=scratch,
+                blocking=blocking,
+                blocking_of=(found.m, n, left.depth, left.taps, left.pitch, product(extents)),
+                flops=out.size * whole * 2,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """Out and operands with groups split off, the strides of their rows, and the outer space."""
+
+    views: list[View]
+    steps: tuple[Dim, ...]
+    extents: tuple[Dim, ...]
+    strides: tuple[tuple[Dim, ...], ...]  # of out, a, b and the operands
+    m: Dim
+
+
+def _dense(shape: Sequence[Dim], order: Sequence[int]) -> View:
+    """A view whose axes lie densely in `order`."""
+    strides: list[Dim] = [0] * len(shape)
+    for axis, step in zip(order, contiguous_strides([shape[i] for i in order]), strict=True):
+        strides[axis] = step
+    return View(_NOWHERE, tuple(shape), tuple(strides))
+
+
+def _on(shape: Sequence[Dim], axes: Sequence[int], strides: Sequence[Dim]) -> View:
+    """A view with the given strides along some axes."""
+    full: list[Dim] = [0] * len(shape)
+    for axis, step in zip(axes, strides, strict=True):
+        full[axis] = step
+    return View(_NOWHERE, tuple(shape), tuple(full))
+
+
+_NOWHERE = Buffer("temp", FLOAT32, 0)
+
+
+def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, ...], taps: int = 1) -> Right:
+    """Pack B [outer..., tap, k, n] (`taps` > 1: with the axis of taps) for a result with outer extents `shape`.
+
+    What is constant is packed here and now, the rest by a call.
+    """
+    tile = micro_tile(Type(kind_of(b.dtype)), low.target)
+    inner = 2 if taps == 1 else 3
+    own = b.shape[: b.rank - inner]
+    own = (*(1 for _ in range(len(shape) - len(own))), *own)
+    k, n = b.shape[-2:]
+    panels = ceildiv(n, tile.width)
+    size = panels * tile.width * k * taps
+    array = b.const
+    if array is not None:
+        flat = array.reshape(*array.shape[: array.ndim - inner], taps * array.shape[-2], array.shape[-1])
+        buffer = low.constant(packed(flat, tile.width), b.buffer.name).buffer
+    else:
+        buffer = low.temp(b.dtype, (product(own), size), name=b.buffer.name).buffer
+        _emit_pack(low, b, buffer, own, (size, panels, taps), nodes)
+    strides: list[Dim] = []
+    step: Dim = size
+    for extent in reversed(own):
+        strides.append(0 if extent == 1 else step)
+        step = step * extent
+    return Right(buffer, tuple(reversed(strides)))
+
+
+def _emit_pack(
+    low: Lowering, b: View, buffer: Buffer, own: Sequence[Dim], sizes: tuple[Dim, Dim, int], nodes: tuple[str, ...]
+) -> None:
+    size, panels, taps = sizes
+    inner = 2 if taps == 1 else 3
+    wide = b.unsqueezed(range(len(own) + inner - b.rank))
+    axes = range(len(own))
+    dense = [s * size for s in contiguous_strides(own)]
+    space = collapse(wide.shape, [_on(wide.shape, axes, dense), wide], axes)
+    if len(space.extents) > 2:
+        _emit_pack(low, low.contiguous(b), buffer, own, sizes, nodes)
+        return
+    kind = kind_of(b.dtype)
+    spec = PackSpec(kind, b.strides[-1] == 1)
+    args: list[Argument | None] = [Address(buffer, 0, True), Address(b.buffer, b.offset)]
+    args += [taps, b.shape[-2], b.shape[-1], panels, b.strides[-3] if taps > 1 else 0, b.strides[-2], b.strides[-1]]
+    extents, strides = list(space.extents), [list(s) for s in space.strides]
+    while len(extents) < 2:
+        extents.insert(0, 1)
+        for s in strides:
+            s.insert(0, 0)
+    for axis in range(2):
+        args += [extents[axis], *(s[axis] for s in strides)]
+    low.call(Call(pack_kernel(spec, low.target), args, product(extents) * panels * taps, nodes))
+
+
+def zeros(count: int, itemsize: int) -> np.ndarray:
+    """What rows outside of an image read."""
+    return np.zeros(count * itemsize // 4 + 1, np.float32)
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """Cuts a contraction into tasks, from its extents and the number of threads."""
+
+    tile: MicroTile
+    itemsize: int
+
+    STAGED_TILES = 5  # rows of tiles that a task copies at a time
+    CACHE = 512 * 1024  # bytes of A or B that a task may count on keeping near
+
+    def may_stage(self, left: Left) -> bool:
+        known = isinstance(left.depth, int) and isinstance(left.pitch, int)
+        return not known or self.stages(self.tile.rows, left.depth, left.taps, left.pitch)  # pyright: ignore[reportArgumentType] ints
+
+    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
+        """Whether rows are copied: taps of few channels, or rows that would crowd into the same lines of the first cache."""
+        if m < 4:
+            return False
+        return (taps > 1 and depth < 32) or (depth * self.itemsize >= 2048 and pitch * self.itemsize % 4096 == 0)
+
+    def scratch(self, whole: Dim) -> Dim:
+        rows = self.STAGED_TILES * self.tile.rows
+        return rows * ((whole + GAP) * self.itemsize + 4) + 64
+
+    def __call__(self, m: int, n: int, depth: int, taps: int, pitch: int, outer: int, threads: int) -> tuple[int, ...]:
+        """staged, block_m, block_n, blocks_m, blocks_n, tasks."""
+        if m == 0 or n == 0:
+            return 0, 1, 1, 0, 0, 0
+        tiles, panels = -(-m // self.tile.rows), -(-n // self.tile.width)
+        staged = self.stages(m, depth, taps, pitch)
+        whole = depth * taps
+        row_bytes, panel_bytes = max(depth * self.itemsize, 1), whole * self.tile.width * self.itemsize
+        most = max(1, self.CACHE // (row_bytes * self.tile.rows))
+        if staged:
+            most = min(self.STAGED_TILES, max(1, self.CACHE // (whole * self.itemsize * self.tile.rows)))
+        wanted = max(1, 1 if threads == 1 else 8 * threads // max(outer, 1))
+        high = min(tiles, most)
+        wide = panels
+        if panels * panel_bytes > self.CACHE:  # each task streams its own part of B
+            wide = max(1, -(-panels // wanted))
+            blocks = -(-tiles // high)
+            wide = min(panels, max(wide, 1) * blocks)
+        count = -(-panels // wide) * -(-tiles // high)
+        if count < wanted and tiles > 1:
+            high = max(1, min(high, tiles * -(-panels // wide) // wanted))
+        count = -(-panels // wide) * -(-tiles // high)
+        if count < wanted // 2:
+            wide = max(1, wide * count // wanted)
+        wide = -(-panels // -(-panels // wide))
+        high = -(-tiles // -(-tiles // high))
+        blocks_m, blocks_n = -(-tiles // high), -(-panels // wide)
+        return int(staged), high * self.tile.rows, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer

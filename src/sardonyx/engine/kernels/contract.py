@@ -1,0 +1,309 @@
+"""One kernel for every product of matrices and every convolution: rows of A that are read where they lie, times packed B.
+
+    out[g, m, n] = epilogue(sum over taps t and k of A[g, row(t, m) + k] * B[g, t, k, n])
+
+A matrix product has one tap. A convolution over data whose channels lie last has one tap per place of its window, and
+`rows` says, for each tap, where the row of input channels behind every place of the result starts: nothing is unfolded in
+memory, and where the window hangs over the border, the row is one of zeros. Where rows would not do where they lie (taps of
+few channels, or rows whose distance puts them all into the same few lines of the cache), a task first copies its rows,
+with all taps, one behind the other into scratch memory.
+
+A block of `tile.rows` x `tile.width` results stays in registers while k runs. The sum is taken in runs of about RUN
+products, and the runs are added up one after the other: so the error grows with the square root of RUN, not of the whole
+depth, and neither blocking nor threads nor the height of a block change one bit of the result.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.formula import Epilogue, emit, load, pointer, store
+from sardonyx.engine.kernels.map import decode
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select
+from sardonyx.tile.expr import Broadcast, binary
+
+__all__ = ["GAP", "ContractSpec", "MicroTile", "contract_kernel", "finish", "micro_tile"]
+
+RUN = 256  # products that are added up in one go
+AHEAD = 16  # rows of B between what is multiplied and what is prefetched
+GAP = 16  # elements between rows in scratch, so that they do not all meet in one set of the cache
+
+
+@dataclass(frozen=True)
+class MicroTile:
+    """The block of results that the registers hold.
+
+    heights: the numbers of rows there is code for, tallest first; the last rows of a matrix are cut into these.
+    vectors, lanes: a row of the block is this many vectors.
+    """
+
+    heights: tuple[int, ...]
+    vectors: int
+    lanes: int
+
+    @property
+    def rows(self) -> int:
+        return self.heights[0]
+
+    @property
+    def width(self) -> int:
+        return self.vectors * self.lanes
+
+
+def micro_tile(kind: Type, target: Target) -> MicroTile:
+    """All but four registers accumulate: two carry a row of B, the others an element of A."""
+    lanes = target.lanes(kind)
+    if target.registers >= 32:
+        return MicroTile((14, 7, 4, 2, 1), 2, lanes)
+    return MicroTile((6, 4, 2, 1) if target.has("fma") else (4, 2, 1), 2, lanes)
+
+
+@dataclass(frozen=True)
+class ContractSpec:
+    """The kind of A, B and the sum (f32 or f64), and what becomes of each sum."""
+
+    kind: str
+    epilogue: Epilogue
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where rows of A start: `table[tap * m + row]` elements into `base`, or at `zeros` if that is negative."""
+
+    base: Pointer
+    zeros: Pointer
+    table: Pointer
+
+
+class _Block:
+    """Computes blocks of sums."""
+
+    def __init__(self, k: Builder, kind: Type, tile: MicroTile, depth: Expr, taps: Expr, m: Expr) -> None:
+        """Called in the setup of the kernel."""
+        self.k, self.kind, self.tile = k, kind, tile
+        self.depth, self.taps, self.m = depth, taps, m
+        chunks = k.let("chunks", (depth + (RUN - 1)) // RUN)
+        self.chunk = k.let("chunk", (depth + chunks - 1) // chunks)
+        together = binary("max", RUN // 2 // depth, 1)  # short taps share a run
+        self.together = k.let("together", select(chunks > 1, Const(1, i64), together))
+        self.sums = k.local("sums", kind, tile.rows * tile.width)
+        with k.loop("i", 0, tile.rows * tile.width, tile.lanes) as i:  # what no product is added to is zero
+            self.sums.store(i, Const(0.0, kind.x(tile.lanes)))
+
+    def compute(self, left: Expr, columns: Expr, rows: _Rows, panel: Pointer) -> Expr:
+        """sums = the sums of the tallest block that fits into `left` rows; gives its height."""
+        k, tile = self.k, self.tile
+        left = k.let("rows_left", left)
+        height = k.reg("height", i64, 0)
+
+        def chain(heights: Sequence[int], vectors: int) -> None:
+            def block() -> None:
+                self._sum(heights[0], vectors, rows, panel)
+                k.set(height, heights[0])
+
+            if len(heights) == 1:
+                block()
+                return
+            with k.when(left >= heights[0]):
+                block()
+            with k.otherwise():
+                chain(heights[1:], vectors)
+
+        with k.when(columns > tile.lanes):
+            chain(tile.heights, tile.vectors)
+        with k.otherwise():
+            chain(tile.heights, 1)
+        return k.let("done", height)
+
+    def _sum(self, height: int, vectors: int, rows: _Rows, b: Pointer) -> None:
+        k, lanes, width = self.k, self.tile.lanes, self.tile.width
+        panel = k.ptr_reg("panel", b)
+        with k.loop("first_tap", 0, self.taps, self.together) as first_tap:
+            last_tap = k.let("last_tap", binary("min", first_tap + self.together, self.taps))
+            with k.loop("start", 0, self.depth, self.chunk) as start:
+                stop = k.let("stop", binary("min", start + self.chunk, self.depth))
+                acc = [[k.reg("acc", self.kind.x(lanes), 0.0) for _ in range(vectors)] for _ in range(height)]
+                with k.loop("tap", first_tap, last_tap) as tap:
+                    row = [row_start(k, rows, tap * self.m + r) for r in range(height)]
+                    with k.loop("p", start, stop) as p:
+                        self._step(acc, row, panel, p)
+                        k.advance(panel, width)
+                self._add(acc, (first_tap + start).eq(0), vectors)
+
+    def _step(self, acc: Sequence[Sequence[Reg]], row: Sequence[Pointer], panel: Pointer, p: Expr) -> None:
+        """acc += one column of A times one row of B."""
+        k, lanes = self.k, self.tile.lanes
+        columns = [panel.load(j * lanes, lanes) for j in range(len(acc[0]))]
+        for j in range(len(acc[0])):
+            panel.prefetch(AHEAD * self.tile.width + j * lanes)
+        for r, base in enumerate(row):
+            x = k.let("x", Broadcast(base.load(p), lanes))
+            for j, column in enumerate(columns):
+                k.set(acc[r][j], Fma(x, column, acc[r][j]))
+
+    def _add(self, acc: Sequence[Sequence[Reg]], first: Expr, vectors: int) -> None:
+        """sums += the sums of one run; those of the first start them."""
+        k, lanes, width = self.k, self.tile.lanes, self.tile.width
+        places = [(r * width + j * lanes, acc[r][j]) for r in range(len(acc)) for j in range(vectors)]
+        with k.when(first):
+            for at, value in places:
+                self.sums.store(at, value)
+        with k.otherwise():
+            for at, value in places:
+                self.sums.store(at, self.sums.load(at, lanes) + value)
+
+
+def row_start(k: Builder, rows: _Rows, index: Expr) -> Pointer:
+    """Where a row of A starts."""
+    offset = k.let("offset", rows.table.load(index).to(i64))
+    base = k.let("row", select(offset < 0, rows.zeros.base, rows.base.at(offset).base))
+    return Pointer(k, base, rows.base.kind)
+
+
+@functools.cache
+def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
+    """The kernel of a contraction.
+
+    Parameters: out, a, b (panels [n / width][tap][k][width]), zeros (`depth` of them), rows (i32 [tap][m]: the offset of a row
+    of A, or -1 for zeros), a pointer per operand; depth, taps, m, n; staged (1 to copy rows to scratch first), block_m (rows),
+    block_n (panels), blocks_m, blocks_n; the stride of a row of out and of each operand; then for two outer axes the extent
+    and the strides of out, a, b (in elements), and of each operand.
+
+    Task: (outer axes, block of columns, block of rows), the rows fastest. Scratch, if staged: block_m rows of
+    depth * taps + GAP elements and an i32 each.
+    """
+    kind, tile = Type(spec.kind), micro_tile(Type(spec.kind), target)
+    k = Builder("contract")
+    out = k.ptr("out", pointer(spec.epilogue.out))
+    a, b, zeros = k.ptr("a", kind), k.ptr("b", kind), k.ptr("zeros", kind)
+    table = k.ptr("rows", i32)
+    operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
+    depth, taps, m, n, staged = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
+    block_m, block_n, blocks_m, blocks_n = (k.param(x) for x in ("block_m", "block_n", "blocks_m", "blocks_n"))
+    steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
+    moved = [out, a, b, *operands]
+    extents: list[Expr] = []
+    strides: list[list[Expr]] = []
+    for axis in range(2):
+        extents.append(k.param(f"e{axis}"))
+        strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
+    scratch = k.scratch(kind)
+    with k.setup():
+        stages = k.let("stages", staged.ne(0))
+        whole = k.let("whole", depth * taps)
+        pitch = k.let("pitch", whole + GAP)
+        one = Const(1, i64)
+        block = _Block(
+            k,
+            kind,
+            tile,
+            k.let("depth_now", select(stages, whole, depth)),
+            k.let("taps_now", select(stages, one, taps)),
+            m,
+        )
+        panels = k.let("panels", (n + tile.width - 1) // tile.width)
+        panel_size = k.let("panel_size", whole * tile.width)
+
+    outer0, outer1, jb, ib = decode(k, k.task, [*extents, blocks_n, blocks_m])
+    out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
+    first = k.let("first", ib * block_m)
+    last = k.let("last", binary("min", first + block_m, m))
+    rows = _Rows(a, zeros, table)
+    stage_table = scratch.at((last - first) * pitch).cast(i32)
+    with k.when(stages):
+        _stage(k, rows, scratch, stage_table, (first, last, m), (depth, taps, pitch), tile.lanes)
+    base = k.let("base", select(stages, scratch.base, a.base))
+    table = k.let("table", select(stages, stage_table.at(Const(0, i64) - first).base, table.base))
+    parts = _parts(k, last - first, tile.heights)
+    with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
+        column = k.let("column", j * tile.width)
+        left = k.let("left", binary("min", n - column, tile.width))
+        panel = Pointer(k, k.let("b_panel", b.at(j * panel_size).base), kind)
+        row = k.reg("row", i64, first)
+        with k.loop("part", 0, parts):
+            top = k.let("top", row)
+            here = _Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
+            height = block.compute(last - top, left, here, panel)
+            finish(k, spec.epilogue, block.sums, tile, [out, *operands], steps, (top, column, height, left))
+            k.set(row, top + height)
+    return k.build()
+
+
+def _stage(
+    k: Builder,
+    rows: _Rows,
+    scratch: Pointer,
+    table: Pointer,
+    range_m: tuple[Expr, Expr, Expr],
+    sizes: tuple[Expr, Expr, Expr],
+    lanes: int,
+) -> None:
+    """Copy the rows first..last of A, all taps one behind the other, and note where each begins."""
+    (first, last, m), (depth, taps, pitch) = range_m, sizes
+    with k.loop("row", 0, last - first) as r:
+        table.store(r, (r * pitch).to(i32))
+        with k.loop("tap", 0, taps) as tap:
+            source = row_start(k, rows, tap * m + first + r)
+            place = scratch.at(r * pitch + tap * depth)
+
+            def copy(i: Expr, mask: Expr | None, source: Pointer = source, place: Pointer = place) -> None:
+                place.store(i, source.load(i, lanes, mask), mask)
+
+            k.strip("i", 0, depth, lanes, copy)
+
+
+def _parts(k: Builder, rows: Expr, heights: Sequence[int]) -> Expr:
+    """Into how many blocks so many rows are cut."""
+    parts: Expr = Const(0, i64)
+    for height in heights:
+        count = k.let("count", rows // height)
+        parts, rows = parts + count, k.let("rest", rows - count * height)
+    return k.let("parts", parts)
+
+
+def finish(
+    k: Builder,
+    epilogue: Epilogue,
+    sums: Pointer,
+    tile: MicroTile,
+    places: Sequence[Pointer],
+    steps: Sequence[Expr],
+    block: tuple[Expr, Expr, Expr, Expr],
+) -> None:
+    """Apply the epilogue to a block of sums and store it.
+
+    Args:
+        places: out and the operands; `steps` are the strides of their rows.
+        block: its first row and column, its height and how many of its columns there are.
+    """
+    top, column, height, left = block
+    units = [True, *(o.unit for o in epilogue.operands)]
+    starts = [
+        p.at(top * step + column) if unit else p.at(top * step)
+        for p, step, unit in zip(places, steps, units, strict=True)
+    ]
+
+    def row(r: Expr) -> Callable[[Expr, Expr | None], None]:
+        lines = [p.at(r * step) for p, step in zip(starts, steps, strict=True)]
+        line = sums.at(r * tile.width)
+
+        def body(j: Expr, mask: Expr | None) -> None:
+            values: list[Expr] = [line.load(j, tile.lanes)]
+            for operand, x in zip(epilogue.operands, lines[1:], strict=True):
+                if operand.unit:
+                    values.append(load(x, j, operand.kind, tile.lanes, mask))
+                else:
+                    values.append(Broadcast(load(x, 0, operand.kind, 1), tile.lanes))
+            store(lines[0], j, emit(k, epilogue.formula, values, tile.lanes), epilogue.out, mask)
+
+        return body
+
+    with k.when(left.eq(tile.width)), k.loop("r", 0, height) as r:
+        body = row(r)
+        for j in range(tile.vectors):
+            body(Const(j * tile.lanes, i64), None)
+    with k.otherwise(), k.loop("r", 0, height) as r:
+        k.strip("col", 0, left, tile.lanes, row(r))

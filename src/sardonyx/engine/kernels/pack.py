@@ -1,0 +1,72 @@
+"""Packing the right side of a product into panels, for products whose right side is computed."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.kernels.contract import micro_tile
+from sardonyx.engine.kernels.map import decode
+from sardonyx.ir import Array
+from sardonyx.tile import Builder, Const, Expr, Kernel, Ramp, Type, i64
+from sardonyx.tile.expr import Bin, binary
+
+__all__ = ["PackSpec", "pack_kernel", "packed"]
+
+
+@dataclass(frozen=True)
+class PackSpec:
+    """The kind of the elements, and whether neighbours along n are neighbours in memory."""
+
+    kind: str
+    unit: bool
+
+
+def packed(b: Array, width: int) -> Array:
+    """[..., k, n] -> panels [..., n / width, k, width], the last one filled up with zeros."""
+    *outer, k, n = b.shape
+    panels = -(-n // width)
+    whole = n // width
+    out = np.empty((*outer, panels, k, width), b.dtype)
+    np.copyto(out[..., :whole, :, :], np.moveaxis(b[..., : whole * width].reshape(*outer, k, whole, width), -3, -2))
+    if whole < panels:
+        out[..., whole, :, : n - whole * width] = b[..., whole * width :]
+        out[..., whole, :, n - whole * width :] = 0
+    return out
+
+
+@functools.cache
+def pack_kernel(spec: PackSpec, target: Target) -> Kernel:
+    """out[g, n / width, t, k, width] = b[g, t, k, n], zeros behind the last n.
+
+    Parameters: out, b; taps, depth, n, panels; the strides of b along tap, k and n; then for two outer axes the extent and the
+    strides of out and b. Task: (outer axes, panel, tap), the tap fastest.
+    """
+    kind, tile = Type(spec.kind), micro_tile(Type(spec.kind), target)
+    lanes = tile.lanes
+    k = Builder("pack")
+    out, b = k.ptr("out", kind), k.ptr("b", kind)
+    taps, depth, n, panels = (k.param(x) for x in ("taps", "depth", "n", "panels"))
+    step_t, step_k, step_n = (k.param(x) for x in ("step_t", "step_k", "step_n"))
+    extents: list[Expr] = []
+    strides: list[list[Expr]] = []
+    for axis in range(2):
+        extents.append(k.param(f"e{axis}"))
+        strides.append([k.param(f"s{axis}_{x}") for x in ("out", "b")])
+    outer0, outer1, panel, tap = decode(k, k.task, [*extents, panels, taps])
+    out = out.at(outer0 * strides[0][0] + outer1 * strides[1][0] + (panel * taps + tap) * depth * tile.width)
+    b = b.at(outer0 * strides[0][1] + outer1 * strides[1][1] + tap * step_t)
+    for j in range(tile.vectors):
+        column = k.let("column", panel * tile.width + j * lanes)
+        mask = k.let("mask", k.mask(binary("min", n - column, lanes), lanes))
+        index: Expr = (
+            column
+            if spec.unit
+            else k.let("index", Bin("mul", Ramp(i64.x(lanes)) + column, Const(0, i64.x(lanes)) + step_n))
+        )
+        with k.loop("p", 0, depth) as p:
+            out.store(p * tile.width + j * lanes, b.at(p * step_k).load(index, lanes, mask))
+    return k.build()

@@ -1,0 +1,147 @@
+"""Convolution as a product: a row of A is what one place of the window sees, for every place of the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sardonyx.core.dims import Dim
+from sardonyx.core.dtypes import FLOAT32, FLOAT64
+from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, split
+from sardonyx.engine.formula import Formula, Step
+from sardonyx.engine.lower.depthwise import depthwise
+from sardonyx.engine.lower.linalg import offsets
+from sardonyx.engine.lower.pool import Windows
+from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
+from sardonyx.engine.program import Table
+from sardonyx.engine.views import View, product
+from sardonyx.ir import Array, Node
+
+FEW = 32  # channels below which neighbouring places of a window are read together
+
+
+def window_table(*facts: int) -> Array:
+    """[tap][place of the result] -> where the channels behind them start, or -1 outside of the image.
+
+    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
+    step, dilation and front padding.
+    """
+    images, step = facts[:2]
+    found = (np.arange(images) * step).reshape(1, -1)
+    inside = np.ones((1, images), bool)
+    for i in range(2, len(facts), 7):
+        extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
+        at = np.arange(kernel)[:, None] * dilation + np.arange(places)[None, :] * hop - front
+        taps, rows = found.shape[0] * kernel, found.shape[1] * places
+        found = (found[:, None, :, None] + (at * stride)[None, :, None, :]).reshape(taps, rows)
+        inside = (inside[:, None, :, None] & ((at >= 0) & (at < extent))[None, :, None, :]).reshape(taps, rows)
+    return offsets(np.where(inside, found, -1))
+
+
+@lower("Conv")
+def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    if depthwise(low, node, attrs):
+        return
+    source, filters, bias = [*node.inputs, None][:3]
+    assert source is not None and filters is not None
+    if low.dtype(source) not in (FLOAT32, FLOAT64):
+        raise NotNative(f"Conv of {low.dtype(source)}")
+    x_shape, w_shape, shape = low.shape(source), low.shape(filters), low.shape(node.output)
+    groups = attrs["group"]
+    if not all(isinstance(d, int) for d in w_shape):
+        raise NotNative("Conv with a window of symbolic extents")
+    kernel = tuple(int(d) for d in w_shape[2:])  # pyright: ignore[reportArgumentType] ints, see above
+    w = Windows.of(attrs, kernel, x_shape[2:])
+    rank = len(kernel)
+    order = (0, *range(2, rank + 2), 1)
+    nodes = (node.name or node.op_type,)
+    x, weights = low.view(source), low.view(filters)
+    if groups == 1 and kernel[-1] > 1 and w.dilations[-1] == 1 and int(x_shape[1]) < FEW:  # pyright: ignore[reportArgumentType] as w_shape
+        left = _joined(low, x, w, shape, nodes)
+        # [m, c, window...] -> [window but its last axis, (last axis, c), m]
+        spread = weights.permuted((*range(2, rank + 2), 1, 0))
+        taps = product(kernel[:-1])
+        depth: Dim = kernel[-1] * int(w_shape[1])  # pyright: ignore[reportArgumentType] as above
+    else:
+        x = x if x.strides[1] == 1 else low.contiguous(x, order)
+        left = _windows(split(x, 1, groups), w, shape, groups)
+        spread = split(weights, 0, groups).permuted(_TAPS_FIRST[groups > 1](rank))
+        taps, depth = product(kernel), w_shape[1]
+    assert isinstance(taps, int)
+    last = spread.shape[-1]
+    outer = (groups,) if groups > 1 else ()
+    b = _reshaped(low, spread, (*outer, *((taps,) if taps > 1 else ()), depth, last))
+    right = pack_right(low, b, outer, nodes, taps)
+    if groups > 1:  # the split shape: [n, group, m, spatial...]
+        axes = Axes((1,), (0, *range(3, rank + 3)), 2)
+    else:
+        axes = Axes((), (0, *range(2, rank + 2)), 1)
+    head = ContractHead(shape, order, axes, left, right, groups, 1)
+    kind = kind_of(x.dtype)
+    found = Deferred(shape, x.dtype, Formula((kind,)), [], head, order, nodes)
+    if bias is not None:
+        per_channel = low.contiguous(low.view(bias)).unsqueezed(range(1, rank + 1)).broadcast_to(shape)
+        found.formula, found.operands = Formula((kind, kind), (Step("add", (0, 1), kind),)), [per_channel]
+    low.give(node.output, found)
+
+
+# how a filter's axes are put for B: [m, c, window...] -> [window..., c, m]; [group, m, c, ...] -> [group, window..., c, m]
+_TAPS_FIRST = {
+    False: lambda rank: (*range(2, rank + 2), 1, 0),
+    True: lambda rank: (0, *range(3, rank + 3), 2, 1),
+}
+
+
+def _reshaped(low: Lowering, view: View, shape: tuple[Dim, ...]) -> View:
+    """The view in another shape, by way of a copy if need be; constants are copied here and now."""
+    found = view.reshaped(shape)
+    if found is not None:
+        return found
+    array = view.const
+    dense = low.contiguous(view) if array is None else low.constant(np.ascontiguousarray(array), view.buffer.name)
+    found = dense.reshaped(shape)
+    assert found is not None
+    return found
+
+
+def _facts(x: View, axes: list[int], w: Windows, places: tuple[Dim, ...]) -> list[Dim]:
+    facts: list[Dim] = []
+    window = zip(w.kernel, w.strides, w.dilations, w.fronts, strict=True)
+    for axis, extent, numbers in zip(axes, places, window, strict=True):
+        facts += [x.shape[axis], x.strides[axis], extent, *numbers]
+    return facts
+
+
+def _windows(x: View, w: Windows, shape: tuple[Dim, ...], groups: int) -> Left:
+    """A tap per place of the window; x is [n, (group,) c, spatial...] with its channels innermost."""
+    first = x.rank - len(w.kernel)
+    axes = list(range(first, x.rank))
+    facts = [x.shape[0], x.strides[0], *_facts(x, axes, w, shape[2:])]
+    outer = (x.strides[1],) if groups > 1 else ()
+    taps = product(w.kernel)
+    assert isinstance(taps, int)
+    return Left(x, outer, Table(window_table, tuple(facts)), x.shape[first - 1], taps, x.strides[-1] * w.strides[-1])
+
+
+def _joined(low: Lowering, x: View, w: Windows, shape: tuple[Dim, ...], nodes: tuple[str, ...]) -> Left:
+    """A tap per row of the window, which lies in one piece in a copy of the image with its padding and channels innermost."""
+    rank, channels = len(w.kernel), x.shape[1]
+    order = (0, *range(2, rank + 2), 1)
+    spatial = [d + a + b for d, a, b in zip(x.shape[2:], w.fronts, w.backs, strict=True)]
+    image = low.temp(x.dtype, (x.shape[0], channels, *spatial), order, x.buffer.name)
+    inner = image
+    if any(w.fronts) or any(w.backs):
+        kind = kind_of(x.dtype)
+        low.map(Formula((), (Step("const", (), kind, (0.0,)),)), [], image, order, nodes)
+        for i in range(rank):
+            inner = inner.narrowed(2 + i, w.fronts[i], x.shape[2 + i])
+    low.copy(x, inner, nodes)
+    # the last axis of the window is read as channels
+    rows = Windows((*w.kernel[:-1], 1), w.strides, w.dilations, (0,) * rank, (0,) * rank)
+    facts = [image.shape[0], image.strides[0], *_facts(image, list(range(2, rank + 2)), rows, shape[2:])]
+    taps = product(w.kernel[:-1])
+    assert isinstance(taps, int)
+    return Left(
+        image, (), Table(window_table, tuple(facts)), channels * w.kernel[-1], taps, image.strides[-1] * w.strides[-1]
+    )
