@@ -68,3 +68,15 @@ def test_global_pool(name: str, shape: tuple[int, ...], level: str) -> None:
     perm = [0, len(shape) - 1, *range(1, len(shape) - 1)]
     last = parse(f"(float[{dims}] x) => (float[{ones}] y) {{ t = Transpose<perm = {perm}>(x)  y = {name}(t) }}")
     agree(last, [np.ascontiguousarray(np.moveaxis(floats(*shape), 1, -1))], level)
+
+
+@needs("ArgMax")
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", ["float", "int64"])
+@pytest.mark.parametrize(("name", "last"), [("ArgMax", 0), ("ArgMin", 0), ("ArgMax", 1), ("ArgMin", 1)])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_arg(axis: int, name: str, last: int, kind: str, level: str) -> None:
+    """Equal elements, and NaN, count by their place."""
+    model = parse(f"({kind}[a,b,c] x) => (y) {{ y = {name}<axis = {axis}, select_last_index = {last}, keepdims = 0>(x) }}")
+    x = np.random.default_rng(0).integers(-9, 9, (4, 7, 70)).astype("float32" if kind == "float" else kind)
+    agree(model, [x], level)

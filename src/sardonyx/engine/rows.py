@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dims import Dim, ceildiv, dmax, floordiv
 from sardonyx.engine.formula import Formula
 from sardonyx.engine.kernels.map import Source
 from sardonyx.engine.kernels.reduce import VECTORS, Reduction, ReduceSpec, reduce_kernel
@@ -74,8 +74,8 @@ def _walk(shape: Sequence[Dim], views: Sequence[View], kinds: Sequence[str], axe
     return _Walk(sources, len(outer), len(rows.extents), across, args, product(outer), width, product(rows.extents))
 
 
-def _grain(length: Dim) -> int:
-    return max(1, CHUNK // max(length, 1)) if isinstance(length, int) else 4
+def _grain(length: Dim) -> Dim:
+    return dmax(floordiv(CHUNK, dmax(length, 1)), 1)
 
 
 @dataclass(eq=False)

@@ -16,12 +16,16 @@ __all__ = ["Line", "Place"]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where `lanes` elements lie: the pointers, the index along the axis of the lanes, the index into what is kept, the mask."""
+    """Where `lanes` elements lie: the pointers, the index along the axis of the lanes, the index into what is kept, the mask.
+
+    `number` counts the elements of the line before the first one here.
+    """
 
     bases: Sequence[Pointer]
     j: Expr
     at: Expr
     mask: Expr | None
+    number: Expr
 
 
 class Line:
@@ -134,13 +138,14 @@ class Line:
             start = k.let("blocked", n // (lanes * unroll) * (lanes * unroll))
             with k.loop("j", 0, start, lanes * unroll) as j:
                 for u in range(unroll):
-                    body(Place(bases, j + u * lanes, first + j + u * lanes, None), u)
+                    place = k.let("place", first + j + u * lanes)
+                    body(Place(bases, j + u * lanes, place, None, place), u)
         with k.loop("j", start, whole, lanes) as j:
-            body(Place(bases, j, first + j, None), 0)
+            body(Place(bases, j, first + j, None, first + j), 0)
         if lanes > 1:
             with k.when(whole < n):
                 mask = k.let("mask", k.mask(n - whole, lanes))
-                body(Place(bases, whole, first + whole, mask), 0)
+                body(Place(bases, whole, first + whole, mask, first + whole), 0)
 
     def _across(
         self,
@@ -156,7 +161,7 @@ class Line:
         def at(t: Expr, u: int) -> None:
             t = k.let("t", t + u) if u else t
             moved = [Pointer(k, k.let("p", b.at(t * s).base), b.kind) for b, s in zip(bases, strides, strict=True)]
-            body(Place(moved, self.j, (first + t) * self.lanes, self.mask), u)
+            body(Place(moved, self.j, (first + t) * self.lanes, self.mask, first + t), u)
 
         start: Expr = Const(0, i64)
         if unroll > 1:

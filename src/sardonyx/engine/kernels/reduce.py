@@ -13,13 +13,16 @@ from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Formula, emit, load, store
 from sardonyx.engine.kernels.line import Line, Place
 from sardonyx.engine.kernels.map import Source
-from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Reg, Type, call, f32, select
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Ramp, Reg, Type, call, f32, i64, select
 from sardonyx.tile.expr import Broadcast, Un, binary
 
 __all__ = ["INTEGER", "ReduceSpec", "Reduction", "reduce_kernel"]
 
-Reduction = Literal["sum", "mean", "max", "min", "prod", "sum_square", "l1", "l2", "log_sum", "log_sum_exp"]
-INTEGER = ("sum", "max", "min", "prod", "sum_square", "l1")  # what is also defined on integers here
+Reduction = Literal[
+    "sum", "mean", "max", "min", "prod", "sum_square", "l1", "l2", "log_sum", "log_sum_exp",
+    "first_max", "first_min", "last_max", "last_min",
+]  # fmt: skip
+INTEGER = ("sum", "max", "min", "prod", "sum_square", "l1", "first_max", "first_min", "last_max", "last_min")  # what is also defined on integers here
 INF = float("inf")
 VECTORS = 4  # of lines at once, across; and accumulators of one line, along
 
@@ -41,6 +44,13 @@ class ReduceSpec:
 
 # reduction -> (how values join, the value of none)
 _JOIN: dict[str, tuple[str, float]] = {"max": ("max", -INF), "min": ("min", INF), "prod": ("mul", 1.0)}
+# which extreme element is sought, which of the numbers of equal ones, and the number of none
+_SOUGHT: dict[str, tuple[str, str, int]] = {
+    "first_max": ("max", "min", (1 << 63) - 1),
+    "first_min": ("min", "min", (1 << 63) - 1),
+    "last_max": ("max", "max", -1),
+    "last_min": ("min", "max", -1),
+}
 
 
 def _start(op: str, start: float, kind: Type) -> Any:
@@ -89,36 +99,43 @@ class _Reduce:
     def after(self, total: Expr) -> Expr:
         """What remains to do when the line is read."""
         if self.spec.kind == "mean":
-            return total / self.spread(self.line.length().to(total.type.scalar), total)
+            return total / self.line.length().to(total.type.scalar).splat(total.type.lanes)
         if self.spec.kind == "l2":
             return Un("sqrt", total)
         return call("log", total) if self.spec.kind == "log_sum" else total
 
-    def spread(self, x: Expr, like: Expr) -> Expr:
-        return Broadcast(x, like.type.lanes) if like.type.lanes > 1 else x
+    def sought(self, x: Expr, top: Expr, p: Place, otherwise: int) -> Expr:
+        """The numbers of the elements that equal the extreme one (every NaN does, if it is NaN), else `otherwise`."""
+        number = Broadcast(p.number, self.lanes)
+        if not self.spec.across:
+            number = number + Ramp(number.type)
+        found = x.eq(top) | x.ne(x) if self.kind.is_float else x.eq(top)
+        return select(found, number, Const(otherwise, number.type))
 
     # -- along ------------------------------------------------------------------------------------------------------------
 
     def along(self) -> None:
+        k, lanes = self.k, self.lanes
         if self.spec.kind == "log_sum_exp":
-            top = self.k.let("top", self.total("max", -INF, self.k_max))
-            safe = self.k.let("safe", select(abs(top) < INF, top, 0.0))
-            wide = self.spread(safe, Const(0.0, self.kind.x(self.lanes)))
-            total = self.total("add", 0.0, lambda acc, x: acc + call("exp", x - wide))
-            self.finish_line(call("log", total) + safe)
-            return
-        self.finish_line(self.after(self.total(self.op, self.start, self.joined)))
+            top = k.let("top", self.total("max", -INF, lambda acc, x, _: binary("max", acc, x)))
+            safe = k.let("safe", select(abs(top) < INF, top, 0.0))
+            wide = safe.splat(lanes)
+            self.finish_line(call("log", self.total("add", 0.0, lambda acc, x, _: acc + call("exp", x - wide))) + safe)
+        elif self.spec.kind in _SOUGHT:
+            of, op, none = _SOUGHT[self.spec.kind]
+            start = _start(*_JOIN[of], self.kind)
+            top = k.let("top", self.total(of, start, lambda acc, x, _: binary(of, acc, x)).splat(lanes))
+            self.finish_line(self.total(op, none, lambda acc, x, p: binary(op, acc, self.sought(x, top, p, none)), i64))
+        else:
+            self.finish_line(self.after(self.total(self.op, self.start, lambda acc, x, _: self.joined(acc, x))))
 
-    def k_max(self, acc: Expr, x: Expr) -> Expr:
-        return binary("max", acc, x)
-
-    def total(self, op: str, start: Any, join: Callable[[Expr, Expr], Expr]) -> Expr:
+    def total(self, op: str, start: Any, join: Callable[[Expr, Expr, Place], Expr], kind: Type | None = None) -> Expr:
         """All of the line in one number."""
         k = self.k
-        accs = [k.reg("acc", self.kind.x(self.lanes), start) for _ in range(VECTORS)]
+        accs = [k.reg("acc", (kind or self.kind).x(self.lanes), start) for _ in range(VECTORS)]
 
         def body(p: Place, u: int) -> None:
-            joined = join(accs[u], self.input(p))
+            joined = join(accs[u], self.input(p), p)
             k.set(accs[u], joined if p.mask is None else select(p.mask, joined, accs[u]))
 
         self.line.each(body, unroll=VECTORS)
@@ -134,30 +151,39 @@ class _Reduce:
     # -- across -----------------------------------------------------------------------------------------------------------
 
     def across(self, vectors: int) -> None:
+        k = self.k
         if self.spec.kind == "log_sum_exp":
-            tops = [self.k.let("top", t) for t in self.totals(vectors, "max", -INF, lambda acc, x, _: self.k_max(acc, x))]
-            safe = [self.k.let("safe", select(abs(t) < INF, t, 0.0)) for t in tops]
-            sums = self.totals(vectors, "add", 0.0, lambda acc, x, v: acc + call("exp", x - safe[v]))
+            tops = self.totals(vectors, "max", -INF, lambda acc, x, *_: binary("max", acc, x))
+            safe = [k.let("safe", select(abs(t) < INF, t, 0.0)) for t in tops]
+            sums = self.totals(vectors, "add", 0.0, lambda acc, x, v, _: acc + call("exp", x - safe[v]))
             self.finish_lines([call("log", s) + t for s, t in zip(sums, safe, strict=True)])
-            return
-        totals = self.totals(vectors, self.op, self.start, lambda acc, x, _: self.joined(acc, x))
-        self.finish_lines([self.after(t) for t in totals])
+        elif self.spec.kind in _SOUGHT:
+            of, op, none = _SOUGHT[self.spec.kind]
+            start = _start(*_JOIN[of], self.kind)
+            tops = self.totals(vectors, of, start, lambda acc, x, *_: binary(of, acc, x))
+            join = lambda acc, x, v, p: binary(op, acc, self.sought(x, tops[v], p, none))  # noqa: E731
+            self.finish_lines(self.totals(vectors, op, none, join, i64))
+        else:
+            totals = self.totals(vectors, self.op, self.start, lambda acc, x, *_: self.joined(acc, x))
+            self.finish_lines([self.after(t) for t in totals])
 
-    def totals(self, vectors: int, op: str, start: Any, join: Callable[[Expr, Expr, int], Expr]) -> list[Expr]:
+    def totals(
+        self, vectors: int, op: str, start: Any, join: Callable[[Expr, Expr, int, Place], Expr], kind: Type | None = None
+    ) -> list[Expr]:
         """A number for each of `vectors` vectors of lines; two accumulators each, which halves the error as well."""
         k = self.k
-        accs = [[k.reg("acc", self.kind.x(self.lanes), start) for _ in range(2)] for _ in range(vectors)]
+        accs = [[k.reg("acc", (kind or self.kind).x(self.lanes), start) for _ in range(2)] for _ in range(vectors)]
 
         def body(p: Place, u: int) -> None:
             for v, acc in enumerate(accs):
-                k.set(acc[u], join(acc[u], self.input(p, v), v))
+                k.set(acc[u], join(acc[u], self.input(p, v), v, p))
 
         self.line.each(body, unroll=2)
         return [k.let("total", binary(op, a, b)) for a, b in accs]
 
     def finish_lines(self, values: list[Expr]) -> None:
         spec, line = self.spec, self.line
-        here = Place(line.bases, line.j, line.j, line.mask)
+        here = Place(line.bases, line.j, line.j, line.mask, line.j)
         first = 1 + len(spec.before)
         for v, value in enumerate(values):
             operands = [line.fetch(first + i, here, v) for i in range(len(spec.behind))]

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from sardonyx.core.dims import Expr
-from sardonyx.core.dtypes import INT32, INT64
+import numpy as np
+
+from sardonyx.core.dims import Dim, Expr
+from sardonyx.core.dtypes import INT32, INT64, DType
+from sardonyx.engine.fuse import Steps, fuse, low_value
 from sardonyx.engine.kernels.gather import GatherSpec, gather_kernel
-from sardonyx.engine.lowering import Lowering, NotNative, lower
-from sardonyx.engine.program import Address, Call
-from sardonyx.engine.views import product
+from sardonyx.engine.kernels.pick import ElementsSpec, Join, TuplesSpec, elements_kernel, tuples_kernel
+from sardonyx.engine.lowering import Lowering, NotNative, access, kind_of, lower
+from sardonyx.engine.program import Address, Argument, Call
+from sardonyx.engine.space import collapse
+from sardonyx.engine.views import View, product
 from sardonyx.ir import Node
+
+
+def _check(node: Node, dtype: DType, index: DType) -> None:
+    if index not in (INT32, INT64) or dtype.kind == "string" or dtype.itemsize > 8:
+        raise NotNative(f"{node.op_type} of {dtype} by {index}")
+
+
+def _bits(dtype: DType) -> str:
+    """The kind that moves elements of a type without looking at them."""
+    return f"u{8 * dtype.itemsize}"
 
 
 @lower("Gather")
@@ -25,12 +41,11 @@ def gather(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         start = known[0] if known[0] >= 0 else view.shape[axis] + known[0]
         low.give(node.output, view.narrowed(axis, start, 1).squeezed([axis]))
         return
-    if low.dtype(indices) not in (INT32, INT64) or view.dtype.itemsize > 8 or view.dtype.kind == "string":
-        raise NotNative(f"Gather of {view.dtype} by {low.dtype(indices)}")
+    _check(node, view.dtype, low.dtype(indices))
     dense, where = low.contiguous(view), low.contiguous(low.view(indices))
     out = low.temp(view.dtype, shape, name=node.output.name)
     n, count, outer = product(view.shape[axis + 1 :]), where.size, product(view.shape[:axis])
-    spec = GatherSpec(f"u{8 * view.dtype.itemsize}", "i32" if where.dtype is INT32 else "i64")
+    spec = GatherSpec(_bits(view.dtype), kind_of(where.dtype))
     args = [Address(out.buffer, 0, True), Address(dense.buffer, dense.offset), Address(where.buffer, where.offset)]
     call = Call(
         gather_kernel(spec, low.target),
@@ -41,3 +56,95 @@ def gather(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     )
     low.call(call)
     low.give(node.output, out)
+
+
+@lower("GatherElements")
+def gather_elements(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    data, indices = node.inputs
+    assert data is not None and indices is not None
+    view, where = low.view(data), low.view(indices)
+    _check(node, view.dtype, where.dtype)
+    axis = attrs["axis"] % view.rank
+    out = low.temp(view.dtype, where.shape, name=node.output.name)
+    steps = tuple(0 if i == axis else s for i, s in enumerate(view.strides))
+    others = replace(view, shape=where.shape, strides=steps)
+    space = collapse(where.shape, [out, where, others], range(view.rank))
+    spec = ElementsSpec(_bits(view.dtype), kind_of(where.dtype), access(space.strides[1][-1]), len(space.outer))
+    args: list[Argument | None] = [Address(v.buffer, v.offset, v is out) for v in (out, where, view)]
+    args += [view.shape[axis], view.strides[axis], space.inner, space.strides[1][-1], space.strides[2][-1]]
+    for i, extent in enumerate(space.outer):
+        args += [extent, *(s[i] for s in space.strides)]
+    low.call(Call(elements_kernel(spec, low.target), args, product(space.outer), (node.name or node.op_type,), grain=16))
+    low.give(node.output, out)
+
+
+def _tuples(
+    low: Lowering, node: Node, lines: View, data: View, where: View, first: int, *, scatter: bool, join: Join = "none"
+) -> None:
+    """Copy slices of `data`, which index tuples name from axis `first` on, to or from `lines`."""
+    depth = where.shape[-1]
+    if not isinstance(depth, int):
+        raise NotNative(f"{node.op_type} by tuples of symbolic length")
+    kind = kind_of(data.dtype) if join != "none" else _bits(data.dtype)
+    spec = TuplesSpec(kind, kind_of(where.dtype), depth, scatter, join)
+    count: Dim = product(where.shape[first:-1])
+    args: list[Argument | None] = [Address(v.buffer, v.offset, (v is data) == scatter) for v in (lines, data)]
+    args.append(Address(where.buffer, where.offset))
+    args += [product(data.shape[first + depth :]), count, product(data.shape[first:])]
+    for axis in range(first, first + depth):
+        args += [data.shape[axis], data.strides[axis]]
+    tasks: Dim = 1 if scatter else product(where.shape[:-1])
+    low.call(Call(tuples_kernel(spec, low.target), args, tasks, (node.name or node.op_type,), grain=16))
+
+
+@lower("GatherND")
+def gather_nd(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    data, indices = node.inputs
+    assert data is not None and indices is not None
+    _check(node, low.dtype(data), low.dtype(indices))
+    out = low.temp(low.dtype(data), low.shape(node.output), name=node.output.name)
+    dense, where = low.contiguous(low.view(data)), low.contiguous(low.view(indices))
+    _tuples(low, node, out, dense, where, attrs.get("batch_dims", 0), scatter=False)
+    low.give(node.output, out)
+
+
+@lower("ScatterND")
+def scatter_nd(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """The data are copied, then the slices are written in order."""
+    data, indices, updates = node.inputs
+    assert data is not None and indices is not None and updates is not None
+    _check(node, low.dtype(data), low.dtype(indices))
+    join = attrs.get("reduction") or "none"
+    if join != "none" and kind_of(low.dtype(data)) == "i1":
+        raise NotNative("ScatterND that joins truth values")
+    out = low.temp(low.dtype(data), low.shape(data), name=node.output.name)
+    low.copy(low.view(data), out, (node.name or node.op_type,))
+    lines, where = low.contiguous(low.view(updates)), low.contiguous(low.view(indices))
+    _tuples(low, node, lines, out, where, 0, scatter=True, join=join)
+    low.give(node.output, out)
+
+
+@lower("OneHot")
+def one_hot(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Indices against the numbers of the new axis: a comparison and a choice, which join what reads them."""
+    indices, depth, values = node.inputs
+    assert indices is not None and depth is not None and values is not None
+    known = low.const(depth)
+    if known is None or low.dtype(indices) not in (INT32, INT64):
+        raise NotNative("OneHot of a depth that is data, or by indices that are no integers")
+    count, shape = int(known.reshape(-1)[0]), low.shape(node.output)
+    axis = attrs["axis"] % len(shape)
+    number = np.arange(count, dtype=low.dtype(indices).numpy).reshape(count, *(1,) * (len(shape) - 1 - axis))
+    pair = low.view(values)
+    off, on = (pair.narrowed(0, i, 1).squeezed([0]) for i in (0, 1))
+
+    def recipe(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+        at, numbers, no, yes = x
+        own = s.kinds[at]
+        behind = s.step("add", at, s.number(count, own))
+        below = s.step("lt", at, s.number(0, own), kind="i1")
+        front = s.step("where", below, behind, at, kind=own)
+        return s.step("where", s.step("eq", front, numbers, kind="i1"), yes, no, kind=kind)
+
+    operands = [low.view(indices).unsqueezed([axis]), low.constant(number), off, on]
+    low.give(node.output, fuse(low, node, attrs, recipe, [low_value(low, v) for v in operands]))

@@ -29,12 +29,27 @@ def reduced(low: Lowering, node: Node, source: Value, kind: Reduction, axes: lis
     """Give the node's output: `source` reduced over `axes`."""
     formula, operands, names = prologue(low, source)
     computed = formula.kind
+    seeks = kind.startswith(("first", "last"))
     if computed not in ("f32", "f64") and (kind not in INTEGER or computed not in ("i32", "i64")):
         raise NotNative(f"{node.op_type} of {low.dtype(source)}")
+    result = "i64" if seeks else computed
     head = ReduceHead(kind, formula, operands, low.shape(source), tuple(axes), keep)
     nodes = (*names, node.name or node.op_type)
     out = node.output
-    low.give(out, Deferred(low.shape(out), low.dtype(out), Formula((computed,)), [], head, None, nodes))
+    low.give(out, Deferred(low.shape(out), low.dtype(out), Formula((result,)), [], head, None, nodes))
+
+
+@lower("ArgMax", "ArgMin")
+def arg(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """The number of the extreme element: the extreme one is found first, then its number."""
+    source = node.inputs[0]
+    assert source is not None
+    rank = len(low.shape(source))
+    if not rank:
+        raise NotNative(f"{node.op_type} of a scalar")
+    which = "last" if attrs["select_last_index"] else "first"
+    kind: Reduction = f"{which}_{node.op_type[3:].lower()}"  # pyright: ignore[reportAssignmentType] one of four
+    reduced(low, node, source, kind, [attrs["axis"] % rank], bool(attrs["keepdims"]))
 
 
 @lower(*KINDS)

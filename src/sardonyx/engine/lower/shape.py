@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sardonyx.core.dims import Dim, Expr
-from sardonyx.engine.lowering import Lowering, NotNative, lower
-from sardonyx.engine.space import physical_order
-from sardonyx.engine.views import View
+from sardonyx.core.dtypes import FLOAT32, FLOAT64, INT32, INT64
+from sardonyx.engine.formula import Formula, Step
+from sardonyx.engine.fuse import Steps, fuse, low_value
+from sardonyx.engine.kernels.series import RunningSpec, range_kernel, running_kernel
+from sardonyx.engine.lowering import Lowering, NotNative, kind_of, lower
+from sardonyx.engine.program import Address, Call
+from sardonyx.engine.space import collapse, physical_order
+from sardonyx.engine.views import View, product
 from sardonyx.ir import Node, Value
 
 
@@ -114,3 +121,116 @@ def _joined(low: Lowering, node: Node) -> View:
     view = low.view(first)
     return low.temp(low.dtype(node.output), low.shape(node.output), physical_order(view.shape, [view]), node.output.name)
 
+
+
+@lower("Tile")
+def tile(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Each axis repeated by a stride of 0, then copied once."""
+    view, counts = source(low, node), low.ints(node.inputs[1])
+    if counts is None:
+        raise NotNative("Tile by counts that are data")
+    wide = view.unsqueezed(range(0, 2 * view.rank, 2))
+    repeated = wide.broadcast_to([d for pair in zip(counts, view.shape, strict=True) for d in pair])
+    low.give(node.output, _as_shape(low, repeated, low.shape(node.output)))
+
+
+def _as_shape(low: Lowering, view: View, shape: tuple[Dim, ...]) -> View:
+    dense = low.contiguous(view)
+    return View(dense.buffer, shape, low.temp(view.dtype, shape).strides, dense.offset)
+
+
+@lower("ConstantOfShape")
+def constant_of_shape(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """One element, seen at every place."""
+    value = attrs.get("value")
+    array = np.zeros(1, np.float32) if value is None else value.numpy()
+    low.give(node.output, low.constant(array.reshape(())).broadcast_to(low.shape(node.output)))
+
+
+@lower("Pad")
+def pad(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """The result is filled, then the data are copied into its middle."""
+    view, shape = source(low, node), low.shape(node.output)
+    pads = low.ints(node.inputs[1])
+    axes = _numbers(low, node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] else list(range(view.rank))
+    if pads is None or axes is None or attrs.get("mode") not in (None, "constant"):
+        raise NotNative("Pad that reflects or repeats, or by amounts that are data")
+    inner = out = low.temp(view.dtype, shape, physical_order(view.shape, [view]), node.output.name)
+    for i, axis in enumerate(axes):
+        front, back = pads[i], pads[i + len(axes)]
+        if not isinstance(front, int) or not isinstance(back, int):
+            raise NotNative("Pad by symbolic amounts")
+        axis %= view.rank
+        start, cut = max(front, 0), max(-front, 0)
+        kept = view.shape[axis] - cut - max(-back, 0)
+        inner = inner.narrowed(axis, start, kept)
+        view = view.narrowed(axis, cut, kept)
+    names, kind = (node.name or "Pad",), kind_of(view.dtype)
+    order = physical_order(out.shape, [out])
+    given = node.inputs[2] if len(node.inputs) > 2 else None
+    if given is None:
+        zero = Formula((), (Step("const", (), kind, (0,)),))
+        low.map(zero, [], out, order, names)
+    else:
+        low.map(Formula((kind,)), [low.view(given).broadcast_to(shape)], out, order, names)
+    low.copy(view, inner, names)
+    low.give(node.output, out)
+
+
+@lower("Trilu")
+def trilu(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """A choice between the data and 0, by a constant triangle."""
+    data = node.inputs[0]
+    assert data is not None
+    rows, columns = low.shape(data)[-2:]
+    offset = low.const(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] else np.zeros(1, np.int64)
+    if not isinstance(rows, int) or not isinstance(columns, int) or offset is None or rows * columns > MOST_TRIANGLE:
+        raise NotNative("Trilu of symbolic or huge extents, or by an offset that is data")
+    whole = np.ones((rows, columns), np.bool_)
+    k = int(offset.reshape(-1)[0])
+    keep = np.triu(whole, k) if attrs["upper"] else np.tril(whole, k)
+
+    def recipe(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+        if kind == "i1":
+            return s.step("and", *x, kind=kind)
+        return s.step("where", x[1], x[0], s.number(0, kind), kind=kind)
+
+    low.give(node.output, fuse(low, node, attrs, recipe, [data, low_value(low, low.constant(keep))]))
+
+
+MOST_TRIANGLE = 1 << 24  # elements of a constant mask
+
+
+@lower("Range")
+def range_(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    start, _, delta = node.inputs
+    assert start is not None and delta is not None
+    dtype = low.dtype(node.output)
+    if dtype not in (FLOAT32, FLOAT64, INT32, INT64):
+        raise NotNative(f"Range of {dtype}")
+    out = low.temp(dtype, low.shape(node.output), name=node.output.name)
+    first, step = low.view(start), low.view(delta)
+    args = [Address(v.buffer, v.offset, v is out) for v in (out, first, step)]
+    low.call(Call(range_kernel(kind_of(dtype), low.target), [*args, out.size], 1, (node.name or "Range",)))
+    low.give(node.output, out)
+
+
+@lower("CumSum")
+def cumsum(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    axis = _numbers(low, node.inputs[1]) or (None if (a := low.const(node.inputs[1])) is None else [int(a.reshape(-1)[0])])
+    if axis is None:
+        raise NotNative("CumSum along an axis that is data")
+    x = source(low, node)
+    if x.dtype not in (FLOAT32, FLOAT64, INT32, INT64):
+        raise NotNative(f"CumSum of {x.dtype}")
+    along = axis[0] % x.rank
+    out = low.temp(x.dtype, x.shape, name=node.output.name)
+    outer = collapse(x.shape, [out, x], [i for i in range(x.rank) if i != along])
+    args = [Address(out.buffer, out.offset, True), Address(x.buffer, x.offset)]
+    spec = RunningSpec(kind_of(x.dtype), bool(attrs["exclusive"]), bool(attrs["reverse"]), len(outer.extents))
+    steps = [x.shape[along], out.strides[along], x.strides[along]]
+    for i, extent in enumerate(outer.extents):
+        steps += [extent, *(s[i] for s in outer.strides)]
+    tasks = product(outer.extents)
+    low.call(Call(running_kernel(spec, low.target), [*args, *steps], tasks, (node.name or "CumSum",), grain=16))
+    low.give(node.output, out)
