@@ -318,7 +318,15 @@ def _decides(wins: Callable[[int], bool], a: Dim, b: Dim) -> bool:
 
 
 def _non_negative(d: Dim) -> bool:
-    return all(c >= 0 and all(isinstance(a, Symbol) for a in m) for m, c in _terms(d).items())
+    """Whether `d` is at least 0 for every value of the symbols; False where that cannot be seen."""
+    return all(c >= 0 and all(_is_non_negative(a) for a in m) for m, c in _terms(d).items())
+
+
+def _is_non_negative(atom: Atom) -> bool:
+    if isinstance(atom, Symbol):
+        return True
+    signs = [_non_negative(x) for x in atom.operands]
+    return any(signs) if atom.name == "max" else signs[-1] if atom.name == "mod" else all(signs)
 
 
 def dmin(*dims: Dim) -> Dim:

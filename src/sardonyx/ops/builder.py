@@ -273,13 +273,13 @@ def _as_of(schema: Schema, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> t
         if formal.since <= schema.version or (retyped and formal.was is None):
             kept.append(x)
         elif x is not None:
-            moved[formal.name] = _former_attribute(schema, formal, x)
+            moved[formal.attribute] = _former_attribute(schema, formal, x)
     return [*kept, *inputs[len(formals) :]], moved
 
 
 def _former_attribute(schema: Schema, formal: Formal, x: Any) -> Any:
     constant = x.const if isinstance(x, Value) else x
-    if formal.was is None or constant is None or formal.name not in schema.attributes:
+    if formal.was is None or constant is None or formal.attribute not in schema.attributes:
         raise InputError(
             f"{schema.operator.name} has no input '{formal.name}' at version {schema.version}",
             why=f"it came with version {formal.since}"
@@ -288,7 +288,7 @@ def _former_attribute(schema: Schema, formal: Formal, x: Any) -> Any:
             fix=f"use opset {formal.since} or newer",
         )
     array = as_array(constant)
-    plural = schema.attributes[formal.name].kind in (AttrKind.INTS, AttrKind.FLOATS)
+    plural = schema.attributes[formal.attribute].kind in (AttrKind.INTS, AttrKind.FLOATS)
     return array.reshape(-1).tolist() if plural else array.reshape(()).item()
 
 

@@ -106,6 +106,11 @@ class Formal:
     renamed: Mapping[int, str] = field(default_factory=dict[int, str])
     is_output: bool = False
 
+    @property
+    def attribute(self) -> str:
+        """The name of the attribute that it was."""
+        return (self.was.spelled if self.was is not None else "") or self.name
+
     def optional_at(self, version: int) -> bool:
         return self.optional or (0 < self.optional_since <= version)
 
@@ -253,7 +258,7 @@ def operator(
                 item.name = key
                 formals.append(item)
                 if item.was is not None:
-                    attributes.append(replace(item.was, name=key, until=item.since))
+                    attributes.append(replace(item.was, name=item.attribute, until=item.since))
             elif isinstance(item, Attribute):
                 item.name = item.spelled or key
                 attributes.append(item)

@@ -75,7 +75,7 @@ binary("Sub", (1, 6, 7, 13, 14), ARITHMETIC, lambda a, b: np.subtract(a, b), "Th
 # fmt: on
 
 
-def _divide(a: Array, b: Array) -> Array:
+def truncated(a: Array, b: Array) -> Array:
     """Integers are divided exactly and cut towards zero; an integer divided by zero gives zero."""
     if a.dtype == object:  # dims are not negative, so flooring is cutting
         return np.floor_divide(a, b)
@@ -85,7 +85,7 @@ def _divide(a: Array, b: Array) -> Array:
     return quotient + ((quotient < 0) & (quotient * b != a)).astype(a.dtype)
 
 
-binary("Div", (1, 6, 7, 13, 14), ARITHMETIC, _divide, "The quotient.", carries=True)
+binary("Div", (1, 6, 7, 13, 14), ARITHMETIC, truncated, "The quotient.", carries=True)
 
 
 @operator("Pow", since=(1, 7, 12, 13, 15), elementwise=True)

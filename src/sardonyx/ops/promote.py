@@ -51,7 +51,7 @@ def promote(
         i = place.get(formal, at if retyped and formal.was is None else None)
         if i is not None:
             promoted += inputs[i:] if spec.variadic else inputs[i : i + 1] or [None]
-        elif formal.was is not None and (value := attrs.get(formal.name)) is not None:
+        elif formal.was is not None and (value := attrs.get(formal.attribute)) is not None:
             promoted.append(_constant(formal, spec, value, kind, symbolic))
         elif not spec.variadic:
             promoted.append(None)

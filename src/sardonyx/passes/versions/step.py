@@ -37,11 +37,14 @@ def step(old: Old, op: Operator) -> None:
     before, after = op.at(version - 1), op.at(version)
     then = [f for f in op.inputs if f.since <= version - 1 < f.until]
     now = [f for f in op.inputs if f.since <= version < f.until]
-    became = {f.name_at(version): f for f in now if f not in then and f.was is not None and f.name in before.attributes}
+    became = {
+        f.name_at(version): f for f in now if f not in then and f.was is not None and f.attribute in before.attributes
+    }
+    moved = {f.attribute for f in became.values()}
     for name, spec in before.attributes.items():
         written = name in node.attrs
         new = after.attributes.get(name)
-        if new is None and name not in became and written:
+        if new is None and name not in moved and written:
             if name not in HINTS and old.attr(name) != spec.default:
                 old.refuse(f"attribute '{name}' is gone, and {old.attr(name)!r} was not its default")
             node.set_attr(name, None)
@@ -58,9 +61,9 @@ def _inputs(old: Old, op: Operator, then: Sequence[Formal], now: Sequence[Formal
     for i, formal in enumerate(now):
         name = formal.name_at(version)
         if name in became:
-            attr = node.attrs.get(formal.name)
+            attr = node.attrs.get(formal.attribute)
             inputs.append(None if attr is None else _constant(old, op, formal, attr))
-            node.set_attr(formal.name, None)
+            node.set_attr(formal.attribute, None)
         else:
             at = then.index(formal) if formal in then else by_name.get(name, i if len(now) == len(then) else None)
             if formal.variadic_at(version):
