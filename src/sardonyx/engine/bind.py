@@ -1,199 +1,147 @@
-"""From a program and the numbers of its symbols to a plan that can run: arguments, memory, tables, native steps."""
+"""From a linked program and the numbers of its extents to a plan that can run: arguments, memory, native steps."""
 
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim
-from sardonyx.engine.codegen import CompiledKernel, Target, compile
-from sardonyx.engine.extents import Extents
-from sardonyx.engine.memory import Life, plan_memory
-from sardonyx.engine.program import Address, Call, Fallback, Program, Real, Table
-from sardonyx.engine.threads import NativePlan, aligned, alone, pool
+from sardonyx.core.errors import ExecutionError
+from sardonyx.engine.link import Layout, Linked
+from sardonyx.engine.program import Address, Call, Fallback, Real, Table
+from sardonyx.engine.threads import NativePlan, alone, pool
 from sardonyx.engine.views import Buffer, View
-from sardonyx.ir import Array
-from sardonyx.ops import run_reference
+from sardonyx.evaluate import Scope
+from sardonyx.ir import Array, Value
+from sardonyx.ir.place import place
 
-__all__ = ["Bound", "Linked"]
-
-
-class Linked:
-    """A program with its kernels compiled and its dims gathered: all that does not depend on the extents."""
-
-    def __init__(self, program: Program, target: Target) -> None:
-        self.program, self.target = program, target
-        calls = [s for s in program.steps if isinstance(s, Call)]
-        distinct = list({c.kernel: None for c in calls})
-        compiled = dict(zip(distinct, compile(distinct, target), strict=True))
-        self.code: list[CompiledKernel | None] = [
-            compiled[s.kernel] if isinstance(s, Call) else None for s in program.steps
-        ]
-        self.extents = Extents()
-        self.buffers: dict[Buffer, None] = {}
-        self.lives: dict[Buffer, list[int]] = {}
-        for i, step in enumerate(program.steps):
-            self._gather(step)
-            for buffer, _ in step.buffers():
-                self.buffers[buffer] = None
-                self.lives.setdefault(buffer, [i, i])[1] = i
-        for view in (*program.inputs, *program.outputs):
-            self._gather_view(view)
-            self.buffers[view.buffer] = None
-        for buffer in self.buffers:
-            self.extents.add([buffer.size, *buffer.dims])
-        self.tables: dict[tuple[Any, ...], Array] = {}
-
-    def _gather(self, step: Call | Fallback) -> None:
-        if isinstance(step, Fallback):
-            for view in (*step.inputs, *step.outputs):
-                if view is not None:
-                    self._gather_view(view)
-            return
-        self.extents.add([step.tasks, step.scratch, step.flops, *step.blocking_of])
-        for arg in step.args:
-            if isinstance(arg, Address):
-                self.extents.add([arg.offset])
-            elif isinstance(arg, Table):
-                self.extents.add(arg.extents)
-            elif arg is not None and not isinstance(arg, Real):
-                self.extents.add([arg])
-
-    def _gather_view(self, view: View) -> None:
-        self.extents.add([*view.shape, *view.strides, view.offset, view.buffer.size])
-
-    def bind(self, symbols: Mapping[str, int], threads: int) -> Bound:
-        """A plan for these extents."""
-        return Bound(self, self.extents.evaluate(symbols), threads)
+__all__ = ["Bound", "Timing", "address"]
 
 
-@dataclass(slots=True)
-class _Patch:
-    """An argument that is the address of something inside an input or output array."""
+def address(array: Array) -> int:
+    """Where the first element lies (four times faster than `array.ctypes.data`)."""
+    return array.__array_interface__["data"][0]
 
-    slot: int
-    offset: int  # bytes
+
+@dataclass(frozen=True)
+class Timing:
+    """One step of a run: how long it took, and the floating-point operations in it."""
+
+    kernel: str
+    nodes: tuple[str, ...]
+    seconds: float
+    flops: int
+    native: bool
 
 
 class Bound:
-    """A plan for one set of extents. It owns its arena, so one call at a time may run it."""
+    """A plan for one set of extents, whose temporaries lie in `memory`. One call at a time may run it."""
 
-    def __init__(self, linked: Linked, extents: Mapping[Dim, int], threads: int) -> None:
-        self.linked, self.extents, self.threads = linked, extents, threads
+    def __init__(self, linked: Linked, layout: Layout, memory: Array, threads: int) -> None:
+        self.linked, self.memory, self.threads = linked, memory, threads
+        self.extents, self.scratch = layout.extents, layout.scratch
         program = linked.program
-        self.output_shapes = [tuple(extents[d] for d in v.shape) for v in program.outputs]
-        self.output_dtypes = [v.dtype.numpy for v in program.outputs]
-        self._place()
+        self.outputs = [(tuple(self.extents[d] for d in v.shape), v.dtype.numpy) for v in program.outputs]
+        self._place(layout.offsets)
         self._args: list[int] = []
-        self._patches: dict[Buffer, list[_Patch]] = {}
+        self._patches: dict[Buffer, list[tuple[int, int]]] = {}  # (slot, offset in bytes) of addresses in arguments
         self._keep: list[Array] = []
         self._compose()
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def _place(self) -> None:
-        temps = [b for b in self.linked.buffers if b.kind == "temp"]
-        lives = [Life(self.extents[b.size] * b.dtype.itemsize, *self.linked.lives[b]) for b in temps]
-        offsets, self.arena_bytes = plan_memory(lives)
-        self.arena = aligned(self.arena_bytes)
-        base = self.arena.ctypes.data
-        self._base: dict[Buffer, int] = {b: base + o for b, o in zip(temps, offsets, strict=True)}
-        self._dims: dict[Buffer, Array] = {}
+    def _place(self, offsets: Mapping[Buffer, int]) -> None:
+        base = address(self.memory)
+        self._base: dict[Buffer, int] = {b: base + o for b, o in offsets.items()}
+        self._arrays: dict[Buffer, Array] = {}
+        for buffer, offset in offsets.items():
+            self._arrays[buffer] = self.memory[offset:]
         for buffer in self.linked.buffers:
-            if buffer.kind == "const":
+            if buffer.kind == "dims":
+                self._arrays[buffer] = np.array([self.extents[d] for d in buffer.dims]).astype(buffer.dtype.numpy)
+            elif buffer.kind == "const":
                 assert buffer.array is not None
-                self._base[buffer] = buffer.array.ctypes.data
-            elif buffer.kind == "dims":
-                numbers = np.array([self.extents[d] for d in buffer.dims], buffer.dtype.numpy)
-                self._dims[buffer] = numbers
-                self._base[buffer] = numbers.ctypes.data
+                self._arrays[buffer] = buffer.array
+            else:
+                continue
+            self._base[buffer] = address(self._arrays[buffer])
 
-    def _view_array(self, view: View, given: Mapping[Buffer, Array]) -> Array:
+    def _view(self, view: View, given: Mapping[Buffer, Array]) -> Array:
         """The elements of a view as an array over the same memory."""
-        shape = tuple(self.extents[d] for d in view.shape)
+        found = self._arrays.get(view.buffer)
+        source = given[view.buffer] if found is None else found
         itemsize = view.dtype.itemsize
+        shape = tuple(self.extents[d] for d in view.shape)
         strides = tuple(self.extents[s] * itemsize for s in view.strides)
-        start = self.extents[view.offset] * itemsize
-        buffer = view.buffer
-        if buffer.kind == "temp":
-            at = self._base[buffer] - self.arena.ctypes.data + start
-            return np.ndarray(shape, view.dtype.numpy, self.arena.data, at, strides)
-        source = {"const": buffer.array, "dims": self._dims.get(buffer)}.get(buffer.kind, given.get(buffer))
-        assert source is not None
-        return np.ndarray(shape, view.dtype.numpy, source.data, start, strides)
+        if 0 in shape:
+            return np.empty(shape, view.dtype.numpy)
+        line = source.reshape(-1).view(np.uint8)[self.extents[view.offset] * itemsize :]
+        return np.ndarray(shape, view.dtype.numpy, line.data, 0, strides)
 
     # -- native steps -------------------------------------------------------------------------------------------------
 
     def _compose(self) -> None:
         """Write the argument blocks and group consecutive calls into native plans."""
-        rows: list[tuple[int, int, int, int, int]] = []  # code, first slot, tasks, grain, flags
-        self.segments: list[NativePlan | Fallback] = []
-        self.steps: list[list[Call]] = []
-        pending: list[tuple[list[tuple[int, int, int, int, int]], int]] = []
-        scratch = 0
-        calls: list[Call] = []
-
-        def close() -> None:
-            nonlocal rows, scratch, calls
-            if rows:
-                pending.append((rows, scratch))
-                self.segments.append(None)  # type: ignore[arg-type]  # filled below, when addresses are known
-                self.steps.append(calls)
-            rows, scratch, calls = [], 0, []
-
+        runs: list[Fallback | list[tuple[Call, tuple[int, int, int, int]]]] = []
         for step, code in zip(self.linked.program.steps, self.linked.code, strict=True):
             if isinstance(step, Fallback):
-                close()
-                self.segments.append(step)
+                runs.append(step)
                 continue
             assert code is not None
             tasks = self.extents[step.tasks]
-            chosen: tuple[int, ...] = ()
+            chosen: Sequence[int] = ()
             if step.blocking is not None:
-                *chosen_args, tasks = step.blocking(*(self.extents[d] for d in step.blocking_of), self.threads)
-                chosen = tuple(chosen_args)
+                *chosen, tasks = step.blocking(*[self.extents[d] for d in step.blocking_of], self.threads)
             if tasks == 0:
                 continue
-            first = len(self._args)
+            row = (code.address, len(self._args), tasks, self.extents[step.grain])
             self._write(step, chosen)
-            rows.append((code.address, first, tasks, step.grain, 0))
-            calls.append(step)
-            scratch = max(scratch, self.extents[step.scratch])
-        close()
+            if not runs or isinstance(runs[-1], Fallback):
+                runs.append([])
+            last = runs[-1]
+            assert isinstance(last, list)
+            last.append((step, row))
         self.args = np.array(self._args, np.int64)
-        base = self.args.ctypes.data
-        filled = iter(pending)
-        for i, segment in enumerate(self.segments):
-            if segment is None:
-                found, bytes_ = next(filled)
-                table = np.array([(a, base + 8 * s, t, g, f) for a, s, t, g, f in found], np.int64)
-                self.segments[i] = NativePlan(table, bytes_, [self.args, self.arena, *self._keep])
+        base = address(self.args)
+        scratch = address(self.memory)
+        self.segments: list[NativePlan | Fallback] = []
+        self.calls: list[list[Call]] = []
+        for run in runs:
+            if isinstance(run, Fallback):
+                self.segments.append(run)
+                continue
+            table = np.array(
+                [(code, base + 8 * slot, tasks, grain, 0) for _, (code, slot, tasks, grain) in run], np.int64
+            )
+            self.segments.append(NativePlan(table, scratch, self.scratch))
+            self.calls.append([call for call, _ in run])
         program = self.linked.program
+        self._slots = self.args.data
         self._inputs = [self._patches.get(v.buffer, []) for v in program.inputs]
         self._outputs = [self._patches.get(v.buffer, []) for v in program.outputs]
 
     def _write(self, step: Call, chosen: Sequence[int]) -> None:
         picked = iter(chosen)
+        args, extents = self._args, self.extents
         for arg in step.args:
-            if arg is None:
-                self._args.append(next(picked))
-            elif isinstance(arg, Address):
-                offset = self.extents[arg.offset] * arg.buffer.dtype.itemsize
-                if arg.buffer.kind in ("input", "output"):
-                    self._patches.setdefault(arg.buffer, []).append(_Patch(len(self._args), offset))
-                    self._args.append(0)
-                else:
-                    self._args.append(self._base[arg.buffer] + offset)
+            if isinstance(arg, Address):
+                offset = extents[arg.offset] * arg.buffer.dtype.itemsize
+                base = self._base.get(arg.buffer)
+                if base is None:
+                    self._patches.setdefault(arg.buffer, []).append((len(args), offset))
+                    base = 0
+                args.append(base + offset)
+            elif arg is None:
+                args.append(next(picked))
             elif isinstance(arg, Table):
-                self._args.append(self._table(arg).ctypes.data)
+                args.append(address(self._table(arg)))
             elif isinstance(arg, Real):
-                self._args.append(struct.unpack("<i", struct.pack("<f", arg.value))[0])
+                args.append(struct.unpack("<i", struct.pack("<f", arg.value))[0])
             else:
-                self._args.append(self.extents[arg])
+                args.append(extents[arg])
 
     def _table(self, table: Table) -> Array:
         numbers = tuple(self.extents[d] for d in table.extents)
@@ -206,20 +154,9 @@ class Bound:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None) -> list[Array]:
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs for contiguous inputs of the bound shapes and the right types."""
-        if outputs is None:
-            outputs = [np.empty(s, d) for s, d in zip(self.output_shapes, self.output_dtypes, strict=True)]
-        args = self.args
-        for array, patches in zip(inputs, self._inputs, strict=True):
-            if patches:
-                at = array.ctypes.data
-                for p in patches:
-                    args[p.slot] = at + p.offset
-        for array, patches in zip(outputs, self._outputs, strict=True):
-            at = array.ctypes.data
-            for p in patches:
-                args[p.slot] = at + p.offset
+        outputs = self._begin(inputs)
         for segment in self.segments:
             if isinstance(segment, Fallback):
                 self._reference(segment, inputs, outputs)
@@ -227,13 +164,60 @@ class Bound:
                 alone(segment)
             else:
                 pool().run(segment, self.threads)
-        return list(outputs)
+        return outputs
+
+    def _begin(self, inputs: Sequence[Array]) -> list[Array]:
+        """Make the outputs, and write into the arguments where they and the inputs lie."""
+        outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+        slots = self._slots
+        for arrays, patches in ((inputs, self._inputs), (outputs, self._outputs)):
+            for array, places in zip(arrays, patches, strict=True):
+                if places:
+                    at = address(array)
+                    for slot, offset in places:
+                        slots[slot] = at + offset
+        return outputs
+
+    def timed(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Timing]]:
+        """As `run`, step by step, with the time of each."""
+        outputs = self._begin(inputs)
+        times: list[Timing] = []
+        calls = iter(self.calls)
+        for segment in self.segments:
+            if isinstance(segment, Fallback):
+                start = time.perf_counter()
+                self._reference(segment, inputs, outputs)
+                spent = time.perf_counter() - start
+                times.append(Timing(segment.node.op_type, segment.nodes, spent, 0, False))
+                continue
+            for call, row in zip(next(calls), segment.split(), strict=True):
+                start = time.perf_counter()
+                if self.threads == 1:
+                    alone(row)
+                else:
+                    pool().run(row, self.threads)
+                spent = time.perf_counter() - start
+                times.append(Timing(call.kernel.name, call.nodes, spent, self.extents[call.flops], True))
+        return outputs, times
 
     def _reference(self, step: Fallback, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         program = self.linked.program
         given = {v.buffer: a for v, a in zip(program.inputs, inputs, strict=True)}
         given |= {v.buffer: a for v, a in zip(program.outputs, outputs, strict=True)}
-        arrays = [None if v is None else self._view_array(v, given) for v in step.inputs]
-        results = run_reference(step.schema, arrays, step.attrs, len(step.outputs))
-        for view, result in zip(step.outputs, results, strict=True):
-            np.copyto(self._view_array(view, given), result)
+        arrays = [None if v is None else self._view(v, given) for v in step.inputs]
+        captured: dict[Value, Array] = {value: self._view(v, given) for value, v in step.captured}
+        interpreter = self.linked.interpreter
+        results = interpreter.run_node(step.node, None, arrays, Scope(interpreter.model.opsets, captured))
+        for view, result in zip(step.outputs, results, strict=False):
+            if view is None:
+                continue
+            array, found = self._view(view, given), np.asarray(result)
+            if array.shape != found.shape:
+                raise ExecutionError(
+                    f"{step.node!r} gives an array of shape {list(found.shape)}, not {list(array.shape)}",
+                    where=place(step.node),
+                    why="the shape that follows from the model's types is another",
+                    fix="correct or remove the types that the model declares",
+                )
+            if array.size:
+                np.copyto(array, found)

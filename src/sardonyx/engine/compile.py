@@ -1,90 +1,176 @@
-"""The compiler, stage by stage: a model in, a linked program out."""
+"""The compiler, stage by stage: a model in, linked parts out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sardonyx.core.dims import free_symbols
 from sardonyx.engine import lower  # noqa: F401  # pyright: ignore[reportUnusedImport] fills LOWER
-from sardonyx.engine.bind import Linked
 from sardonyx.engine.codegen import Target
-from sardonyx.engine.lowering import LOWER, Lowering, NotNative
+from sardonyx.engine.link import Linked
+from sardonyx.engine.lowering import LOWER, Lowering, NotNative, Stuck
+from sardonyx.engine.partition import Part, partition, reads_of
 from sardonyx.engine.program import Program
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
-from sardonyx.infer import Inference, infer
-from sardonyx.ir import Model, Node, TensorType, Value
+from sardonyx.evaluate import Interpreter
+from sardonyx.infer import infer
+from sardonyx.ir import Model, Node, Shape, TensorType, Value
 from sardonyx.ops import attributes, schema_of
 
-__all__ = ["Compiled", "compile_model"]
+__all__ = ["Compiled", "LinkedPart", "compile_model"]
+
+
+@dataclass(eq=False)
+class LinkedPart:
+    """Compiled nodes, and the nodes that the interpreter runs behind them.
+
+    Attributes:
+        linked: the compiled nodes, or None if there are none.
+        takes: the values that the compiled nodes read, in the order of the program's inputs.
+        gives: the values that the compiled nodes make for others, in the order of the program's outputs.
+        dead: values that nobody reads once this part is done.
+    """
+
+    linked: Linked | None
+    takes: list[Value]
+    gives: list[Value]
+    after: list[Node]
+    dead: list[Value] = field(default_factory=list[Value])
 
 
 @dataclass(eq=False)
 class Compiled:
-    """What a session runs: a linked program, or None where only the interpreter can run the model, with the reason."""
+    """What a session runs.
+
+    Attributes:
+        shapes: of the values that the interpreter takes or makes, where a symbol in it may be needed later.
+        refused: the nodes that run on their NumPy reference, and why.
+    """
 
     model: Model
-    linked: Linked | None
+    parts: list[LinkedPart]
+    wanted: list[Value]
+    shapes: dict[Value, Shape]
     refused: dict[str, str]
-    why: str = ""
+
+    @property
+    def linked(self) -> Linked | None:
+        """The one program of a model that needs no interpreter between its parts; None for any other."""
+        return self.parts[0].linked if len(self.parts) == 1 and not self.parts[0].after else None
 
 
-def compile_model(model: Model, target: Target, *, precision: str, outputs: Sequence[str] | None = None) -> Compiled:
-    """Lower and link a prepared model (newest opset, optimized, no functions).
-
-    Args:
-        outputs: names of values to give instead of the model's own outputs.
-    """
+def compile_model(model: Model, target: Target, *, precision: str, cache: bool = True) -> Compiled:
+    """Lower and link a prepared model (newest opset, optimized); `cache` keeps its kernels on disk."""
     facts = infer(model)
-    low = Lowering(facts, target, model.opsets, precision)
-    wanted = list(model.graph.outputs) if outputs is None else [_named(model, name) for name in outputs]
-    low.results = frozenset(wanted)
-    try:
-        _inputs(low, model)
-        for node in model.graph.nodes:
-            _node(low, node)
-        _outputs(low, wanted)
-        program = low.program
-        _prune(program)
-        _check_symbols(program)
-    except NotNative as why:
-        return Compiled(model, None, low.refused, str(why))
-    return Compiled(model, Linked(program, target), low.refused)
+    interpreter = Interpreter(model)
+    wanted = list(model.graph.outputs)
+    refused: dict[str, str] = {}
+    outside = dict.fromkeys(_foreign(model), "it calls a function of the model")
+    lone: dict[Node, str] = {}  # nodes whose lowering failed when others had joined it
+    base = Lowering(facts, target, model.opsets, precision)
+    while True:
+        parts = partition(model.graph, facts, wanted, outside.keys())
+        lowered: list[tuple[Lowering, list[Value], list[Value]]] = []
+        try:
+            for i, part in enumerate(parts):
+                low = base.fresh(part.given)
+                takes, gives = _borders(parts, i, wanted)
+                _lower(low, part, takes, gives, lone)
+                lowered.append((low, takes, gives))
+        except Stuck as stuck:
+            if stuck.alone:
+                outside[stuck.node] = str(stuck)
+            else:
+                lone[stuck.node] = str(stuck)
+            continue
+        break
+    made: list[LinkedPart] = []
+    for part, (low, takes, gives) in zip(parts, lowered, strict=True):
+        refused |= low.refused
+        refused |= {label(n): outside.get(n, "its shape comes with its data") for n in part.after}
+        linked = Linked(low.program, target, interpreter, cache) if part.nodes else None
+        made.append(LinkedPart(linked, takes, gives, part.after))
+    _mark_dead(made, wanted)
+    born = [*model.graph.inputs, *(v for p in made for n in p.after for v in n.outputs)]
+    shapes = {v: s for v in born if (s := facts.shape(v)) is not None}
+    return Compiled(model, made, wanted, shapes, refused)
 
 
-def _named(model: Model, name: str) -> Value:
-    found = model.graph.find(name)
-    assert found is not None
-    return found
+def label(node: Node) -> str:
+    """What a node is called in profiles: its name, or its operator and first result."""
+    return node.name or f"{node.op_type}({node.output.name})"
 
 
-def _inputs(low: Lowering, model: Model) -> None:
-    for value in model.graph.inputs:
-        if value.const is not None:
-            raise NotNative(f"input '{value.name}' has a default value")
+def _foreign(model: Model) -> list[Node]:
+    """The nodes that only the interpreter knows: calls of the model's functions."""
+    return [n for n in model.graph.nodes if (n.domain, n.op_type, n.overload) in model.functions]
+
+
+def _borders(parts: Sequence[Part], i: int, wanted: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+    """The values that part i takes from before it, and those it makes for others."""
+    made = {v for n in parts[i].nodes for v in n.outputs}
+    takes = dict.fromkeys(v for n in parts[i].nodes for v in reads_of(n) if v not in made and v.producer is not None)
+    takes |= dict.fromkeys(v for n in parts[i].nodes for v in reads_of(n) if _is_input(v))
+    elsewhere = {
+        v for j, p in enumerate(parts) for n in (p.after if j == i else [*p.nodes, *p.after]) for v in reads_of(n)
+    }
+    gives = [v for n in parts[i].nodes for v in n.outputs if v in elsewhere or v in wanted]
+    return list(takes), gives
+
+
+def _is_input(value: Value) -> bool:
+    return value.producer is None and value.const is None
+
+
+def _mark_dead(parts: list[LinkedPart], wanted: Sequence[Value]) -> None:
+    alive = set(wanted)
+    for part in reversed(parts):
+        read = dict.fromkeys([*part.takes, *part.gives, *(v for n in part.after for v in (*reads_of(n), *n.outputs))])
+        part.dead = [v for v in read if v not in alive and v.const is None]
+        alive.update(read)
+
+
+# --- one part ----------------------------------------------------------------------------------------------------------
+
+
+def _lower(low: Lowering, part: Part, takes: Sequence[Value], gives: Sequence[Value], lone: dict[Node, str]) -> None:
+    low.results = frozenset(gives)
+    for value in takes:
         shape = low.shape(value)
         buffer = Buffer("input", low.dtype(value), product(shape), value.name)
-        view = View(buffer, shape, contiguous_strides(shape))
-        low.state[value] = view
+        low.state[value] = view = View(buffer, shape, contiguous_strides(shape))
         low.program.inputs.append(view)
-        low.program.input_names.append(value.name)
+    for node in part.nodes:
+        _node(low, node, lone.get(node))
+    _outputs(low, gives)
+    _prune(low.program)
 
 
-def _node(low: Lowering, node: Node) -> None:
+def _node(low: Lowering, node: Node, why: str | None) -> None:
     """One node: integers that follow from the extents are never computed, the rest is native or falls back."""
     if _follows(low, node):
         return
-    why = f"no native {node.op_type}"
     handler = LOWER.get((node.domain, node.op_type))
     schema = schema_of(node.domain, node.op_type, low.opsets.get(node.domain, 1))
-    if handler is not None:
+    if why is None and handler is not None and schema is not None:
+        mark = low.mark()
         try:
-            handler(low, node, attributes(schema, node) if schema is not None else {k: a.value for k, a in node.attrs.items()})
+            handler(low, node, attributes(schema, node))
+            missing = [v for v in node.outputs if v not in low.state and (v.uses or v in low.results)]
+            if not missing:
+                return
+            why = f"'{missing[0].name}' is read too"
         except NotNative as refusal:
             why = str(refusal)
-        else:
-            return
-    low.fallback(node, why)
+        except Stuck:
+            raise
+        except Exception as error:  # the model runs all the same, and its profile tells
+            why = f"a defect of its lowering: {type(error).__name__}: {error}"
+        low.rewind(mark)
+    try:
+        low.fallback(node, why or f"no native {node.op_type}")
+    except NotNative as refusal:
+        raise Stuck(node, str(refusal), alone=True) from refusal
 
 
 def _follows(low: Lowering, node: Node) -> bool:
@@ -95,7 +181,7 @@ def _follows(low: Lowering, node: Node) -> bool:
     kind = low.facts.type(value)
     if ints is None or not isinstance(kind, TensorType) or kind.dtype is None or kind.shape is None:
         return False
-    if not (kind.dtype.is_integer or kind.dtype.kind == "bool"):
+    if not (kind.dtype.is_integer or kind.dtype.kind == "bool") or kind.dtype.packed:
         return False
     shape = low.shape(value)
     buffer = Buffer("dims", kind.dtype, len(ints), value.name, dims=tuple(ints))
@@ -118,7 +204,6 @@ def _outputs(low: Lowering, wanted: Sequence[Value]) -> None:
             view = out
         taken.add(view.buffer)
         low.program.outputs.append(View(view.buffer, view.shape, contiguous_strides(view.shape)))
-        low.program.output_names.append(value.name)
 
 
 def _prune(program: Program) -> None:
@@ -131,16 +216,3 @@ def _prune(program: Program) -> None:
             kept.append(step)
             needed.update(b for b, writes in touched if not writes)
     program.steps = kept[::-1]
-
-
-def _check_symbols(program: Program) -> None:
-    """Every extent must follow from the inputs' shapes."""
-    given = {s for v in program.inputs for d in v.shape for s in free_symbols(d)}
-    for view in program.outputs:
-        for d in view.shape:
-            if free_symbols(d) - given:
-                raise NotNative(f"the extent {d} of '{view.buffer.name}' depends on data")
-    for step in program.steps:
-        for buffer, _ in step.buffers():
-            if free_symbols(buffer.size) - given:
-                raise NotNative(f"the size {buffer.size} of '{buffer.name}' depends on data")

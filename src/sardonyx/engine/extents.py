@@ -14,6 +14,11 @@ def _broadcast(a: int, b: int) -> int:
     return b if a == 1 else a
 
 
+def _div(a: int, b: int) -> int:
+    """Division where there may be no elements to divide."""
+    return a // b if b else 0
+
+
 class Extents:
     """Distinct dims, numbered; `evaluate` gives all their values for one binding of the symbols."""
 
@@ -24,6 +29,11 @@ class Extents:
     def add(self, dims: Iterable[Dim]) -> None:
         for d in dims:
             self._numbers.setdefault(d, len(self._numbers))
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols that must have a number, in the order of their names."""
+        return sorted({s for d in self._numbers for s in free_symbols(d)})
 
     def evaluate(self, bindings: Mapping[str, int]) -> dict[Dim, int]:
         """The value of every dim.
@@ -36,14 +46,13 @@ class Extents:
         return dict(zip(self._numbers, self._function(bindings), strict=True))
 
     def _compile(self) -> Any:
-        symbols = sorted({s for d in self._numbers for s in free_symbols(d)})
-        names = {s: f"s{i}" for i, s in enumerate(symbols)}
+        names = {s: f"s{i}" for i, s in enumerate(self.symbols)}
         lines = ["def evaluate(bindings):"]
         lines += [f"    {name} = bindings[{symbol!r}]" for symbol, name in names.items()]
         shown = ", ".join(_source(d, names) for d in self._numbers)
         lines.append(f"    return ({shown}{',' if self._numbers else ''})")
-        scope: dict[str, Any] = {"_broadcast": _broadcast}
-        exec("\n".join(lines), scope)  # noqa: S102 the text is made of integers and names of our own
+        scope: dict[str, Any] = {"_broadcast": _broadcast, "_div": _div}
+        exec("\n".join(lines), scope)  # the text is made of integers and names of our own
         return scope["evaluate"]
 
 
@@ -64,7 +73,7 @@ def _source(d: Dim, names: Mapping[str, str]) -> str:
 
 
 _FORM: dict[str, Any] = {
-    "floordiv": lambda a: f"({a[0]}//{a[1]})",
+    "floordiv": lambda a: f"({a[0]}//{a[1]})" if a[1].isdecimal() else f"_div({a[0]}, {a[1]})",
     "mod": lambda a: f"({a[0]}%{a[1]})",
     "min": lambda a: f"min({', '.join(a)})",
     "max": lambda a: f"max({', '.join(a)})",

@@ -110,7 +110,10 @@ def _clip(x: Expr, low: float | None, high: float | None) -> Expr:
 
 # name -> (operands..., attributes...) -> expression. `const` and `cast` need the wanted type and are handled by `emit`.
 OPS: dict[str, Emitter] = {
-    **{op: _bin(op) for op in ("add", "sub", "mul", "div", "min", "max", "and", "or", "xor", "truncdiv", "floormod", *_COMPARE)},
+    **{
+        op: _bin(op)
+        for op in ("add", "sub", "mul", "div", "min", "max", "and", "or", "xor", "truncdiv", "floormod", *_COMPARE)
+    },
     **{fn: _call(fn) for fn in _CALLS},
     "pow": lambda a, b: call("pow", a, b),
     "neg": _un("neg"),
@@ -168,5 +171,3 @@ def store(p: Pointer, index: Expr | int, value: Expr, kind: str, mask: Expr | No
     if kind == "i1":
         value = select(value, Const(1, u8.x(value.type.lanes)), Const(0, u8.x(value.type.lanes)))
     p.store(index, value, mask)
-
-

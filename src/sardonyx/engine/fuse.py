@@ -37,9 +37,7 @@ class Steps:
         """Append the steps of another formula over these values; gives the number of its result."""
         numbers = list(arguments)
         for step in formula.steps:
-            numbers.append(
-                self.step(step.op, *(numbers[i] for i in step.inputs), kind=step.kind, attrs=step.attrs)
-            )
+            numbers.append(self.step(step.op, *(numbers[i] for i in step.inputs), kind=step.kind, attrs=step.attrs))
         return numbers[-1]
 
 
@@ -161,5 +159,3 @@ def _fits(head: Head | None, parts: Sequence[_Part], own: Deferred) -> bool:
     others = [p.view for p in parts if p.view is not None]
     others += [v for p in parts if p.deferred is not None and p.deferred is not own for v in p.deferred.operands]
     return all(head.accepts(v) for v in others)
-
-

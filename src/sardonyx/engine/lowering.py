@@ -7,13 +7,13 @@ far as they reach, and a value that is read twice, or by something that needs it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dims import Dim, ceildiv, dmax, floordiv, free_symbols
 from sardonyx.core.dtypes import BOOL, DType
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Formula, Step
@@ -23,14 +23,25 @@ from sardonyx.engine.space import collapse, physical_order
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
 from sardonyx.infer import Inference
 from sardonyx.ir import Array, Node, Tensor, TensorType, Value
-from sardonyx.ops import attributes, schema_of
+from sardonyx.ops import schema_of
 from sardonyx.tile import type_of
 
-__all__ = ["LOWER", "Deferred", "Head", "Lowering", "NotNative", "access", "kind_of", "lower"]
+__all__ = ["LOWER", "Deferred", "Head", "Lowering", "NotNative", "Stuck", "access", "kind_of", "lower"]
 
 
-class NotNative(Exception):  # noqa: N818 a refusal, not an error
+class NotNative(Exception):
     """No native kernel serves this node; the message says why, and the profile repeats it."""
+
+
+class Stuck(Exception):
+    """A node that was lowered before turned out not to be native: lowering begins again without it.
+
+    `alone` says that its reference cannot run between native steps either.
+    """
+
+    def __init__(self, node: Node, why: str, *, alone: bool = False) -> None:
+        super().__init__(why)
+        self.node, self.alone = node, alone
 
 
 class Head(Protocol):
@@ -40,7 +51,9 @@ class Head(Protocol):
         """Whether `operand`, broadcast to the result's shape, can be read beside the results."""
         ...
 
-    def emit(self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]) -> None:
+    def emit(
+        self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
+    ) -> None:
         """Emit the calls that compute formula(result, operands...) into `out`."""
         ...
 
@@ -103,6 +116,22 @@ class Lowering:
     refused: dict[str, str] = field(default_factory=dict[str, str])  # node -> why it is not native
     results: frozenset[Value] = frozenset()
     constants: dict[int, Buffer] = field(default_factory=dict[int, Buffer])
+    given: frozenset[str] = frozenset()  # the symbols whose numbers are known before the program runs
+
+    def fresh(self, given: frozenset[str]) -> Lowering:
+        """A lowering of another part of the graph; constants are shared."""
+        made = Lowering(self.facts, self.target, self.opsets, self.precision, constants=self.constants, given=given)
+        made._kept = self._kept
+        return made
+
+    def mark(self) -> tuple[int, dict[Value, State]]:
+        """What to `rewind` to if a node is refused half-way."""
+        return len(self.program.steps), dict(self.state)
+
+    def rewind(self, mark: tuple[int, dict[Value, State]]) -> None:
+        """Forget what was emitted since."""
+        steps, self.state = mark
+        del self.program.steps[steps:]
 
     # -- what is known --------------------------------------------------------------------------------------------------
 
@@ -111,7 +140,23 @@ class Lowering:
         kind = self.facts.type(value)
         if not isinstance(kind, TensorType) or kind.shape is None or any(d is None for d in kind.shape):
             raise NotNative(f"the shape of '{value.name}' depends on data")
+        if not self._known(d for d in kind.shape if d is not None):
+            raise NotNative(f"the shape of '{value.name}' depends on data")
         return kind.shape  # pyright: ignore[reportReturnType] no None in it, see above
+
+    def _known(self, dims: Iterable[Dim]) -> bool:
+        return all(isinstance(d, int) or free_symbols(d) <= self.given for d in dims)
+
+    def claim(self, a: Dim, b: Dim, what: str) -> None:
+        """Rely on two extents being equal: where they are symbols, it is checked when their numbers are known.
+
+        Raises:
+            NotNative: they differ.
+        """
+        if a != b:
+            if isinstance(a, int) and isinstance(b, int):
+                raise NotNative(f"{what}: {a} is not {b}")
+            self.program.claims[a, b] = what
 
     def dtype(self, value: Value) -> DType:
         kind = self.facts.type(value)
@@ -121,7 +166,7 @@ class Lowering:
 
     def const(self, value: Value | None) -> Array | None:
         """The constant array that a value is, or None."""
-        if value is None or not isinstance(value.const, Tensor) or value in self.facts.model.graph.inputs:
+        if value is None or not isinstance(value.const, Tensor):
             return None
         return value.const.numpy()
 
@@ -130,7 +175,9 @@ class Lowering:
         if value is None:
             return None
         found = self.facts.ints(value)
-        return None if found is None else list(found.reshape(-1))
+        if found is None or not self._known(found.flat):
+            return None
+        return list(found.reshape(-1))
 
     # -- values -----------------------------------------------------------------------------------------------------------
 
@@ -163,13 +210,20 @@ class Lowering:
         if isinstance(found, View):
             return found
         if isinstance(found, Deferred):
-            self.state[value] = view = self.force(found, value.name)
+            try:
+                view = self.force(found, value.name)
+            except NotNative as why:
+                raise self._stuck(value, str(why)) from why
+            self.state[value] = view
             return view
         array = self.const(value)
         if array is None:
             raise NotNative(f"'{value.name}' is computed elsewhere")
         self.state[value] = view = self.constant(array, value.name)
         return view
+
+    def _stuck(self, value: Value, why: str) -> Exception:
+        return NotNative(why) if value.producer is None else Stuck(value.producer, why)
 
     def give(self, value: Value, what: State) -> None:
         """Say what a node's output is. Results of the graph and values read often are computed at once."""
@@ -218,9 +272,7 @@ class Lowering:
         space = collapse(out.shape, [out, *views], order)
         if access(space.strides[0][-1]) != "unit" and space.inner != 1:
             raise NotNative("an elementwise result must lie densely")
-        sources = tuple(
-            Source(k, access(s[-1])) for k, s in zip(formula.args, space.strides[1:], strict=True)
-        )
+        sources = tuple(Source(k, access(s[-1])) for k, s in zip(formula.args, space.strides[1:], strict=True))
         outer = len(space.outer)
         kernel = map_kernel(MapSpec(formula, sources, outer), self.target)
         chunk: Dim = 4096 if outer == 0 else space.inner
@@ -232,7 +284,8 @@ class Lowering:
             args += [extent, *(s[axis] for s in space.strides)]
         args += [s[-1] for src, s in zip(sources, space.strides[1:], strict=True) if src.access == "strided"]
         tasks = product(space.outer) * chunks
-        self.call(Call(kernel, args, tasks, nodes, flops=out.size * max(len(formula.steps), 1)))
+        grain = 1 if outer == 0 else dmax(floordiv(4096, dmax(space.inner, 1)), 1)
+        self.call(Call(kernel, args, tasks, nodes, grain, flops=out.size * max(len(formula.steps), 1)))
 
     def call(self, call: Call) -> None:
         self.program.steps.append(call)
@@ -242,16 +295,19 @@ class Lowering:
     def fallback(self, node: Node, why: str) -> None:
         """Run a node by its reference, between native steps."""
         schema = schema_of(node.domain, node.op_type, self.opsets.get(node.domain, 1))
-        if schema is None or schema.operator.run is None or node.subgraphs:
-            raise NotNative(f"{node!r} has no reference that runs by itself: {why}")
-        self.refused[node.name or repr(node)] = why
+        if schema is None or schema.operator.run is None:
+            raise NotNative(f"there is no reference of {node.op_type}: {why}")
+        name = node.name or f"{node.op_type}({node.output.name})"
+        self.refused[name] = why
         inputs = [None if v is None else self.view(v) for v in node.inputs]
-        outputs = [self.temp(self.dtype(v), self.shape(v), name=v.name) for v in node.outputs if v.name]
-        if len(outputs) != len(node.outputs):
-            raise NotNative(f"{node!r} leaves outputs out")
-        self.program.steps.append(Fallback(node, schema, attributes(schema, node), inputs, outputs))
+        captured = [(v, self.view(v)) for g in node.subgraphs for v in g.captured() if v.const is None]
+        outputs = [
+            self.temp(self.dtype(v), self.shape(v), name=v.name) if v.name or v.uses else None for v in node.outputs
+        ]
+        self.program.steps.append(Fallback(node, inputs, captured, outputs, (name,)))
         for value, view in zip(node.outputs, outputs, strict=True):
-            self.give(value, view)
+            if view is not None:
+                self.give(value, view)
 
 
 def _rank_of(view: View, axis: int) -> tuple[int, int]:

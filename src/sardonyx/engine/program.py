@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, Union
+from typing import TypeAlias, Union
 
 from sardonyx.core.dims import Dim
 from sardonyx.engine.views import Buffer, View
-from sardonyx.ir import Array, Node
-from sardonyx.ops import Schema
+from sardonyx.ir import Array, Node, Value
 from sardonyx.tile import Kernel
 
 __all__ = ["Address", "Argument", "Call", "Fallback", "Program", "Real", "Table", "Work"]
@@ -65,7 +64,7 @@ class Call:
     args: Sequence[Argument | None]
     tasks: Dim
     nodes: tuple[str, ...]
-    grain: int = 1
+    grain: Dim = 1
     scratch: Dim = 0
     blocking: Work | None = None
     blocking_of: tuple[Dim, ...] = ()
@@ -78,29 +77,36 @@ class Call:
 
 @dataclass(eq=False)
 class Fallback:
-    """One node run by its NumPy reference, because nothing native serves it."""
+    """One node run by its NumPy reference, because nothing native serves it.
+
+    Attributes:
+        captured: what the graphs inside the node read.
+        outputs: None for a result that the node leaves out.
+    """
 
     node: Node
-    schema: Schema
-    attrs: dict[str, Any]
     inputs: list[View | None]
-    outputs: list[View]
+    captured: list[tuple[Value, View]]
+    outputs: list[View | None]
+    nodes: tuple[str, ...]
 
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        return (self.node.name or repr(self.node),)
+    def views(self) -> list[View]:
+        return [v for v in (*self.inputs, *(v for _, v in self.captured), *self.outputs) if v is not None]
 
     def buffers(self) -> list[tuple[Buffer, bool]]:
-        reads = [(v.buffer, False) for v in self.inputs if v is not None]
-        return [*reads, *((v.buffer, True) for v in self.outputs)]
+        reads = [v for v in (*self.inputs, *(v for _, v in self.captured)) if v is not None]
+        return [*((v.buffer, False) for v in reads), *((v.buffer, True) for v in self.outputs if v is not None)]
 
 
 @dataclass(eq=False)
 class Program:
-    """The calls in order, and what goes in and comes out."""
+    """The calls in order, and what goes in and comes out.
+
+    Attributes:
+        claims: pairs of extents that must be equal when they are known, and what needs it.
+    """
 
     inputs: list[View] = field(default_factory=list[View])
-    input_names: list[str] = field(default_factory=list[str])
     outputs: list[View] = field(default_factory=list[View])
-    output_names: list[str] = field(default_factory=list[str])
     steps: list[Call | Fallback] = field(default_factory=list["Call | Fallback"])
+    claims: dict[tuple[Dim, Dim], str] = field(default_factory=dict[tuple[Dim, Dim], str])

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from sardonyx.core import dims
 from sardonyx.core.errors import InputError
-from sardonyx.engine.bind import Bound
 from sardonyx.engine.codegen import detect
-from sardonyx.engine.compile import Compiled, compile_model
+from sardonyx.engine.compile import compile_model
 from sardonyx.engine.prepare import prepare
+from sardonyx.engine.profile import Profile, sample
+from sardonyx.engine.runner import Runner
 from sardonyx.engine.threads import default_threads
-from sardonyx.evaluate import Interpreter
+from sardonyx.engine.variant import Choice, specialize
 from sardonyx.evaluate.inputs import bind_inputs
 from sardonyx.io import load
 from sardonyx.ir import Array, Model, TensorType, Value
 
-__all__ = ["Port", "Session"]
+__all__ = ["Port", "Precision", "Session"]
 
-Precision = Literal["highest", "high", "medium"]
+Precision: TypeAlias = Literal["highest", "high", "medium"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,15 @@ class Port:
 
     @staticmethod
     def of(value: Value) -> Port:
+        """The port of a graph's input or output."""
         kind = value.type
         if not isinstance(kind, TensorType) or kind.dtype is None:
             return Port(value.name, [], str(kind))
         shape = [d if d is None or isinstance(d, int) else str(d) for d in kind.shape or ()]
-        return Port(value.name, shape, f"tensor({kind.dtype.text})")
+        return Port(value.name, shape, f"tensor({_ORT_NAMES.get(kind.dtype.text, kind.dtype.text)})")
+
+
+_ORT_NAMES = {"float32": "float", "float64": "double"}
 
 
 class Session:
@@ -75,132 +80,151 @@ class Session:
             raise InputError(f"there is no device {device!r}", fix="device='cpu' is the one there is")
         if precision not in ("highest", "high", "medium"):
             raise InputError(f"there is no precision {precision!r}", fix="use 'highest', 'high' or 'medium'")
+        if threads is not None and threads < 1:
+            raise InputError(
+                f"a session cannot run on {threads} threads", fix="give 1 or more, or None for the default"
+            )
         source = model if isinstance(model, Model) else load(model)
-        self.inputs = [Port.of(v) for v in source.graph.inputs if v.const is None]
-        self.outputs = [Port.of(v) for v in source.graph.outputs]
         self.precision: Precision = precision
-        self.threads = default_threads() if threads is None else max(1, threads)
-        self._source = source
-        self._target = detect()
-        self._prepared = prepare(source)
-        self._variants: dict[tuple[str, ...] | None, _Variant] = {}
+        self.threads = default_threads() if threads is None else threads
+        self._source, self._cache = source, cache
+        self._known = {v.name: v for v in source.graph.values() if v.name}
+        needed = [v for v in source.graph.inputs if v.const is None]
+        self.inputs = [Port.of(v) for v in needed]
+        self.outputs = [Port.of(v) for v in source.graph.outputs]
+        self._ports = [(v.name, None if v.dtype is None else v.dtype.numpy) for v in needed]
+        # One runner serves every call, unless an input has no rank: then the shapes that come choose.
+        self._simple = all(isinstance(v.type, TensorType) and v.shape is not None and v.dtype for v in needed)
+        self._runners: dict[Choice, Runner] = {}
         self._lock = threading.Lock()
-        self._main = self._variant(None)
+        self._seen: set[tuple[Any, ...]] = set()  # the shapes that were checked against the model's
+        self._main = self._runner(Choice()) if self._simple else None
 
     def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, Any]) -> list[Any]:
         """Run the model.
 
         Args:
-            output_names: the results wanted, in order; any value of the model may be named. None means its outputs.
-            feeds: an array per input.
+            output_names: the results wanted, in order; any value of the main graph may be named. None means its outputs.
+            feeds: an array per input. Inputs with a default value may be left out.
+
+        Returns:
+            An array per result; a list for a sequence, None for an absent optional.
 
         Raises:
-            InputError: an input is missing, unknown, or of the wrong type or shape.
+            InputError: an input is missing, unknown, or of the wrong type or shape; an output is unknown.
+            ExecutionError: a node refused the values that reached it.
         """
-        variant = self._main if output_names is None else self._variant(tuple(output_names))
-        return variant.run(feeds)
+        if output_names is None and self._main is not None and len(feeds) == len(self._ports):
+            arrays = self._plain(feeds)
+            if arrays is not None:
+                return self._main.run(arrays)
+        return self._run(output_names, feeds)
 
     def __call__(self, *arrays: Any) -> list[Any]:
         """Run with the inputs by position."""
         if len(arrays) != len(self.inputs):
-            raise InputError(f"the model takes {len(self.inputs)} inputs, not {len(arrays)}")
+            raise InputError(
+                f"the model takes {len(self.inputs)} inputs, not {len(arrays)}",
+                why="its inputs are " + (", ".join(p.name for p in self.inputs) or "none"),
+                fix="give one array for each, or call run with a dictionary by name",
+            )
         return self.run(None, {p.name: a for p, a in zip(self.inputs, arrays, strict=True)})
+
+    def warmup(self, feeds: Mapping[str, Any] | None = None) -> None:
+        """Make the plan for the shapes of `feeds` (by default, of sample inputs) now rather than at the first run."""
+        self.run(None, sample(self._source.graph, {}) if feeds is None else feeds)
+
+    def profile(
+        self, feeds: Mapping[str, Any] | None = None, *, runs: int = 5, dims: Mapping[str, int] | None = None
+    ) -> Profile:
+        """How long each fused kernel takes, which nodes are inside, and what runs on its NumPy reference.
+
+        Args:
+            feeds: an array per input; None takes sample inputs.
+            runs: how often to run; the shortest time of each step counts.
+            dims: the extents of symbolic dims in sample inputs; those left out are 1.
+        """
+        feeds = sample(self._source.graph, dims or {}) if feeds is None else feeds
+        runner, arrays = self._choose(None, feeds)
+        runner.run(arrays)
+        return Profile.of([runner.timed(arrays) for _ in range(max(1, runs))], runner.compiled.refused)
 
     def trim(self) -> None:
         """Give back the memory of the plans; they are made again when needed."""
-        for variant in self._variants.values():
-            variant.trim()
+        with self._lock:
+            for runner in self._runners.values():
+                runner.trim()
 
     @property
     def fallbacks(self) -> dict[str, str]:
         """The nodes that run on their NumPy reference, and why."""
-        return dict(self._main.compiled.refused)
+        return {name: why for runner in list(self._runners.values()) for name, why in runner.compiled.refused.items()}
 
-    def _variant(self, names: tuple[str, ...] | None) -> _Variant:
+    # -- the way in ---------------------------------------------------------------------------------------------------
+
+    def _plain(self, feeds: Mapping[str, Any]) -> list[Array] | None:
+        """The arrays, if they are of the right types and of shapes that came before."""
+        arrays: list[Array] = []
+        for name, dtype in self._ports:
+            array = feeds.get(name)
+            if not isinstance(array, np.ndarray) or (array.dtype is not dtype and array.dtype != dtype):
+                return None
+            arrays.append(array if array.flags.c_contiguous else array.copy("C"))
+        return arrays if tuple([a.shape for a in arrays]) in self._seen else None
+
+    def _run(self, output_names: Sequence[str] | None, feeds: Mapping[str, Any]) -> list[Any]:
+        """The careful way: everything is checked, and converted where that loses nothing."""
+        if output_names is None:
+            runner, arrays = self._choose(None, feeds)
+            results = runner.run(arrays)
+            if runner is self._main:
+                if len(self._seen) > 4096:
+                    self._seen.clear()
+                self._seen.add(tuple([a.shape for a in arrays]))
+            return results
+        distinct = tuple(dict.fromkeys(output_names))
+        runner, arrays = self._choose(distinct, feeds)
+        by_name = dict(zip(distinct, runner.run(arrays), strict=True))
+        return [by_name[name] for name in output_names]
+
+    def _choose(self, outputs: tuple[str, ...] | None, feeds: Mapping[str, Any]) -> tuple[Runner, list[Any]]:
+        """The runner for this call, and a value for each of its inputs."""
+        if outputs is not None:
+            self._check_names(outputs)
+            if outputs == tuple(p.name for p in self.outputs):
+                outputs = None
+        bound = {v.name: x for v, x in bind_inputs(self._source.graph, feeds).items()}
+        given = {n for n in bound if self._known[n].const is not None}
+        ranks = {n: np.ndim(x) for n, x in bound.items() if self._rankless(self._known[n])}
+        runner = self._runner(Choice(outputs, frozenset(given), frozenset(ranks.items())))
+        return runner, [_contiguous(bound[v.name]) for v in runner.inputs]
+
+    def _rankless(self, value: Value) -> bool:
+        return isinstance(value.type, TensorType) and value.type.shape is None
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self._known:
+                close = difflib.get_close_matches(name, self._known, 3)
+                raise InputError(
+                    f"the model has no value named '{name}'",
+                    why="its outputs are " + ", ".join(p.name for p in self.outputs),
+                    fix="did you mean " + " or ".join(f"'{n}'" for n in close) + "?"
+                    if close
+                    else "ask for an output, or for any value of the main graph",
+                )
+
+    def _runner(self, choice: Choice) -> Runner:
         with self._lock:
-            found = self._variants.get(names)
+            found = self._runners.get(choice)
             if found is None:
-                found = self._variants[names] = self._make(names)
+                model = prepare(specialize(self._source, choice))
+                compiled = compile_model(model, detect(), precision=self.precision, cache=self._cache)
+                found = self._runners[choice] = Runner(compiled, self.threads)
             return found
 
-    def _make(self, names: tuple[str, ...] | None) -> _Variant:
-        own = tuple(p.name for p in self.outputs)
-        if names is None or set(names) <= set(own):
-            compiled = compile_model(
-                self._prepared, self._target, precision=self.precision, outputs=None if names in (None, own) else names
-            )
-            return _Variant(compiled, self._source, names, self.threads)
-        for name in names:
-            if self._source.graph.find(name) is None:
-                raise InputError(
-                    f"the model has no value '{name}'", why=f"its outputs are {', '.join(own)}", fix="name a value of the main graph"
-                )
-        # Optimization may have fused the value away, so the model is prepared again with it as an output.
-        with_value = self._source.clone()
-        with_value.graph.outputs = [_find(with_value, n) for n in names]
-        compiled = compile_model(prepare(with_value), self._target, precision=self.precision)
-        return _Variant(compiled, with_value, names, self.threads)
 
-
-def _find(model: Model, name: str) -> Value:
-    found = model.graph.find(name)
-    assert found is not None
-    return found
-
-
-class _Variant:
-    """A session for one choice of outputs: plans by the shapes of the inputs."""
-
-    def __init__(self, compiled: Compiled, source: Model, names: tuple[str, ...] | None, threads: int) -> None:
-        self.compiled, self.source, self.names, self.threads = compiled, source, names, threads
-        graph = compiled.model.graph
-        self._ports = [(v.name, v) for v in graph.inputs if v.const is None]
-        self._names = [name for name, _ in self._ports]
-        self._dtypes = [v.dtype.numpy if v.dtype is not None else None for _, v in self._ports]
-        self._free: dict[tuple[Any, ...], list[Bound]] = {}
-        self._lock = threading.Lock()
-        self._interpreter = Interpreter(compiled.model) if compiled.linked is None else None
-
-    def run(self, feeds: Mapping[str, Any]) -> list[Any]:
-        if self._interpreter is not None:
-            return self._interpreter.run(feeds, self.names)
-        arrays: list[Array] = []
-        if len(feeds) != len(self._names):
-            self._refuse(feeds)
-        for name, dtype in zip(self._names, self._dtypes, strict=True):
-            array = feeds.get(name)
-            if not isinstance(array, np.ndarray) or array.dtype != dtype:
-                array = self._refuse(feeds)[name]
-            arrays.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
-        key = tuple([a.shape for a in arrays])
-        free = self._free.get(key)
-        bound = free.pop() if free else self._bind(key, feeds)
-        try:
-            return bound.run(arrays)
-        finally:
-            self._free[key].append(bound)
-
-    def _refuse(self, feeds: Mapping[str, Any]) -> dict[str, Array]:
-        """Convert what can be converted; raise the error that says what is wrong otherwise."""
-        found = bind_inputs(self.source.graph, feeds)
-        return {v.name: a for v, a in found.items()}
-
-    def _bind(self, key: tuple[Any, ...], feeds: Mapping[str, Any]) -> Bound:
-        linked = self.compiled.linked
-        assert linked is not None
-        self._refuse(feeds)  # the first time a shape comes, it is checked against the model's
-        symbols: dict[str, int] = {}
-        for (_, value), shape in zip(self._ports, key, strict=True):
-            for d, extent in zip(value.shape or (), shape, strict=True):
-                names = dims.free_symbols(d) if d is not None else frozenset[str]()
-                if d is not None and not isinstance(d, int) and d == dims.symbol(next(iter(names))):
-                    symbols[next(iter(names))] = extent
-        bound = linked.bind(symbols, self.threads)
-        with self._lock:
-            self._free.setdefault(key, [])
-        return bound
-
-    def trim(self) -> None:
-        with self._lock:
-            for free in self._free.values():
-                free.clear()
+def _contiguous(item: Any) -> Any:
+    if isinstance(item, np.ndarray) and not item.flags.c_contiguous:
+        return item.copy("C")
+    return item

@@ -16,7 +16,6 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -49,24 +48,20 @@ class NativePlan:
     Args:
         table: a row of int64 per step: the kernel's address, the address of its arguments, the number of tasks, how many of
             them make a chunk, and flags (none are defined yet).
-        scratch_bytes: the thread-private memory that the neediest step wants.
-        keep: what must live as long as the plan.
-
-    The calling thread's scratch memory is the plan's own, so a plan is run by one caller at a time.
+        scratch: the address of the calling thread's scratch memory, so that a plan is run by one caller at a time.
+        scratch_bytes: how much scratch memory the neediest step wants of any thread.
     """
 
-    __slots__ = ("_keep", "_memory", "at", "rows", "scratch", "scratch_bytes")
+    __slots__ = ("at", "rows", "scratch", "scratch_bytes", "table")
 
-    def __init__(self, table: Array, scratch_bytes: int, keep: Sequence[object]) -> None:
-        table = np.ascontiguousarray(table, np.int64)
-        self.rows, self.scratch_bytes = len(table), scratch_bytes
-        self._memory = aligned(scratch_bytes)
-        self.at, self.scratch = table.ctypes.data, self._memory.ctypes.data
-        self._keep = (table, *keep)
+    def __init__(self, table: Array, scratch: int, scratch_bytes: int) -> None:
+        self.table = np.ascontiguousarray(table, np.int64)
+        self.rows, self.scratch, self.scratch_bytes = len(table), scratch, scratch_bytes
+        self.at: int = self.table.ctypes.data
 
-    def row(self, index: int) -> int:
-        """The address of one row of the table."""
-        return self.at + 40 * index
+    def split(self) -> list[NativePlan]:
+        """A plan of each step."""
+        return [NativePlan(self.table[i : i + 1], self.scratch, self.scratch_bytes) for i in range(self.rows)]
 
 
 class Pool:

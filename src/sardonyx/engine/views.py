@@ -7,9 +7,12 @@ no pass has to choose layouts, and nobody has to undo the choice.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import numpy as np
 
 from sardonyx.core import dims
 from sardonyx.core.dims import Dim
@@ -36,12 +39,18 @@ def contiguous_strides(shape: Sequence[Dim]) -> tuple[Dim, ...]:
     return tuple(reversed(strides))
 
 
+def _numbers(extents: Sequence[Dim]) -> tuple[int, ...] | None:
+    found = [d for d in extents if isinstance(d, int)]
+    return tuple(found) if len(found) == len(extents) else None
+
+
 @dataclass(eq=False)
 class Buffer:
     """A run of memory.
 
     `kind`: an input or output array of the call, a constant, a temporary in the arena, or integers that follow from the
-    extents (`dims`). `size` counts elements.
+    extents (`dims`). `size` counts elements. `spread` holds the extents that were broadcast to others while both were symbols:
+    whether each is 1, or as large, is checked when they are known.
     """
 
     kind: Literal["input", "output", "const", "temp", "dims"]
@@ -50,6 +59,9 @@ class Buffer:
     name: str = ""
     array: Array | None = None  # of a constant
     dims: tuple[Dim, ...] = ()
+    spread: dict[tuple[Dim, Dim], None] = field(
+        default_factory=dict["tuple[Dim, Dim]", None]
+    )  # (extent, what it fills)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +89,12 @@ class View:
     def const(self) -> Array | None:
         """The elements, when they are constant."""
         array = self.buffer.array
-        if array is None or not all(isinstance(x, int) for x in (*self.shape, *self.strides, self.offset)):
+        shape, strides, (offset,) = _numbers(self.shape), _numbers(self.strides), _numbers([self.offset]) or (None,)
+        if array is None or shape is None or strides is None or offset is None:
             return None
-        import numpy as np
-
-        strides = tuple(int(s) * array.itemsize for s in self.strides)  # pyright: ignore[reportArgumentType] ints, see above
-        start = array.reshape(-1)[int(self.offset) :] if array.size else array.reshape(-1)  # pyright: ignore[reportArgumentType]
-        return np.lib.stride_tricks.as_strided(start, self.shape, strides, writeable=False)  # pyright: ignore[reportArgumentType]
+        line = array.reshape(-1)
+        start = line[offset:] if array.size else line
+        return np.lib.stride_tricks.as_strided(start, shape, [s * array.itemsize for s in strides], writeable=False)
 
     def same_place(self, other: View) -> bool:
         """Whether both name the same elements in the same order."""
@@ -125,16 +136,26 @@ class View:
     def broadcast_to(self, shape: Sequence[Dim]) -> View:
         """The view repeated (stride 0) to fill `shape`, by NumPy's rules."""
         wide = self.unsqueezed(range(len(shape) - self.rank))
-        strides = tuple(
-            0 if have == 1 and want != 1 else s for have, want, s in zip(wide.shape, shape, wide.strides, strict=True)
-        )
-        return replace(wide, shape=tuple(shape), strides=strides)
+        strides = [
+            step if have == want else 0 if have == 1 else self._spread(have, want, step)
+            for have, want, step in zip(wide.shape, shape, wide.strides, strict=True)
+        ]
+        return replace(wide, shape=tuple(shape), strides=tuple(strides))
+
+    def _spread(self, have: Dim, want: Dim, step: Dim) -> Dim:
+        """The stride along an axis that turns out to be 1, and is repeated, or as large as what it fills."""
+        self.buffer.spread[have, want] = None
+        return step * dims.dmin(
+            have - 1, 1
+        )  # no step if `have` is 1, and what it is if there are no elements is all one
 
     def narrowed(self, axis: int, start: Dim, extent: Dim, step: int = 1) -> View:
         """The elements start, start + step, ... of one axis."""
         shape, strides = list(self.shape), list(self.strides)
         shape[axis], strides[axis] = extent, strides[axis] * step
-        return replace(self, shape=tuple(shape), strides=tuple(strides), offset=self.offset + start * self.strides[axis])
+        return replace(
+            self, shape=tuple(shape), strides=tuple(strides), offset=self.offset + start * self.strides[axis]
+        )
 
     def reshaped(self, shape: Sequence[Dim]) -> View | None:
         """The same elements in another shape, or None where that would need a copy."""
@@ -157,7 +178,7 @@ class View:
 def _merged(view: View, axes: Sequence[int]) -> Dim | None:
     """The stride of `axes` taken as one axis, or None if they do not lie in one line."""
     real = [a for a in axes if view.shape[a] != 1]
-    for outer, inner in zip(real, real[1:], strict=False):
+    for outer, inner in itertools.pairwise(real):
         if view.strides[outer] != view.strides[inner] * view.shape[inner]:
             return None
     return view.strides[real[-1]] if real else 1
@@ -202,5 +223,3 @@ def _smaller(a: Dim, b: Dim) -> bool:
     if isinstance(a, int) and isinstance(b, int):
         return a < b
     return dims.mod(b, a) == 0 if a != 0 else False
-
-

@@ -62,8 +62,8 @@ def stats() -> Stats:
     return _stats
 
 
-def compile(kernels: Sequence[Kernel], target: Target) -> list[CompiledKernel]:
-    """The native code of each kernel, in order; equal kernels share it."""
+def compile(kernels: Sequence[Kernel], target: Target, *, disk: bool = True) -> list[CompiledKernel]:
+    """The native code of each kernel, in order; equal kernels share it. Without `disk`, nothing is read or kept there."""
     global _stats
     start = time.perf_counter()
     with _lock:
@@ -71,7 +71,7 @@ def compile(kernels: Sequence[Kernel], target: Target) -> list[CompiledKernel]:
         hits = sum(key in _memory for key in keys)
         for kernel, key in zip(kernels, keys, strict=True):
             if key not in _memory:
-                _memory[key] = _load_or_compile(kernel, key, target)
+                _memory[key] = _load_or_compile(kernel, key, target, disk)
         found = [replace(_memory[key], name=kernel.name) for kernel, key in zip(kernels, keys, strict=True)]
         spent = time.perf_counter() - start
         _stats = replace(_stats, memory_hits=_stats.memory_hits + hits, seconds=_stats.seconds + spent)
@@ -94,14 +94,15 @@ def _key(text: str, target: Target) -> str:
     return hashlib.sha256((head + text).encode()).hexdigest()
 
 
-def _load_or_compile(kernel: Kernel, key: str, target: Target) -> CompiledKernel:
+def _load_or_compile(kernel: Kernel, key: str, target: Target, disk: bool) -> CompiledKernel:
     global _stats
-    image = cache.read(key)
+    image = cache.read(key) if disk else None
     if image is not None:
         _stats = replace(_stats, disk_hits=_stats.disk_hits + 1)
     else:
         image = _object(kernel, target)
-        cache.write(key, image)
+        if disk:
+            cache.write(key, image)
         _stats = replace(_stats, compiled=_stats.compiled + 1)
     return CompiledKernel(kernel.name, _link([kernel.name], key, image)[kernel.name])
 

@@ -62,7 +62,7 @@ def runtime(futex: bool = FUTEX is not None) -> Runtime:
     names = ("sdx_alone", "sdx_run", "sdx_work", "sdx_lock", "sdx_unlock", "sdx_stop")
     at = link_text(_text(detect(), futex), names, detect())
     ptr, i64 = ctypes.c_void_p, ctypes.c_int64
-    signatures = {
+    signatures: dict[str, tuple[Any, ...]] = {
         "sdx_alone": (None, ptr, i64, ptr),
         "sdx_run": (None, ptr, ptr, i64, ptr, i64),
         "sdx_work": (i64, ptr, i64),

@@ -1,0 +1,118 @@
+"""A program with its kernels compiled and its extents gathered: all that does not depend on the numbers of the symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sardonyx.core.dims import Dim
+from sardonyx.core.errors import InputError
+from sardonyx.engine.codegen import CompiledKernel, Target, compile
+from sardonyx.engine.extents import Extents
+from sardonyx.engine.memory import ALIGNMENT, Life, plan_memory
+from sardonyx.engine.program import Address, Call, Fallback, Program, Real, Table
+from sardonyx.engine.views import Buffer, View
+from sardonyx.evaluate import Interpreter
+from sardonyx.ir import Array
+
+__all__ = ["Layout", "Linked"]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The numbers of all extents, and where each temporary lies.
+
+    Attributes:
+        scratch: bytes of thread-private memory that the neediest step wants.
+        bytes: of the memory a run needs: the calling thread's scratch memory first, then the temporaries.
+    """
+
+    extents: dict[Dim, int]
+    offsets: dict[Buffer, int]
+    scratch: int
+    bytes: int
+
+
+class Linked:
+    """See above. `interpreter` runs the steps that are not native."""
+
+    def __init__(self, program: Program, target: Target, interpreter: Interpreter, cache: bool = True) -> None:
+        self.program, self.interpreter = program, interpreter
+        calls = [s for s in program.steps if isinstance(s, Call)]
+        distinct = list({c.kernel: None for c in calls})
+        compiled = dict(zip(distinct, compile(distinct, target, disk=cache), strict=True))
+        self.code: list[CompiledKernel | None] = [
+            compiled[s.kernel] if isinstance(s, Call) else None for s in program.steps
+        ]
+        self.extents = Extents()
+        self.buffers: dict[Buffer, None] = {}
+        self.lives: dict[Buffer, list[int]] = {}
+        for i, step in enumerate(program.steps):
+            self._gather(step)
+            for buffer, _ in step.buffers():
+                self.buffers[buffer] = None
+                self.lives.setdefault(buffer, [i, i])[1] = i
+        for view in (*program.inputs, *program.outputs):
+            self._gather_view(view)
+            self.buffers[view.buffer] = None
+        self.claims = dict(program.claims)
+        self.spread: dict[tuple[Dim, Dim], str] = {}
+        for buffer in self.buffers:
+            self.extents.add([buffer.size, *buffer.dims])
+            self.spread |= dict.fromkeys(buffer.spread, buffer.name)
+        for pair in (*self.claims, *self.spread):
+            self.extents.add(pair)
+        self.symbols = self.extents.symbols
+        self.temps = [b for b in self.buffers if b.kind == "temp"]
+        self.tables: dict[tuple[Any, ...], Array] = {}
+
+    def _gather(self, step: Call | Fallback) -> None:
+        if isinstance(step, Fallback):
+            for view in step.views():
+                self._gather_view(view)
+            return
+        self.extents.add([step.tasks, step.grain, step.scratch, step.flops, *step.blocking_of])
+        for arg in step.args:
+            if isinstance(arg, Address):
+                self.extents.add([arg.offset])
+            elif isinstance(arg, Table):
+                self.extents.add(arg.extents)
+            elif arg is not None and not isinstance(arg, Real):
+                self.extents.add([arg])
+
+    def _gather_view(self, view: View) -> None:
+        self.extents.add([*view.shape, *view.strides, view.offset, view.buffer.size])
+
+    def layout(self, symbols: Mapping[str, int]) -> Layout:
+        """The layout for these numbers.
+
+        Raises:
+            InputError: the model cannot be run with extents like these.
+        """
+        extents = self.extents.evaluate(symbols)
+        self._check(extents, symbols)
+        scratch = max((extents[s.scratch] for s in self.program.steps if isinstance(s, Call)), default=0)
+        scratch = -(-scratch // ALIGNMENT) * ALIGNMENT
+        lives = [Life(extents[b.size] * b.dtype.itemsize, *self.lives[b]) for b in self.temps]
+        offsets, arena = plan_memory(lives)
+        places = {b: scratch + o for b, o in zip(self.temps, offsets, strict=True)}
+        return Layout(extents, places, scratch, scratch + arena)
+
+    def _check(self, extents: Mapping[Dim, int], symbols: Mapping[str, int]) -> None:
+        """What was relied upon while extents were symbols must be true of their numbers: kernels do not check again."""
+        shown = ", ".join(f"{name} = {value}" for name, value in symbols.items())
+        for (a, b), what in self.claims.items():
+            if extents[a] != extents[b]:
+                raise InputError(f"{what}: {extents[a]} is not {extents[b]}", why=f"{a} must be {b}, with {shown}")
+        for (have, want), name in self.spread.items():
+            if extents[have] not in (1, extents[want]):
+                raise InputError(
+                    f"an extent of {extents[have]} does not broadcast to {extents[want]}",
+                    where=f"value '{name}'" if name else None,
+                    why=f"{have} must be 1 or {want}, with {shown}",
+                    fix="give arrays whose extents agree",
+                )
+        for view in self.program.inputs:
+            if any(extents[d] < 0 for d in view.shape):
+                raise InputError(f"'{view.buffer.name}' would have a negative extent", why=f"with {shown}")

@@ -1,0 +1,189 @@
+"""Running a compiled model: plans by shape, memory by concurrent call."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sardonyx.core import dims
+from sardonyx.core.dims import Expr
+from sardonyx.core.errors import ExecutionError
+from sardonyx.engine.bind import Bound, Timing
+from sardonyx.engine.compile import Compiled, LinkedPart, label
+from sardonyx.engine.link import Linked
+from sardonyx.engine.threads import aligned
+from sardonyx.evaluate import Interpreter, Scope
+from sardonyx.ir import Array, Value
+
+__all__ = ["Runner"]
+
+_PLANS = 64  # per concurrent call: how many shapes are remembered
+
+Key: TypeAlias = tuple[Any, ...]
+
+
+class _Workspace:
+    """What one call at a time uses: memory, and the plans whose temporaries lie in it."""
+
+    def __init__(self) -> None:
+        self.memory = aligned(0)
+        self.plans: OrderedDict[Key, Bound] = OrderedDict()
+
+    def bind(self, linked: Linked, key: Key, symbols: Mapping[str, int], threads: int) -> Bound:
+        layout = linked.layout(symbols)
+        if layout.bytes > len(self.memory):
+            self.plans.clear()  # they lie in the old memory
+            grown = len(self.memory) * 5 // 4
+            self.memory = aligned(0)
+            self.memory = aligned(max(layout.bytes, grown))
+        bound = self.plans[key] = Bound(linked, layout, self.memory, threads)
+        if len(self.plans) > _PLANS:
+            self.plans.popitem(last=False)
+        return bound
+
+
+class _Native:
+    """The compiled nodes of a part."""
+
+    def __init__(self, linked: Linked, takes: Sequence[Value], threads: int) -> None:
+        self.linked, self.threads = linked, threads
+        self._names = [v.name for v in takes]
+        self._idle: list[_Workspace] = []
+        # A symbol that no extent of what is taken shows comes from an earlier part.
+        shown = {d.name for v in linked.program.inputs for d in v.shape if isinstance(d, Expr)}
+        self._carried = [s for s in linked.symbols if s not in shown]
+
+    def run(self, arrays: Sequence[Array], symbols: Mapping[str, int]) -> list[Array]:
+        workspace, bound = self._take(arrays, symbols)
+        try:
+            return bound.run(arrays)
+        finally:
+            self._idle.append(workspace)
+
+    def timed(self, arrays: Sequence[Array], symbols: Mapping[str, int]) -> tuple[list[Array], list[Timing]]:
+        workspace, bound = self._take(arrays, symbols)
+        try:
+            return bound.timed(arrays)
+        finally:
+            self._idle.append(workspace)
+
+    def _take(self, arrays: Sequence[Array], symbols: Mapping[str, int]) -> tuple[_Workspace, Bound]:
+        key: Key = tuple([a.shape for a in arrays])
+        if self._carried:
+            key += tuple([symbols[s] for s in self._carried])
+        try:
+            workspace = self._idle.pop()
+        except IndexError:
+            workspace = _Workspace()
+        bound = workspace.plans.get(key)
+        if bound is None:
+            try:
+                bound = workspace.bind(self.linked, key, self._symbols(arrays, symbols), self.threads)
+            except BaseException:
+                self._idle.append(workspace)
+                raise
+        return workspace, bound
+
+    def _symbols(self, arrays: Sequence[Array], symbols: Mapping[str, int]) -> dict[str, int]:
+        found = dict(symbols)
+        for name, view, array in zip(self._names, self.linked.program.inputs, arrays, strict=True):
+            if array.ndim != view.rank:
+                raise _surprise(name, array, str(view.rank) + " axes")
+            for d, extent in zip(view.shape, array.shape, strict=True):
+                if isinstance(d, Expr) and d.name is not None and found.setdefault(d.name, extent) == extent:
+                    continue
+                if dims.evaluate(d, found) != extent:
+                    raise _surprise(name, array, f"{dims.evaluate(d, found)} for {d}")
+        return found
+
+    def trim(self) -> None:
+        self._idle.clear()
+
+
+def _surprise(name: str, array: Array, wanted: str) -> ExecutionError:
+    return ExecutionError(
+        f"value '{name}' came out with shape {list(array.shape)}",
+        why=f"the types of the model say {wanted}",
+        fix="correct or remove the types that the model declares",
+    )
+
+
+class Runner:
+    """A compiled model and the plans made of it."""
+
+    def __init__(self, compiled: Compiled, threads: int) -> None:
+        self.compiled = compiled
+        self.inputs = list(compiled.model.graph.inputs)
+        self._interpreter = Interpreter(compiled.model)
+        self._natives = [None if p.linked is None else _Native(p.linked, p.takes, threads) for p in compiled.parts]
+        parts = compiled.parts
+        whole = len(parts) == 1 and not parts[0].after and self._natives[0] is not None
+        if whole and parts[0].takes == self.inputs and parts[0].gives == compiled.wanted:
+            self._whole = self._natives[0]
+        else:
+            self._whole = None
+
+    def run(self, arrays: Sequence[Any]) -> list[Any]:
+        """The outputs for one value per input of the graph; arrays must be contiguous and of the right types."""
+        if self._whole is not None:
+            return self._whole.run(arrays, {})
+        return self._parts(arrays, None)
+
+    def timed(self, arrays: Sequence[Any]) -> list[Timing]:
+        """How long each step takes."""
+        times: list[Timing] = []
+        self._parts(arrays, times)
+        return times
+
+    def trim(self) -> None:
+        """Give back the memory of the plans."""
+        for native in self._natives:
+            if native is not None:
+                native.trim()
+
+    def _parts(self, arrays: Sequence[Any], times: list[Timing] | None) -> list[Any]:
+        scope = Scope(self.compiled.model.opsets, dict(zip(self.inputs, arrays, strict=True)))
+        values = scope.values
+        symbols: dict[str, int] = {}
+        for value in self.inputs:
+            self._learn(value, values[value], symbols)
+        for part, native in zip(self.compiled.parts, self._natives, strict=True):
+            if native is not None:
+                taken = [np.ascontiguousarray(values[v]).reshape(np.shape(values[v])) for v in part.takes]
+                if times is None:
+                    given = native.run(taken, symbols)
+                else:
+                    given, spent = native.timed(taken, symbols)
+                    times += spent
+                values.update(zip(part.gives, given, strict=True))
+            self._interpret(part, scope, symbols, times)
+            for value in part.dead:
+                values.pop(value, None)
+        return [scope[v] for v in self.compiled.wanted]
+
+    def _interpret(self, part: LinkedPart, scope: Scope, symbols: dict[str, int], times: list[Timing] | None) -> None:
+        for node in part.after:
+            start = time.perf_counter()
+            results = self._interpreter.run_node(
+                node, None, [None if v is None else scope[v] for v in node.inputs], scope
+            )
+            if times is not None:
+                times.append(Timing(node.op_type, (label(node),), time.perf_counter() - start, 0, False))
+            for value, result in zip(node.outputs, results, strict=False):
+                scope.values[value] = result
+                self._learn(value, result, symbols)
+
+    def _learn(self, value: Value, array: Any, symbols: dict[str, int]) -> None:
+        """Take the numbers of symbols from the shape of an array."""
+        shape = self.compiled.shapes.get(value)
+        if shape is None:
+            return
+        if np.ndim(array) != len(shape):
+            raise _surprise(value.name, array, f"{len(shape)} axes")
+        for d, extent in zip(shape, array.shape, strict=True):
+            if isinstance(d, Expr) and d.name is not None:
+                symbols.setdefault(d.name, extent)
