@@ -22,7 +22,7 @@ DIRECT: dict[str, set[str]] = {
     "infer": {"ops"},
     "evaluate": {"ops"},
     "passes": {"rewrite", "infer", "evaluate"},
-    "engine": {"tile", "passes"},
+    "engine": {"tile", "passes", "io"},
     "frontends": {"passes", "io"},
     "backends": {"passes", "io"},
     "verify": {"engine", "backends"},
