@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sardonyx.check import check as check
     from sardonyx.engine.session import Session as Session
-    from sardonyx.evaluate import evaluate as evaluate
     from sardonyx.frontends.torch import from_torch as from_torch
     from sardonyx.infer import infer_shapes as infer_shapes
     from sardonyx.io import from_bytes as from_bytes
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from sardonyx.ir import Tensor as Tensor
     from sardonyx.ir import Value as Value
     from sardonyx.passes import convert_version as convert_version
+    from sardonyx.passes import evaluate as evaluate
     from sardonyx.passes import optimize as optimize
     from sardonyx.verify import verify as verify
 
@@ -35,14 +35,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "check": "check",
-    "evaluate": "evaluate",
     "Session": "engine.session",
     "from_torch": "frontends.torch",
     "infer_shapes": "infer",
     "from_bytes": "io",
     "load": "io",
     "save": "io",
-    **dict.fromkeys(("convert_version", "optimize"), "passes"),
+    **dict.fromkeys(("convert_version", "evaluate", "optimize"), "passes"),
     "to_bytes": "io",
     "verify": "verify",
     **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),

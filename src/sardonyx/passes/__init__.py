@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sardonyx.passes.pipeline import PIPELINE, Stage, optimize, stages
+from sardonyx.passes.reference import evaluate
 from sardonyx.passes.upgrade import convert_version
 
-__all__ = ["PIPELINE", "Stage", "convert_version", "optimize", "stages"]
+__all__ = ["PIPELINE", "Stage", "convert_version", "evaluate", "optimize", "stages"]

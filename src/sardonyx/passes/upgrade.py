@@ -71,19 +71,14 @@ def upgrade_to(model: Model, domain: str, opset: int) -> bool:
     if changed:
         model.opsets[domain] = max(opset, present)
         if domain == "":
+            if model.ir_version < 4:  # every constant had to be an input too; nobody meant it to be given
+                model.graph.inputs = [v for v in model.graph.inputs if v.const is None]
             model.ir_version = max(model.ir_version, IR_OF_OPSET[max(v for v in IR_OF_OPSET if v <= opset)])
     return changed
 
 
 def _upgrade_graph(graph: Graph, model: Model, domain: str, present: int, opset: int) -> None:
-    touched = [
-        (node.op_type, v)
-        for node in graph.walk()
-        if node.domain == domain and (op := lookup(domain, node.op_type)) is not None
-        for v in op.since
-        if present < v <= opset
-    ]
-    if not touched and ("Upsample" not in {n.op_type for n in graph.walk()}):
+    if not any(_changes(node.domain, node.op_type, present, opset) for node in graph.walk() if node.domain == domain):
         return
     facts, names, results = ModelFacts(model), Names([graph]), Results([graph])
     before = model.opsets.get(domain)
@@ -107,3 +102,11 @@ def _upgrade_graph(graph: Graph, model: Model, domain: str, present: int, opset:
     finally:
         if before is not None:
             model.opsets[domain] = before
+
+
+def _changes(domain: str, op_type: str, present: int, opset: int) -> bool:
+    """Whether an operator changed in a version after `present`, up to `opset`."""
+    op = lookup(domain, op_type)
+    return (op is not None and any(present < v <= opset for v in op.since)) or any(
+        (domain, op_type, v) in UP for v in range(present + 1, opset + 1)
+    )

@@ -35,6 +35,11 @@ class Operand:
         return found.dtype if isinstance(found, TensorType) else None
 
     @property
+    def is_float(self) -> bool:
+        """Whether the elements are known to be floating-point numbers."""
+        return self.dtype is not None and self.dtype.kind == "float"
+
+    @property
     def shape(self) -> Shape | None:
         """The shape, or None when the rank is unknown; an extent nobody knows is a symbol of its own, or None."""
         found = self.type

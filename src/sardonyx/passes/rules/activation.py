@@ -40,7 +40,7 @@ ROOT_HALF, ROOT_TWO, ROOT_TWO_OVER_PI = 0.7071067811865476, 1.4142135623730951, 
 
 
 def _floats(m: Match) -> None:
-    m.require(m[x].dtype is not None and m[x].dtype.kind == "float", "x is of no floating-point type")
+    m.require(m[x].is_float, "x is of no floating-point type")
 
 
 # -- Gelu ---------------------------------------------------------------------------------------------------------------

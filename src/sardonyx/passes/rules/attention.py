@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.dims import Dim
+from sardonyx.core.dtypes import BOOL
 from sardonyx.ir import Value
 from sardonyx.rewrite import Expr, Match, Operand, Rule, attribute, constants, rewrite, values
 from sardonyx.rewrite.example import b8, f32
@@ -66,7 +67,7 @@ def to_attention(m: Match) -> Expr:
     """softmax(q @ k' * scale + mask) @ v -> Attention(q, k, v, mask, scale)"""
     rank = m[q].rank
     m.require(rank in (3, 4) and m[v].rank == rank, "q, k and v are not [batch, heads, sequence, features]")
-    m.require(m[q].dtype is not None and m[q].dtype.kind == "float", "q is of no floating-point type")
+    m.require(m[q].is_float, "q is of no floating-point type")
     scores = m[_SCORES].shape
     m.require(scores is not None and len(scores) == rank, "the rank of the scores is unknown")
     assert rank is not None and scores is not None
@@ -114,6 +115,7 @@ def _permuted(shape: Any, order: Any) -> Any:
 def _fits(m: Match, query: Any, keys: Any, values: Any) -> None:
     """Refuse unless batch and heads agree: a product would broadcast where Attention shares heads."""
     m.require(query is not None and keys is not None and values is not None, "the shapes are unknown")
+    assert query is not None and keys is not None and values is not None
     m.require(query[0] == keys[0] == values[0], "the batches of q, k and v differ")
     m.require(len(query) == 3 or query[1] == keys[1] == values[1], "the heads of q, k and v differ")
 
@@ -250,7 +252,7 @@ _SOME = ReduceMax(keep, axes) | Cast.any(ReduceMax(Cast.any(keep), axes))
 @rewrite(Where(_SOME, _MASKED, zero))
 def drop_guard(m: Match) -> Expr:
     """Where(any(keep), Attention(q, k, v, keep), 0) -> Attention(q, k, v, keep), which guards itself"""
-    m.require(m[keep].dtype is not None and m[keep].dtype.kind == "bool", "the mask is not boolean")
+    m.require(m[keep].dtype is BOOL, "the mask is not boolean")
     m.require(m[axes].numbers is not None and m[keep].rank is not None, "the axes are unknown")
     m.require(
         [a % (m[keep].rank or 1) for a in m[axes].numbers or ()] == [(m[keep].rank or 1) - 1], "it is not any of a row"

@@ -88,7 +88,7 @@ to_layer_norm.fires(Div(_CENTRED, Sqrt(Add(ReduceMean(Mul(_CENTRED, _CENTRED), a
 to_layer_norm.fires(Div(_CENTRED, Sqrt(Add(ReduceMean(Pow(_CENTRED, 2.0), axes2), eps))), x=f32["n", 3, 8], **_LN)
 to_layer_norm.fires(
     Mul(_CENTRED, Reciprocal(Sqrt(Add(ReduceMean(Pow(_CENTRED, 2.0), axes2), eps)))), x=f32[2, 4, 8],
-    **{**_LN, "axes": [1, 2], "axes2": [-2, -1]},
+    axes=[1, 2], axes2=[-2, -1], eps=np.float32(1e-5), tolerance=TOLERANCE,
 )  # fmt: skip
 to_layer_norm.refuses(
     Div(_CENTRED, Sqrt(Add(ReduceMean(Pow(_CENTRED, 2.0), axes2), eps))), x=f32[2, 4, 8], axes=[1], axes2=[1],

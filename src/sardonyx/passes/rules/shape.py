@@ -73,12 +73,8 @@ def drop_split(m: Match) -> Expr:
 
 
 drop_split.fires(Abs(Split(x, axis=0, num_outputs=1)), x=f32[4, 3])
-drop_split.refuses(
-    Abs(Split(x, axis=0, num_outputs=2)[0]),
-    Exp(Split(x, axis=0, num_outputs=2)[1]),
-    x=f32[4, 3],
-    because="several parts",
-)
+_HALVES = Split(x, axis=0, num_outputs=2)
+drop_split.refuses(Abs(_HALVES[0]), Exp(_HALVES[1]), x=f32[4, 3], because="several parts")
 
 # -- reshapes -----------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.versions import elementwise, image, index, nn, norm, shape
+from sardonyx.passes.versions import control, elementwise, image, index, nn, norm, shape
 from sardonyx.passes.versions.adapter import UP, Adapter, Old, up
 
-__all__ = ["UP", "Adapter", "Old", "elementwise", "image", "index", "nn", "norm", "shape", "up"]
+__all__ = ["UP", "Adapter", "Old", "control", "elementwise", "image", "index", "nn", "norm", "shape", "up"]

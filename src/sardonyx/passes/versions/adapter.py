@@ -62,6 +62,12 @@ class Old:
         shape = self.shape(i)
         return None if shape is None else len(shape)
 
+    def numbers(self, i: int) -> list[int] | None:
+        """The integers in an input, where they are known."""
+        value = self.input(i)
+        found = None if value is None else self.facts.constant(value)
+        return None if found is None else [int(x) for x in found.reshape(-1)]
+
     def need_rank(self, i: int) -> int:
         """The rank of an input; refuses the conversion where it is unknown."""
         rank = self.rank(i)

@@ -1,4 +1,4 @@
-"""Upsample became Resize, and Resize learned to say which coordinates it means."""
+"""Upsample became Resize, which learned to say which coordinates it means; pooling counts its powers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ import numpy as np
 from sardonyx.passes.versions.adapter import Old, up
 from sardonyx.rewrite import Expr
 from sardonyx.rewrite.op import Resize
+
+
+@up("Upsample", 7)
+def upsample_scales(old: Old) -> Expr:
+    """The scales of height and width became scales of every axis."""
+    scales = (1.0, 1.0, old.attr("height_scale"), old.attr("width_scale"))
+    for name in ("height_scale", "width_scale"):
+        old.node.set_attr(name, None)
+    old.node.set_attr("scales", scales)
 
 
 @up("Upsample", 10)
@@ -27,3 +36,12 @@ def resize_says_coordinates(old: Old) -> Expr:
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor" if mode in ("nearest", b"nearest") else None,
     )
+
+
+@up("LpPool GlobalLpPool", 2)
+def power_is_whole(old: Old) -> Expr:
+    """The power became an integer."""
+    power = old.attr("p")
+    if power != int(power):
+        old.refuse(f"its power {power} is no whole number")
+    old.node.set_attr("p", int(power))

@@ -53,6 +53,14 @@ def dropout_is_test(old: Old) -> Expr:
     old.node.set_attr("is_test", None)
 
 
+@up("Dropout", 10)
+def dropout_mask(old: Old) -> Expr:
+    """The mask had the type of the data; since 10 it is boolean."""
+    if any(v.uses for v in old.node.outputs[1:]) or old.returned(old.node.outputs[1:]):
+        old.refuse("its mask is read", fix="export the model in inference mode")
+    old.keep_outputs(1)
+
+
 @up("GroupNormalization", 21)
 def scale_per_channel(old: Old) -> Expr:
     """Scale and bias were per group; each channel of a group gets its group's."""

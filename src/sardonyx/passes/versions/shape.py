@@ -36,3 +36,15 @@ def dft_axis(old: Old) -> Expr:
     axis = old.attr("axis")
     old.node.set_attr("axis", None)
     old.wrap_input(2, np.array(1 if axis is None else axis, np.int64))
+
+
+@up("Tile", 6)
+def tile_every_axis(old: Old) -> Expr:
+    """One axis was repeated; since 6, a number for each."""
+    tiles, axis, rank = old.numbers(1), old.numbers(2), old.need_rank(0)
+    if tiles is None or axis is None:
+        old.refuse("how often it repeats which axis is computed at run time")
+    repeats = [1] * rank
+    repeats[axis[0]] = tiles[0]
+    old.node.set_inputs([old.input(0)])
+    old.wrap_input(1, np.array(repeats, np.int64))
