@@ -75,3 +75,13 @@ def test_views_run_no_kernel_of_their_own() -> None:
     assert calls(model) == 2  # the reshape copies, for no view says it
     model = parse("(float[4,5,6] x) => (y) { u = Flatten<axis = 2>(x)  t = Transpose(u)  y = Neg(t) }")
     assert calls(model) == 2  # a result lies in C order: it is copied there
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", ["float", "int64", "bool", "float16"])
+@pytest.mark.parametrize("shape", [(2, 3, 70), (1, 9, 33), (2, 100, 64), (3, 17, 1), (1, 65, 129)])
+def test_swap(shape: tuple[int, int, int], kind: str, level: str) -> None:
+    """The last two axes change places in memory: few columns, whole squares, what is left over."""
+    model = parse(f"({kind}[a,{shape[1]},{shape[2]}] x) => (y) {{ y = Transpose<perm = [0, 2, 1]>(x) }}")
+    numpy = {"float": np.float32, "bool": np.bool_}.get(kind, kind)
+    agree(model, [np.random.default_rng(0).integers(0, 100, shape).astype(numpy)], level)

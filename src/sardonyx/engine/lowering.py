@@ -16,6 +16,7 @@ import numpy as np
 from sardonyx.core.dims import Dim, ceildiv, dmax, floordiv, free_symbols
 from sardonyx.core.dtypes import BOOL, DType
 from sardonyx.engine.codegen import Target
+from sardonyx.engine.copy import crossing, swap
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.kernels.map import Access, MapSpec, Source, map_kernel
 from sardonyx.engine.program import Address, Argument, Call, Fallback, Program
@@ -272,6 +273,14 @@ class Lowering:
         space = collapse(out.shape, [out, *views], order)
         if access(space.strides[0][-1]) != "unit" and space.inner != 1:
             raise NotNative("an elementwise result must lie densely")
+        for i, view in enumerate(views, 1):
+            axis = crossing(space, i) if view.dtype.itemsize in (4, 8) else None
+            if axis is None:
+                continue
+            if formula.steps or len(views) > 1:  # a copy that lies as the result does is read faster
+                views[i - 1] = self.contiguous(view, order)
+                return self.map(formula, views, out, order, nodes)
+            return self.call(swap(self.target, space, out, view, axis, nodes))
         sources = tuple(Source(k, access(s[-1])) for k, s in zip(formula.args, space.strides[1:], strict=True))
         outer = len(space.outer)
         kernel = map_kernel(MapSpec(formula, sources, outer), self.target)
