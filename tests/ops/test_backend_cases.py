@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from ml_dtypes import finfo
 from onnx.backend.test.case.node import collect_testcases
 
 from sardonyx.evaluate import evaluate
@@ -72,4 +73,7 @@ def assert_same(case: Any, result: Any, truth: Any) -> None:
         np.testing.assert_array_equal(result, truth)
     else:
         kind = np.complex128 if truth.dtype.kind == "c" else np.float64
-        np.testing.assert_allclose(result.astype(kind), truth.astype(kind), rtol=case.rtol, atol=case.atol)
+        rtol = case.rtol
+        if case.name.endswith("_expanded") and truth.dtype.name in ("bfloat16", "float16"):
+            rtol = max(rtol, 4 * float(finfo(truth.dtype).eps))  # a function's body rounds after each of its nodes
+        np.testing.assert_allclose(result.astype(kind), truth.astype(kind), rtol=rtol, atol=case.atol)

@@ -10,7 +10,19 @@ import numpy as np
 from sardonyx.core import dtypes as d
 from sardonyx.core.dtypes import DType
 from sardonyx.ir import Array
-from sardonyx.ops.declare import Flag, Input, Int, Output, String, carries, infers, operator, reference, types
+from sardonyx.ops.declare import (
+    Flag,
+    Input,
+    Int,
+    Output,
+    String,
+    carries,
+    infers,
+    infers_always,
+    operator,
+    reference,
+    types,
+)
 from sardonyx.ops.known import Known, known
 from sardonyx.ops.typesets import BOOL, COMPLEX, FLOAT6, FLOAT8, IR9, IR10, IR11, IR12, IR13, NUMBERS, STRING
 
@@ -26,6 +38,8 @@ _RANGE = {
     25: IR13 - COMPLEX,
     28: (IR13 | FLOAT6) - COMPLEX,
 }
+
+_LIKE = {15: _RANGE[13], 19: _RANGE[19], 21: _RANGE[21], 23: _RANGE[23], 24: _RANGE[24], 25: _RANGE[25]}
 
 
 def convert(x: Array, to: DType, *, saturate: bool, round_mode: str = "up") -> Array:
@@ -89,6 +103,29 @@ class Cast:
     @reference
     def run(input: Array, *, to: int, saturate: bool, round_mode: str) -> Array:
         return convert(input, d.dtype(to), saturate=saturate, round_mode=round_mode)
+
+
+@operator("CastLike", since=(15, 19, 21, 23, 24, 25), elementwise=True)
+class CastLike:
+    """The value as the element type of another tensor."""
+
+    T1 = types(_LIKE)
+    T2 = types(_LIKE)
+    input, target_type = Input(T1), Input(T2)
+    output = Output(T2)
+    saturate, round_mode = Flag(1, since=19), String("up", since=24)
+
+    @infers_always
+    def infer(input: Known, target_type: Known) -> Known:
+        return known(target_type.dtype, input.shape if input.has_shape else None)
+
+    @carries
+    def carry(input: Known, target_type: Known) -> Any:
+        return input.value if target_type.dtype is not None and target_type.dtype.is_integer else None
+
+    @reference
+    def run(input: Array, target_type: Array, *, saturate: bool, round_mode: str) -> Array:
+        return convert(input, d.dtype(target_type.dtype), saturate=saturate, round_mode=round_mode)
 
 
 __all__: list[str] = []

@@ -13,7 +13,18 @@ from sardonyx.ir import Array
 from sardonyx.ops.declare import Flag, Float, Input, Int, Ints, Output, String, infers, operator, reference, types
 from sardonyx.ops.families import binary, unary
 from sardonyx.ops.known import Dims, Known, broadcast
-from sardonyx.ops.typesets import CLASSIC, CLASSIC_BF, FLOATS, FLOATS_BF, NUMBERS, NUMBERS_BF, SIGNED, WIDE_INTS
+from sardonyx.ops.typesets import (
+    BOOL,
+    CLASSIC,
+    CLASSIC_BF,
+    FLOAT8,
+    FLOATS,
+    FLOATS_BF,
+    NUMBERS,
+    NUMBERS_BF,
+    SIGNED,
+    WIDE_INTS,
+)
 
 BF = frozenset({d.BFLOAT16})
 GROWN = {1: FLOATS, 13: FLOATS_BF}
@@ -62,6 +73,9 @@ unary("Erf", (9, 13), {9: NUMBERS, 13: FLOATS_BF}, _cast(erf), "The error functi
 unary("Relu", (1, 6, 13, 14), {1: FLOATS, 13: FLOATS_BF, 14: FLOATS_BF | SIGNED}, lambda x: np.maximum(x, x.dtype.type(0)), "The value, or zero where that is larger.")
 unary("Softsign", (1, 22), {1: FLOATS, 22: FLOATS_BF}, _cast(lambda x: x / (1 + np.abs(x))), "x / (1 + |x|).", formals=("input", "output"))
 unary("Softplus", (1, 22), {1: FLOATS, 22: FLOATS_BF}, _cast(lambda x: np.logaddexp(x, 0)), "log(1 + exp(x)).")
+unary("Round", (11, 22), {11: FLOATS, 22: FLOATS_BF}, _cast(np.rint), "The nearest integer; of two, the even one.")
+unary("Sign", (9, 13), {9: NUMBERS, 13: NUMBERS_BF}, _cast(np.sign), "-1, 0 or 1: the sign of the value.", formals=("input", "output"))
+unary("IsNaN", (9, 13, 20), {9: FLOATS, 13: FLOATS_BF, 20: FLOATS_BF | FLOAT8}, lambda x: np.isnan(wide(x)), "True where the value is no number.", result=BOOL, variables=("T1", "T2"))
 for _name, _fn, _since in (
     ("Sin", np.sin, 7), ("Cos", np.cos, 7), ("Tan", np.tan, 7), ("Asin", np.arcsin, 7), ("Acos", np.arccos, 7), ("Atan", np.arctan, 7),
     ("Sinh", np.sinh, 9), ("Cosh", np.cosh, 9), ("Asinh", np.arcsinh, 9), ("Acosh", np.arccosh, 9), ("Atanh", np.arctanh, 9),
@@ -86,6 +100,24 @@ def truncated(a: Array, b: Array) -> Array:
 
 
 binary("Div", (1, 6, 7, 13, 14), ARITHMETIC, truncated, "The quotient.", carries=True)
+
+
+def _modulo(a: Array, b: Array, *, fmod: bool) -> Array:
+    """Floats obey IEEE's remainder with either sign; an integer modulo zero is zero."""
+    return np.asarray((np.fmod if fmod else np.mod)(wide(a), wide(b)), a.dtype)
+
+
+_FMOD = {"fmod": Flag(0)}
+_MOD = {10: NUMBERS, 13: NUMBERS_BF}
+binary(
+    "Mod",
+    (10, 13, 28),
+    _MOD,
+    _modulo,
+    "The remainder, with the sign of B; of A if fmod.",
+    attributes=_FMOD,
+    carries=True,
+)
 
 
 @operator("Pow", since=(1, 7, 12, 13, 15), elementwise=True)
@@ -209,7 +241,27 @@ class LeakyRelu:
         return np.where(X < 0, alpha * wide(X), wide(X)).astype(X.dtype)
 
 
-@operator("Where", since=(9, 16), elementwise=True)
+@operator("IsInf", since=(10, 20), elementwise=True)
+class IsInf:
+    """True where the value is an infinity of a sign that is asked for."""
+
+    T1 = types({10: frozenset({d.FLOAT32, d.FLOAT64}), 20: FLOATS_BF | FLOAT8})
+    T2 = types(BOOL)
+    X = Input(T1)
+    Y = Output(T2)
+    detect_negative, detect_positive = Flag(1), Flag(1)
+
+    @infers
+    def infer(X: Known) -> Dims:
+        return X.shape
+
+    @reference
+    def run(X: Array, *, detect_negative: bool, detect_positive: bool) -> Array:
+        x = wide(X)
+        return (np.isposinf(x) & detect_positive) | (np.isneginf(x) & detect_negative)
+
+
+@operator("Where", since=(9, 16), elementwise=True, carries=True)
 class Where:
     """X where the condition holds, Y elsewhere."""
 
@@ -248,5 +300,24 @@ def _extreme(name: str, since: tuple[int, ...], pick: Any, symbolic: Any, doc: s
 
 _extreme("Max", (1, 6, 8, 12, 13), np.maximum, dims.dmax, "The largest of the values at each place.")
 _extreme("Min", (1, 6, 8, 12, 13), np.minimum, dims.dmin, "The smallest of the values at each place.")
+
+
+def _combined(name: str, combine: Any, doc: str) -> None:
+    """Sum and Mean: any number of tensors that broadcast, added in a wide type from the first to the last."""
+
+    def infer(*tensors: Known) -> Dims:
+        return broadcast(*(t.shape for t in tensors))
+
+    def run(*tensors: Array) -> Array:
+        return np.asarray(combine(tensors)).astype(tensors[0].dtype)
+
+    T = types({1: FLOATS, 13: FLOATS_BF})
+    block: dict[str, Any] = {"__doc__": doc, "T": T, "data_0": Input(T, variadic=True), name.lower(): Output(T)}
+    block |= {"consumed_inputs": Ints(until=6), "infer": infers(infer), "run": reference(run)}
+    operator(name, since=(1, 6, 8, 13), elementwise=True, commutative=True)(type(name, (), block))
+
+
+_combined("Sum", lambda tensors: sum(map(wide, tensors)), "The sum of the values at each place.")
+_combined("Mean", lambda tensors: sum(map(wide, tensors)) / len(tensors), "The mean of the values at each place.")
 
 __all__: list[str] = []

@@ -19,10 +19,13 @@ __all__ = ["AttributeSpec", "FormalSpec", "Operator", "Schema", "all_operators",
 # Every family file, in the order a reader would want; importing one registers its operators.
 FAMILIES = (
     "elementwise",
+    "activation",
     "logic",
+    "bitwise",
     "cast",
     "linalg",
     "nn",
+    "pool",
     "norm",
     "attention",
     "recurrent",
