@@ -152,6 +152,8 @@ def train(images: Array, labels: Array) -> tuple[torch.nn.Module, int, float]:
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return self.classify(self.features(image))
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a batch of small images is too little work to share, and waiting is dear on a busy machine
     torch.manual_seed(0)
     net = Digits()
     x, y = torch.from_numpy(images), torch.from_numpy(labels)
@@ -166,6 +168,7 @@ def train(images: Array, labels: Array) -> tuple[torch.nn.Module, int, float]:
         nn.functional.cross_entropy(net(x[chosen]), y[chosen]).backward()
         optimizer.step()
         step += 1
+    torch.set_num_threads(threads)
     return net.eval(), step, time.perf_counter() - start
 
 
