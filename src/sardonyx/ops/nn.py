@@ -1,8 +1,7 @@
-"""Convolution and pooling over any number of spatial axes."""
+"""Convolution over any number of spatial axes, and the arithmetic of sliding windows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +9,13 @@ import numpy as np
 
 from sardonyx.core import dims
 from sardonyx.core.dims import Dim
-from sardonyx.core.dtypes import INT8, UINT8
 from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array, show_shape
-from sardonyx.ops.declare import Flag, Input, Int, Ints, Output, String, infers, operator, reference, types
+from sardonyx.ops.declare import Input, Int, Ints, Output, String, infers, operator, reference, types
 from sardonyx.ops.elementwise import wide
 from sardonyx.ops.known import Dims, Known, same
-from sardonyx.ops.typesets import FLOATS, FLOATS_BF, I64
+from sardonyx.ops.sampling import linear
+from sardonyx.ops.typesets import CLASSIC_BF, FLOATS, FLOATS_BF
 
 Pads = list[tuple[int, int]]
 
@@ -30,9 +29,9 @@ def window_extent(
     if not ceil:
         return dims.floordiv(room, stride) + 1
     count = dims.ceildiv(room, stride) + 1
-    if isinstance(count, int) and isinstance(extent, int) and (count - 1) * stride >= extent + pads[0]:
-        count -= 1  # it would start in the padding behind
-    return count
+    if pads[1] + stride <= reach:
+        return count
+    return dims.dmin(count, dims.ceildiv(extent + pads[0], stride))  # none starts in the padding behind
 
 
 def static(extent: Dim) -> int:
@@ -164,91 +163,189 @@ class Conv:
         return y.astype(X.dtype)
 
 
-@operator("MaxPool", since=(1, 8, 10, 11, 12, 22))
-class MaxPool:
-    """The largest element of each window, and where it lies in the flattened input."""
+def overlap(
+    columns: Array, extents: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Pads
+) -> Array:
+    """The inverse of `windows`: columns [N, C, *kernel, *counts] added up where they lie in [N, C, *extents]."""
+    rank = len(extents)
+    kernel, counts = columns.shape[2 : 2 + rank], columns.shape[2 + rank :]
+    front = [max(a, 0) for a, _ in pads]
+    whole = [
+        max((k - 1) * d + (n - 1) * s + 1, a + e) + max(-a, 0)
+        for k, d, n, s, (a, _), e in zip(kernel, dilations, counts, strides, pads, extents, strict=True)
+    ]
+    image = np.zeros((*columns.shape[:2], *whole), columns.dtype)
+    for place in np.ndindex(*kernel):
+        at = tuple(
+            slice(start := k * d + max(-a, 0), start + (n - 1) * s + 1 if n else start, s)
+            for k, d, n, s, (a, _) in zip(place, dilations, counts, strides, pads, strict=True)
+        )
+        image[(slice(None), slice(None), *at)] += columns[(slice(None), slice(None), *place)]
+    return image[(slice(None), slice(None), *(slice(a, a + e) for a, e in zip(front, extents, strict=True)))]
 
-    T = types({1: FLOATS, 12: FLOATS | {INT8, UINT8}, 22: FLOATS_BF | {INT8, UINT8}})
-    I = types({8: I64})  # noqa: E741 the standard's name
-    X = Input(T)
+
+def transposed_extents(
+    spatial: Sequence[Any], kernel: Sequence[Any], *, strides: Any, dilations: Any, pads: Any, auto_pad: str,
+    output_padding: Any, output_shape: Any,
+) -> list[tuple[Any, tuple[Any, Any]]]:  # fmt: skip
+    """The extent of each axis that a transposed convolution makes, and what it cuts off in front and behind."""
+    result: list[tuple[Any, tuple[Any, Any]]] = []
+    padding = explicit(auto_pad, pads, len(spatial))
+    for i, x in enumerate(spatial):
+        stride, spread = strides[i] if strides else 1, dilations[i] if dilations else 1
+        added = output_padding[i] if output_padding else 0
+        whole = (x - 1) * stride + added + (kernel[i] - 1) * spread + 1
+        if output_shape or padding is None:
+            extent = output_shape[i] if output_shape else x * stride
+            small = dims.floordiv(whole - extent, 2)
+            large = whole - extent - small
+            result.append((extent, (small, large) if auto_pad == "SAME_UPPER" else (large, small)))
+        else:
+            result.append((whole - padding[i][0] - padding[i][1], padding[i]))
+    return result
+
+
+@operator("ConvTranspose", since=(1, 11, 22))
+class ConvTranspose:
+    """The gradient of Conv: each element of X, times W, added into the window it belongs to; `group` blocks do not mix."""
+
+    T = types({1: FLOATS, 22: FLOATS_BF})
+    X, W, B = Input(T), Input(T), Input(T, optional=True)
     Y = Output(T)
-    Indices = Output(I, optional=True, since=8)
-    kernel_shape, strides, pads = Ints(required=True), Ints(), Ints()
-    dilations, ceil_mode = Ints(since=10), Flag(0, since=10)
-    auto_pad, storage_order = String("NOTSET"), Int(0, since=8)
+    kernel_shape, strides, dilations, pads = Ints(), Ints(), Ints(), Ints()
+    output_padding, output_shape = Ints(), Ints()
+    auto_pad, group = String("NOTSET"), Int(1)
 
     @infers
     def infer(
-        X: Known, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str, ceil_mode: bool
-    ) -> list[Dims]:
-        spatial = windows_shape(
-            X.shape[2:],
-            kernel_shape,
-            strides=strides,
-            dilations=dilations,
-            pads=pads,
-            auto_pad=auto_pad,
-            ceil=ceil_mode,
-        )
-        shape = (*X.shape[:2], *spatial)
-        return [shape, shape]
+        X: Known, W: Known, B: Known | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int,
+        output_padding: Any, output_shape: Any,
+    ) -> Dims:  # fmt: skip
+        if X.rank < 3 or W.rank != X.rank:
+            raise ShapeError(
+                f"ConvTranspose cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}",
+                why="both need [N, C, spatial ...]",
+            )
+        same(X.shape[1], W.shape[0], "channels of X and of W")
+        found = transposed_extents(
+            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad,
+            output_padding=output_padding, output_shape=output_shape,
+        )  # fmt: skip
+        return X.shape[0], W.shape[1] * group, *(extent for extent, _ in found)
 
     @reference
     def run(
-        X: Array,
-        *,
-        kernel_shape: Any,
-        strides: Any,
-        dilations: Any,
-        pads: Any,
-        auto_pad: str,
-        ceil_mode: bool,
-        storage_order: int,
-        n_outputs: int,
-    ) -> list[Array]:
+        X: Array, W: Array, B: Array | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int,
+        output_padding: Any, output_shape: Any,
+    ) -> Array:  # fmt: skip
         rank = X.ndim - 2
+        found = transposed_extents(
+            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad,
+            output_padding=output_padding, output_shape=output_shape,
+        )  # fmt: skip
+        x = wide(X).reshape(X.shape[0], group, X.shape[1] // group, *X.shape[2:])
+        w = wide(W).reshape(group, W.shape[0] // group, *W.shape[1:])
+        blocks = [np.tensordot(x[:, g], w[g], (1, 0)) for g in range(group)]  # [N, *spatial, M/group, *kernel]
+        columns = np.moveaxis(np.stack(blocks, 1), range(2, 2 + rank), range(-rank, 0))
+        columns = columns.reshape(X.shape[0], -1, *W.shape[2:], *X.shape[2:])
+        extents, cuts = [e for e, _ in found], [c for _, c in found]
+        y = overlap(columns, extents, strides or (1,) * rank, dilations or (1,) * rank, cuts)
+        return (y if B is None else y + wide(B).reshape(-1, *(1,) * rank)).astype(X.dtype)
+
+
+@operator("Col2Im", since=(18,))
+class Col2Im:
+    """Columns [N, C * block, windows] as the image [N, C, *image_shape] they were cut from; where they overlap, they add up."""
+
+    T = types(CLASSIC_BF)
+    input = Input(T)
+    image_shape, block_shape = Input("tensor(int64)"), Input("tensor(int64)")
+    output = Output(T)
+    dilations, pads, strides = Ints(), Ints(), Ints()
+
+    @infers
+    def infer(input: Known, image_shape: Known, block_shape: Known) -> Dims | None:
+        image, block = image_shape.ints(), block_shape.ints()
+        if image is None:
+            rank = image_shape.shape[0]
+            return (input.shape[0], None, *(None,) * rank) if isinstance(rank, int) else None
+        size: Dim = 1
+        for extent in block or ():
+            size = size * extent
+        return input.shape[0], None if block is None else dims.floordiv(input.shape[1], size), *image
+
+    @reference
+    def run(input: Array, image_shape: Array, block_shape: Array, *, dilations: Any, pads: Any, strides: Any) -> Array:
+        image, block = [int(x) for x in image_shape], [int(x) for x in block_shape]
+        rank = len(image)
         steps, spread = strides or (1,) * rank, dilations or (1,) * rank
-        padding = padding_of(X.shape[2:], kernel_shape, steps, spread, pads, auto_pad)
-        counts = [
-            static(window_extent(X.shape[2 + i], kernel_shape[i], steps[i], spread[i], padding[i], ceil=ceil_mode))
-            for i in range(rank)
-        ]
-        padded = [
-            (front, max(back, (n - 1) * s + dl * (k - 1) + 1 - x - front))
-            for (front, back), n, s, dl, k, x in zip(
-                padding, counts, steps, spread, kernel_shape, X.shape[2:], strict=True
+        padding = explicit("NOTSET", pads, rank) or []
+        counts = [static(window_extent(*facts)) for facts in zip(image, block, steps, spread, padding, strict=True)]
+        columns = wide(input).reshape(input.shape[0], -1, *block, *counts)
+        return overlap(columns, image, steps, spread, padding).astype(input.dtype)
+
+
+@operator("DeformConv", since=(19, 22))
+class DeformConv:
+    """A convolution whose window is bent: each of its points is moved by an offset and scaled by a mask.
+
+    Between its elements X is interpolated linearly; around X is zero.
+    """
+
+    T = types({19: FLOATS, 22: FLOATS_BF})
+    X, W, offset = Input(T), Input(T), Input(T)
+    B, mask = Input(T, optional=True), Input(T, optional=True)
+    Y = Output(T)
+    kernel_shape, strides, dilations, pads = Ints(), Ints(), Ints(), Ints()
+    group, offset_group = Int(1), Int(1)
+
+    @infers
+    def infer(
+        X: Known, W: Known, offset: Known, *rest: Known | None, strides: Any, dilations: Any, pads: Any, group: int
+    ) -> Dims:
+        if X.rank < 3 or not X.rank == W.rank == offset.rank:
+            shown = ", ".join(show_shape(x.shape) for x in (X, W, offset))
+            raise ShapeError("X, W and offset need [N, C, spatial ...]", why=f"the shapes are {shown}")
+        same(X.shape[1], W.shape[1] * group, "channels of X and of W times group")
+        spatial = windows_shape(
+            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad="NOTSET"
+        )
+        return X.shape[0], W.shape[0], *spatial
+
+    @reference
+    def run(
+        X: Array, W: Array, offset: Array, B: Array | None, mask: Array | None, *, strides: Any, dilations: Any,
+        pads: Any, group: int, offset_group: int,
+    ) -> Array:  # fmt: skip
+        rank = X.ndim - 2
+        kernel, counts = W.shape[2:], offset.shape[2:]
+        steps, spread, padding = strides or (1,) * rank, dilations or (1,) * rank, pads or (0,) * 2 * rank
+        x = wide(X)
+        moved = wide(offset).reshape(X.shape[0], offset_group, *kernel, rank, *counts)
+        scale = None if mask is None else wide(mask).reshape(X.shape[0], offset_group, *kernel, *counts)
+        per = X.shape[1] // offset_group
+        columns: list[Array] = []
+        for g in range(offset_group):
+            points: list[Array] = []
+            for i in range(rank):
+                base = np.arange(kernel[i])[:, None] * spread[i] + np.arange(counts[i]) * steps[i] - padding[i]
+                shape = [1] * (2 * rank)
+                shape[i], shape[rank + i] = kernel[i], counts[i]
+                points.append(np.take(moved[:, g], i, 1 + rank) + base.reshape(shape))
+            found = linear(x[:, g * per : (g + 1) * per], points)
+            columns.append(found if scale is None else found * scale[:, g, None])
+        view = np.concatenate(columns, 1)  # [N, C, *kernel, *counts]
+        inner, outer = W.shape[1], W.shape[0] // group
+        blocks = [
+            np.tensordot(
+                view[:, g * inner : (g + 1) * inner],
+                wide(W)[g * outer : (g + 1) * outer],
+                ([*range(1, 2 + rank)], [*range(1, 2 + rank)]),
             )
+            for g in range(group)
         ]
-        low = -np.inf if X.dtype.kind not in "iu" else np.iinfo(X.dtype).min
-        whole = [(0, 0), (0, 0), *padded]
-        view = windows(np.pad(X, whole, constant_values=low), kernel_shape, steps, spread, counts)
-        flat = view.reshape(*view.shape[: 2 + rank], -1)
-        best = flat.argmax(-1)
-        y = np.take_along_axis(flat, best[..., None], -1)[..., 0]
-        if n_outputs == 1:
-            return [y]
-        order = "F" if storage_order else "C"
-        positions = np.arange(math.prod(X.shape[2:])).reshape(X.shape[2:], order=order)
-        grid = np.broadcast_to(positions, X.shape).astype(np.int64)
-        grid = grid + np.arange(math.prod(X.shape[:2])).reshape(*X.shape[:2], *(1,) * rank) * positions.size
-        places = windows(np.pad(grid, whole, constant_values=-1), kernel_shape, steps, spread, counts)
-        index = np.take_along_axis(places.reshape(flat.shape), best[..., None], -1)[..., 0]
-        return [y, index]
+        y = np.moveaxis(np.concatenate(blocks, -1), -1, 1)
+        return (y if B is None else y + wide(B).reshape(-1, *(1,) * rank)).astype(X.dtype)
 
-
-def _global_pool(name: str, pool: Any, doc: str) -> None:
-    def infer(X: Known) -> Dims:
-        return *X.shape[:2], *(1,) * (X.rank - 2)
-
-    def run(X: Array) -> Array:
-        return pool(wide(X), axis=tuple(range(2, X.ndim)), keepdims=True).astype(X.dtype)
-
-    T = types({1: FLOATS, 22: FLOATS_BF})
-    block = {"__doc__": doc, "T": T, "X": Input(T), "Y": Output(T), "infer": infers(infer), "run": reference(run)}
-    operator(name, since=(1, 22))(type(name, (), block))
-
-
-_global_pool("GlobalAveragePool", np.mean, "The mean over all spatial axes.")
-_global_pool("GlobalMaxPool", np.max, "The maximum over all spatial axes.")
 
 __all__: list[str] = []
