@@ -39,11 +39,11 @@ class Linked:
 
     def __init__(self, program: Program, target: Target, interpreter: Interpreter, cache: bool = True) -> None:
         self.program, self.interpreter = program, interpreter
-        calls = [s for s in program.steps if isinstance(s, Call)]
-        distinct = list({c.kernel: None for c in calls})
-        compiled = dict(zip(distinct, compile(distinct, target, disk=cache), strict=True))
+        # One specification makes one kernel, so that kernels are told apart by identity: comparing their trees is slow.
+        distinct = {id(s.kernel): s.kernel for s in program.steps if isinstance(s, Call)}
+        compiled = dict(zip(distinct, compile(list(distinct.values()), target, disk=cache), strict=True))
         self.code: list[CompiledKernel | None] = [
-            compiled[s.kernel] if isinstance(s, Call) else None for s in program.steps
+            compiled[id(s.kernel)] if isinstance(s, Call) else None for s in program.steps
         ]
         self.extents = Extents()
         self.buffers: dict[Buffer, None] = {}

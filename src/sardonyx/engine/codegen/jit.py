@@ -52,6 +52,7 @@ class Stats:
 _lock = threading.RLock()
 _stats = Stats()
 _memory: dict[str, CompiledKernel] = {}
+_seen: dict[tuple[int, Target], tuple[Kernel, str]] = {}  # the keys of kernels by identity; keeping them keeps ids true
 _machines: dict[Target, llvm.TargetMachine] = {}
 _linker: list[llvm.LLJIT] = []
 _alive: list[llvm.ResourceTracker] = []  # code stays loaded for the life of the process: plans hold bare addresses
@@ -67,7 +68,7 @@ def compile(kernels: Sequence[Kernel], target: Target, *, disk: bool = True) -> 
     global _stats
     start = time.perf_counter()
     with _lock:
-        keys = [_key(print_kernel(kernel), target) for kernel in kernels]
+        keys = [_key_of(kernel, target) for kernel in kernels]
         hits = sum(key in _memory for key in keys)
         for kernel, key in zip(kernels, keys, strict=True):
             if key not in _memory:
@@ -87,6 +88,13 @@ def link_text(text: str, names: Sequence[str], target: Target) -> dict[str, int]
             image = _machine(target).emit_object(_optimised(text, names[0], target))
             cache.write(key, image)
         return _link(names, key, image)
+
+
+def _key_of(kernel: Kernel, target: Target) -> str:
+    found = _seen.get((id(kernel), target))
+    if found is None:
+        found = _seen[id(kernel), target] = kernel, _key(print_kernel(kernel), target)
+    return found[1]
 
 
 def _key(text: str, target: Target) -> str:
