@@ -157,3 +157,13 @@ def test_truth_of_a_formula_is_refused() -> None:
 def test_evaluate_misses_a_symbol() -> None:
     with pytest.raises(KeyError, match="H"):
         dims.evaluate(symbol("N") + symbol("H"), {"N": 1})
+
+
+def test_below_knows_what_holds_for_all_symbols() -> None:
+    n = dims.symbol("n")
+    assert dims.below(-1, n) is True
+    assert dims.below(n, -1) is False
+    assert dims.below(n, n + 1) is True
+    assert dims.below(n, n) is False
+    assert dims.below(n, 1) is None
+    assert dims.below(0, n) is None

@@ -21,6 +21,7 @@ __all__ = [
     "Expr",
     "Operation",
     "Symbol",
+    "below",
     "broadcast",
     "ceildiv",
     "dmax",
@@ -320,6 +321,11 @@ def _decides(wins: Callable[[int], bool], a: Dim, b: Dim) -> bool:
 def _non_negative(d: Dim) -> bool:
     """Whether `d` is at least 0 for every value of the symbols; False where that cannot be seen."""
     return all(c >= 0 and all(_is_non_negative(a) for a in m) for m, c in _terms(d).items())
+
+
+def below(a: Dim, b: Dim) -> bool | None:
+    """Whether a < b; None where that depends on the symbols."""
+    return True if _non_negative(b - a - 1) else False if _non_negative(a - b) else None
 
 
 def _is_non_negative(atom: Atom) -> bool:
