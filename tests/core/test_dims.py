@@ -160,10 +160,18 @@ def test_evaluate_misses_a_symbol() -> None:
 
 
 def test_below_knows_what_holds_for_all_symbols() -> None:
-    n = dims.symbol("n")
+    n = symbol("n")
     assert dims.below(-1, n) is True
     assert dims.below(n, -1) is False
     assert dims.below(n, n + 1) is True
     assert dims.below(n, n) is False
     assert dims.below(n, 1) is None
     assert dims.below(0, n) is None
+
+
+def test_what_was_cut_broadcasts_with_the_whole_only_where_nothing_was_cut() -> None:
+    n = symbol("n")
+    cut = dims.dmin(512, n)
+    assert dims.broadcast(cut, n) == n == dims.broadcast(n, cut)
+    assert dims.broadcast(dims.dmin(1, n), n) != n
+    assert dims.broadcast(cut, symbol("m")) not in (cut, n)

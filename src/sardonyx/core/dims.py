@@ -353,7 +353,15 @@ def broadcast(a: Dim, b: Dim) -> Dim:
         return b
     if isinstance(a, int):
         return a
+    if _is_cut(b, a) or _is_cut(a, b):
+        return a if _is_cut(b, a) else b
     return _atom(Operation("broadcast", (a, b)))
+
+
+def _is_cut(cut: Dim, whole: Dim) -> bool:
+    """Whether `cut` is min(number, whole): the two broadcast only where nothing was cut off, or the number is 1."""
+    operands = _operands("min", cut)
+    return len(operands) == 2 and whole in operands and any(isinstance(x, int) and x > 1 for x in operands)
 
 
 _OPERATIONS: dict[str, Callable[..., Dim]] = {
