@@ -1,4 +1,4 @@
-"""Reductions: one number for all elements along some axes."""
+"""Reductions: one number for all elements along some axes, or for all up to each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sardonyx.ir import Array
 from sardonyx.ops.declare import Flag, Input, Int, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.elementwise import truncated, wide
 from sardonyx.ops.known import Dims, Known, axes_of, axis_of, known
-from sardonyx.ops.typesets import BOOL, FLOATS, FLOATS_BF, NUMBERS, NUMBERS_BF, WIDE_INTS
+from sardonyx.ops.typesets import BOOL, FLOATS, FLOATS_BF, INDICES, NUMBERS, NUMBERS_BF, WIDE_INTS
 
 SUMS = {1: FLOATS | WIDE_INTS, 13: FLOATS_BF | WIDE_INTS}
 LOGS = {**SUMS, 28: FLOATS_BF}
@@ -154,5 +154,40 @@ def _arg_extreme(name: str, pick: Callable[..., Any], doc: str) -> None:
 
 _arg_extreme("ArgMax", np.argmax, "The index of the largest element along `axis`.")
 _arg_extreme("ArgMin", np.argmin, "The index of the smallest element along `axis`.")
+
+
+def _cumulative(name: str, since: tuple[int, ...], sets: Any, ufunc: np.ufunc, doc: str) -> None:
+    """CumSum and CumProd: each element combined with those before it; without itself if exclusive, from the end if reverse."""
+
+    def infer(x: Known, axis: Known) -> Dims:
+        if (at := axis.scalar()) is not None and isinstance(at, int):
+            axis_of(at, x.rank)
+        return x.shape
+
+    def run(x: Array, axis: Array, *, exclusive: bool, reverse: bool) -> Array:
+        y = np.moveaxis(exact(x), int(axis.item()), 0)
+        if reverse:
+            y = y[::-1]
+        y = ufunc.accumulate(y, axis=0, dtype=y.dtype)
+        if exclusive:
+            y = np.concatenate([np.full_like(y[:1], ufunc.identity), y[:-1]])
+        if reverse:
+            y = y[::-1]
+        return np.moveaxis(y, 0, int(axis.item())).astype(x.dtype)
+
+    T, T2 = types(sets), types(INDICES)
+    block: dict[str, Any] = {"__doc__": doc, "T": T, "T2": T2, "x": Input(T), "axis": Input(T2), "y": Output(T)}
+    block |= {"exclusive": Flag(0), "reverse": Flag(0), "infer": infers(infer), "run": reference(run)}
+    operator(name, since=since, carries=True)(type(name, (), block))
+
+
+_cumulative(
+    "CumSum",
+    (11, 14),
+    {11: WIDE_INTS | {d.FLOAT32, d.FLOAT64}, 14: SUMS[13]},
+    np.add,
+    "The sums of the elements up to each, along `axis`.",
+)
+_cumulative("CumProd", (26,), SUMS[13], np.multiply, "The products of the elements up to each, along `axis`.")
 
 __all__: list[str] = []

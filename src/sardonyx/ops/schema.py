@@ -33,9 +33,12 @@ FAMILIES = (
     "shape",
     "slice",
     "index",
+    "order",
     "constant",
     "generate",
     "control",
+    "loss",
+    "training",
     "image",
 )
 
@@ -144,6 +147,7 @@ class Operator:
     carry: Rule | None
     run: Rule | None
     deprecated: int | None
+    revived: int
     carries: bool
     commutative: bool
     deterministic: bool
@@ -186,7 +190,7 @@ def _resolve(op: Operator, opset: int) -> Schema:
         for a in op.attributes
         if a.since <= version < a.until
     }
-    deprecated = op.deprecated is not None and version >= op.deprecated
+    deprecated = op.deprecated is not None and op.deprecated <= version < op.revived
     return Schema(op, version, formals(op.inputs), formals(op.outputs), attributes, deprecated)
 
 

@@ -13,7 +13,7 @@ from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
 from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array, show_shape
-from sardonyx.ops.declare import Flag, Input, Int, Ints, Output, carries, infers, operator, reference, types
+from sardonyx.ops.declare import Flag, Input, Int, Ints, Output, String, carries, infers, operator, reference, types
 from sardonyx.ops.known import Dims, Known, axes_of, axis_of, broadcast, known, same
 from sardonyx.ops.typesets import CLASSIC, CLASSIC_BF, FLOATS, I64, IR9, IR10, IR11, IR12, IR13, optionals, seqs
 
@@ -259,6 +259,68 @@ class Expand:
     @reference
     def run(input: Array, shape: Array) -> Array:
         return np.broadcast_to(input, np.broadcast_shapes(input.shape, tuple(int(x) for x in shape))).copy()
+
+
+def _block_shape(shape: Sequence[Dim], size: int) -> Sequence[Dim]:
+    """The extents of images, [batch, channels, height, width]."""
+    if len(shape) != 4:
+        raise ShapeError(f"{show_shape(shape)} holds no images", why="it must be [batch, channels, height, width]")
+    if size < 1:
+        raise ShapeError(f"blocks of {size} x {size} hold nothing")
+    return shape
+
+
+@operator("DepthToSpace", since=(1, 11, 13, 28))
+class DepthToSpace:
+    """Channels spread into blocks of pixels: the block's place is the slower part of the channel (DCR), or the faster (CRD)."""
+
+    T = types(WIDENED)
+    input = Input(T)
+    output = Output(T)
+    blocksize, mode = Int(required=True), String("DCR", since=11)
+
+    @infers
+    def infer(input: Known, *, blocksize: int) -> Dims:
+        n, c, h, w = _block_shape(input.shape, blocksize)
+        depth = blocksize * blocksize
+        if isinstance(c, int) and c % depth:
+            raise ShapeError(f"{c} channels do not fill blocks of {depth}")
+        return n, dims.floordiv(c, depth), h * blocksize, w * blocksize
+
+    @reference
+    def run(input: Array, *, blocksize: int, mode: str) -> Array:
+        n, c, h, w = input.shape
+        depth, s = c // (blocksize * blocksize), blocksize
+        if mode == "DCR":
+            blocks = input.reshape(n, s, s, depth, h, w).transpose(0, 3, 4, 1, 5, 2)
+        else:
+            blocks = input.reshape(n, depth, s, s, h, w).transpose(0, 1, 4, 2, 5, 3)
+        return blocks.reshape(n, depth, h * s, w * s)
+
+
+@operator("SpaceToDepth", since=(1, 13, 28))
+class SpaceToDepth:
+    """Blocks of pixels gathered into channels: what DepthToSpace undoes."""
+
+    T = types(WIDENED)
+    input = Input(T)
+    output = Output(T)
+    blocksize, mode = Int(required=True), String("DCR", since=28)
+
+    @infers
+    def infer(input: Known, *, blocksize: int) -> Dims:
+        n, c, h, w = _block_shape(input.shape, blocksize)
+        if any(isinstance(x, int) and x % blocksize for x in (h, w)):
+            raise ShapeError(f"an image of {h} x {w} does not divide into blocks of {blocksize} x {blocksize}")
+        return n, c * (blocksize * blocksize), dims.floordiv(h, blocksize), dims.floordiv(w, blocksize)
+
+    @reference
+    def run(input: Array, *, blocksize: int, mode: str) -> Array:
+        n, c, h, w = input.shape
+        s = blocksize
+        blocks = input.reshape(n, c, h // s, s, w // s, s)
+        order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+        return blocks.transpose(order).reshape(n, c * s * s, h // s, w // s)
 
 
 @operator("Identity", since=(1, 13, 14, 16, 19, 21, 23, 24, 25), carries=True)
