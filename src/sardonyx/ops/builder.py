@@ -16,7 +16,7 @@ import numpy as np
 
 from sardonyx.core.dims import symbol
 from sardonyx.core.dtypes import DType
-from sardonyx.core.errors import DTypeError, InputError, SardonyxError
+from sardonyx.core.errors import DTypeError, InputError, SardonyxError, UnsupportedError
 from sardonyx.ir import Attr, AttrKind, Graph, Node, SparseTensor, Tensor, TensorType, Type, Value
 from sardonyx.ir.place import place
 from sardonyx.ops.apply import CARRY_LIMIT, attributes, infer_outputs
@@ -26,7 +26,7 @@ from sardonyx.ops.extents import Extents
 from sardonyx.ops.known import Known
 from sardonyx.ops.names import Names
 from sardonyx.ops.promote import promote
-from sardonyx.ops.schema import AttributeSpec, Schema, latest_opset, schema_of
+from sardonyx.ops.schema import AttributeSpec, Schema, latest_opset, lookup, schema_of
 
 __all__ = ["Builder", "Scope"]
 
@@ -99,17 +99,25 @@ class Builder:
         Raises:
             InputError: an attribute or a number of inputs that the operator does not have.
             DTypeError, ShapeError: the inputs contradict the operator.
+            UnsupportedError: the operator came with a newer version.
         """
         domain, _, name = operator.rpartition(".")
         version = self.opsets.setdefault(domain, latest_opset(domain))
         schema = schema_of(domain, name, version)
         if schema is None:
+            known = lookup(domain, name)
+            if known is not None:
+                raise UnsupportedError(
+                    f"{name} came with opset {known.since[0]}",
+                    where=self.here.source,
+                    fix=f"use opset {known.since[0]} or newer",
+                )
             # An operator of somebody else's domain: taken as it is.
             values = [None if x is None else self.value(x) for x in inputs]
             made = [Attr.of(k, v) for k, v in attrs.items() if v is not None]
             return self._result(self._node(name, domain, values, outputs or 1, made), outputs)
-        inputs, attrs = _as_of(schema, inputs, attrs)
-        values = self._inputs(schema, inputs)
+        given, attrs = _as_of(schema, inputs, attrs)
+        values = self._inputs(schema, given)
         made = [_attribute(schema, k, v) for k, v in attrs.items() if v is not None]
         made = [a for a in made if a.kind == AttrKind.GRAPH or a.value != schema.attributes[a.name].default]
         count = outputs if outputs is not None else max(1, schema.min_outputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,9 +16,9 @@ from torch.export import ExportedProgram
 from sardonyx.core.errors import InputError, SardonyxError, UnsupportedError
 from sardonyx.frontends.torch.dynamic import for_torch
 from sardonyx.frontends.torch.registry import kept_operators
-from sardonyx.frontends.torch.source import keeping_lines
+from sardonyx.frontends.torch.source import keeping_lines, line_of
 
-__all__ = ["as_module", "capture", "decomposed"]
+__all__ = ["as_module", "capture", "decomposed", "keeping_sizes_of_one"]
 
 _STATEFUL = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
 
@@ -88,7 +89,14 @@ def capture(
         UnsupportedError: torch cannot follow the module's Python code.
     """
     try:
-        with inference_mode_of(module), torch.no_grad(), _sizes_of_one(has_dynamic_ones), keeping_lines(), _quiet():
+        with (
+            inference_mode_of(module),
+            torch.no_grad(),
+            keeping_sizes_of_one(has_dynamic_ones),
+            keeping_lines(),
+            _quiet(),
+            _plain_attention(),
+        ):
             program = torch.export.export(
                 module, tuple(args), dict(kwargs), dynamic_shapes=for_torch(dynamic_shapes), strict=False
             )
@@ -96,12 +104,34 @@ def capture(
     except SardonyxError:
         raise
     except Exception as error:
-        first = str(error).strip().split("\n")[0]
-        raise UnsupportedError(
-            f"torch.export cannot capture {type(module).__name__}: {first}",
-            why="a model becomes ONNX from the program that torch.export finds",
-            fix="run torch.export.export(module, args, strict=False) alone: its message names the line of the module",
-        ) from error
+        raise _refusal(module, error) from error
+
+
+# What torch says when Python code decides by a number that only a run gives.
+_BY_DATA = re.compile(
+    r"data-dependent|DataDependent|_local_scalar_dense|\.item\(\)|[Uu]nbacked|aten\.equal|aten\.allclose"
+)
+
+
+def _refusal(module: torch.nn.Module, error: Exception) -> UnsupportedError:
+    """Torch's refusal in our words, with the line of user code that it is about."""
+    first = str(error).strip().split("\n")[0]
+    what = f"torch.export cannot capture {type(module).__name__}: {first}"
+    if _BY_DATA.search(f"{type(error).__name__} {error}"):
+        return UnsupportedError(
+            what,
+            where=line_of(error),
+            why="the module decides in Python by values that are known only when it runs, so that one graph cannot hold "
+            "both ways",
+            fix="choose with torch.where(condition, a, b) or torch.cond(condition, f, g, (x,)), loop with torch.while_loop, "
+            "or decide by the sizes of the inputs, which are known",
+        )
+    return UnsupportedError(
+        what,
+        where=line_of(error),
+        why="a model becomes ONNX from the program that torch.export finds",
+        fix="run torch.export.export(module, args, strict=False) alone: its message names the line of the module",
+    )
 
 
 def decomposed(program: ExportedProgram) -> ExportedProgram:
@@ -113,7 +143,7 @@ def decomposed(program: ExportedProgram) -> ExportedProgram:
 
 
 @contextlib.contextmanager
-def _sizes_of_one(wanted: bool) -> Iterator[None]:
+def keeping_sizes_of_one(wanted: bool) -> Iterator[None]:
     """Let a dynamic size be 1 in the example: torch would otherwise take it for fixed."""
     config: Any = importlib.import_module("torch.fx.experimental._config")
     if not wanted or not hasattr(config, "backed_size_oblivious"):
@@ -124,8 +154,21 @@ def _sizes_of_one(wanted: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Transformer layers as their parts, not as the one fused operator that torch's fast path takes."""
+    mha: Any = torch.backends.mha
+    fast = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message="The tensor attributes? .*_flat_weights")  # of a recurrent network
         yield

@@ -47,9 +47,20 @@ def from_axes(
 
 
 def bound_arguments(forward: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by parameter name; what ``**kwargs`` catches stands under its own name."""
+    """The arguments of a call by parameter name; what ``**kwargs`` catches stands under its own name.
+
+    Raises:
+        InputError: the module cannot be called with them.
+    """
     signature = inspect.signature(forward)
-    bound = signature.bind(*args, **kwargs).arguments
+    try:
+        bound = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise InputError(
+            f"the example inputs do not fit the module: {error}",
+            why=f"it is called as forward{signature}",
+            fix="give args, a tuple, and kwargs, a dictionary, with which the module can be called",
+        ) from error
     found: dict[str, Any] = {}
     for name, value in bound.items():
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:

@@ -44,6 +44,7 @@ _FORMULAS: dict[str, Callable[[Builder, Value], Value]] = {
     "sinc": lambda g, x: g.Where(g.Equal(x, 0.0), 1.0, g.Div(g.Sin(g.Mul(x, math.pi)), g.Mul(x, math.pi))),
     "deg2rad": lambda g, x: g.Mul(x, math.pi / 180),
     "rad2deg": lambda g, x: g.Mul(x, 180 / math.pi),
+    "angle": lambda g, x: g.Where(g.IsNaN(x), x, g.Where(g.Less(x, 0.0), math.pi, 0.0)),
     "log_sigmoid": lambda g, x: g.Neg(g.Softplus(g.Neg(x))),
 }
 # fmt: on
@@ -229,6 +230,42 @@ def _extreme(name: str, operator: str) -> None:
         if out.dtype is d.BOOL:
             return g.op("Or" if operator == "Max" else "And", self, other)
         return g.op(operator, self, other)
+
+
+def _known_extreme(name: str, operator: str) -> None:
+    @aten(f"{name}(Tensor self, Tensor other) -> Tensor", promote=DEFAULT)
+    def rule(g: Builder, self: Value, other: Value) -> Value:
+        """Of a number and NaN, the number."""
+        if not is_float(self):
+            return g.op(operator, self, other)
+        return g.Where(g.IsNaN(self), other, g.Where(g.IsNaN(other), self, g.op(operator, self, other)))
+
+
+_known_extreme("fmax", "Max")
+_known_extreme("fmin", "Min")
+
+
+def _negative(g: Builder, x: Value) -> Value:
+    """Whether the sign is set, that of a zero included."""
+    below = g.Less(x, g.value(0, x.dtype))
+    return g.Or(below, g.Less(g.Reciprocal(x), g.value(0, x.dtype))) if is_float(x) else below
+
+
+@aten("signbit(Tensor self) -> Tensor")
+def signbit(g: Builder, self: Value) -> Value:
+    return g.Xor(self, self) if self.dtype is d.BOOL else _negative(g, self)
+
+
+@aten("copysign.Tensor(Tensor self, Tensor other) -> Tensor", promote=INT_TO_FLOAT)
+@aten("copysign.Scalar(Tensor self, Scalar other) -> Tensor", promote=INT_TO_FLOAT)
+def copysign(g: Builder, self: Value, other: Operand, *, out: TensorType) -> Value:
+    size = g.Abs(self)
+    return g.Where(_negative(g, _value(g, other, out)), g.Neg(size), size)
+
+
+@aten("ldexp.Tensor(Tensor self, Tensor other) -> Tensor", promote=INT_TO_FLOAT)
+def ldexp(g: Builder, self: Value, other: Value, *, out: TensorType) -> Value:
+    return g.Mul(self, g.Pow(_value(g, 2, out), other))
 
 
 _extreme("maximum", "Max")

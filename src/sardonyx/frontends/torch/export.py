@@ -18,10 +18,12 @@ from sardonyx.frontends.torch.symbols import Symbols
 from sardonyx.frontends.torch.translate import Translator
 from sardonyx.frontends.torch.verify import verify_export
 from sardonyx.ir import Model
+from sardonyx.ops import latest_opset
 
-__all__ = ["DEFAULT_OPSET", "from_torch"]
+__all__ = ["DEFAULT_OPSET", "from_torch", "translated"]
 
 DEFAULT_OPSET = 20  # what the engines in use today read
+OLDEST_OPSET = 13  # since then axes, splits and bounds are inputs, as sizes that are computed must be
 
 
 def from_torch(
@@ -55,19 +57,49 @@ def from_torch(
     """
     args = (args,) if isinstance(args, torch.Tensor) else tuple(args)
     kwargs = dict(kwargs or {})
-    symbols = Symbols()
+    version = _version(opset)
     if isinstance(module, ExportedProgram):
-        program, axes, called = decomposed(module), [], None
-    else:
-        called = as_module(module)
-        if dynamic_axes:
-            if dynamic_shapes:
-                raise InputError("dynamic_shapes and dynamic_axes are both given", fix="give one of them")
-            dynamic_shapes = from_axes(dynamic_axes, called.forward, args, kwargs, input_names)
-        axes = axes_of_inputs(dynamic_shapes, called.forward, args, kwargs)
-        program = capture(called, args, kwargs, dynamic_shapes, has_dynamic_ones=has_ones(axes, args, kwargs))
+        return translated(decomposed(module), version, input_names=input_names, output_names=output_names)
+    called = as_module(module)
+    if dynamic_axes:
+        if dynamic_shapes:
+            raise InputError("dynamic_shapes and dynamic_axes are both given", fix="give one of them")
+        dynamic_shapes = from_axes(dynamic_axes, called.forward, args, kwargs, input_names)
+    axes = axes_of_inputs(dynamic_shapes, called.forward, args, kwargs)
+    program = capture(called, args, kwargs, dynamic_shapes, has_dynamic_ones=has_ones(axes, args, kwargs))
+    model = translated(program, version, axes, input_names=input_names, output_names=output_names)
+    if verify:
+        verify_export(model, called, args, kwargs)
+    return model
+
+
+def _version(opset: int | None) -> int:
+    if opset is None:
+        return DEFAULT_OPSET
+    if not OLDEST_OPSET <= opset <= latest_opset():
+        raise InputError(
+            f"opset {opset} cannot be written",
+            fix=f"choose one from {OLDEST_OPSET} to {latest_opset()}, or leave it out",
+        )
+    return opset
+
+
+def translated(
+    program: ExportedProgram,
+    opset: int,
+    axes: Sequence[Mapping[int, str]] = (),
+    *,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+) -> Model:
+    """A program as a model; each of its operators needs a rule.
+
+    Args:
+        axes: for each tensor among the inputs, what its dynamic axes are called.
+    """
+    symbols = Symbols()
     _name_symbols(program, axes, symbols, input_names)
-    translator = Translator(program, opset or DEFAULT_OPSET, symbols)
+    translator = Translator(program, opset, symbols)
     translator.inputs(input_names)
     returned = translator.returned()
     names = list(output_names or default_names(program.call_spec.out_spec, len(returned)))  # pyright: ignore[reportArgumentType]
@@ -76,10 +108,8 @@ def from_torch(
     names = translator.reserve(names)
     translator.nodes()
     translator.outputs(names)
-    model = translator.model
-    if verify and called is not None:
-        verify_export(model, called, args, kwargs)
-    return model
+    translator.drop_unread()
+    return translator.model
 
 
 def _name_symbols(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sardonyx.core.dims import Dim
 from sardonyx.frontends.torch.registry import aten
@@ -27,13 +28,13 @@ def resized(
     """To given scales where there are any, since they say where the samples lie, else to given sizes."""
     spatial = (x.rank or 2) - 2
     factors = [f for f in scales or () if f is not None]
-    attributes = {"mode": mode, "coordinate_transformation_mode": places}
+    attributes: dict[str, Any] = {"mode": mode, "coordinate_transformation_mode": places}
     if mode == "nearest":
         attributes["nearest_mode"] = "floor" if places == "asymmetric" else "round_prefer_ceil"
     if mode == "cubic":
-        attributes["cubic_coeff_a"] = -0.75  # pyright: ignore[reportArgumentType]
+        attributes["cubic_coeff_a"] = -0.75
     if antialias:
-        attributes["antialias"] = 1  # pyright: ignore[reportArgumentType]
+        attributes |= {"antialias": 1, "exclude_outside": 1}
     if len(factors) == spatial:
         return g.Resize(x, None, [1.0, 1.0, *(float(f) for f in factors)], **attributes)
     heads = shape_of(x)[:2]

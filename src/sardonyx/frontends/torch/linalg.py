@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -94,6 +95,24 @@ def _scaled_sum(g: Builder, addend: Value, beta: Number, product: Value, alpha: 
 @aten("_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)")
 def det(g: Builder, A: Value) -> tuple[Value, None, None]:
     return g.Det(A), None, None
+
+
+@aten("_linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet, Tensor LU, Tensor pivots)")
+def slogdet(g: Builder, A: Value) -> tuple[Value, Value, None, None]:
+    value = g.Det(A)
+    return g.Sign(value), g.Log(g.Abs(value)), None, None
+
+
+@aten(
+    "_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) -> Tensor"
+)
+def trilinear(
+    g: Builder, i1: Value, i2: Value, i3: Value, expand1: Sequence[int], expand2: Sequence[int], expand3: Sequence[int],
+    sumdim: Sequence[int], unroll_dim: int,
+) -> Value:  # fmt: skip
+    """The product of the three, each broadcast along its own axes, added up over some."""
+    a, b, c = (g.Unsqueeze(x, list(axes)) if axes else x for x, axes in ((i1, expand1), (i2, expand2), (i3, expand3)))
+    return g.ReduceSum(g.Mul(g.Mul(a, b), c), list(sumdim), keepdims=False)
 
 
 # -- distances ---------------------------------------------------------------------------------------------------------------

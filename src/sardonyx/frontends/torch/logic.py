@@ -89,3 +89,31 @@ def _is_float(x: Value) -> bool:
 
 def _never(g: Builder, x: Value) -> Value:
     return g.Xor(truth(g, x), truth(g, x))
+
+
+# -- shifts ----------------------------------------------------------------------------------------------------------------
+
+_UNSIGNED = {d.INT8: d.UINT8, d.INT16: d.UINT16, d.INT32: d.UINT32, d.INT64: d.UINT64}
+
+
+def _shift(name: str, direction: str) -> None:
+    @aten(f"bitwise_{name}_shift.Tensor(Tensor self, Tensor other) -> Tensor", promote=DEFAULT)
+    @aten(f"bitwise_{name}_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor", promote=DEFAULT)
+    @aten(f"__{name[0]}shift__.Tensor(Tensor self, Tensor other) -> Tensor", promote=DEFAULT)
+    @aten(f"__{name[0]}shift__.Scalar(Tensor self, Scalar other) -> Tensor", promote=DEFAULT)
+    def rule(g: Builder, self: Value, other: Operand, *, out: TensorType) -> Value:
+        """The standard shifts unsigned numbers. To the right, the complement of a negative number is shifted."""
+        by = g.value(other, out.dtype)
+        unsigned = _UNSIGNED.get(self.dtype) if self.dtype is not None else None
+        if unsigned is None:
+            return g.BitShift(self, by, direction=direction)
+        if direction == "LEFT":
+            return cast(g, g.BitShift(cast(g, self, unsigned), cast(g, by, unsigned), direction=direction), self.dtype)
+        negative = g.Less(self, 0)
+        bits = cast(g, g.Where(negative, g.BitwiseNot(self), self), unsigned)
+        shifted = cast(g, g.BitShift(bits, cast(g, by, unsigned), direction=direction), self.dtype)
+        return g.Where(negative, g.BitwiseNot(shifted), shifted)
+
+
+_shift("left", "LEFT")
+_shift("right", "RIGHT")

@@ -35,6 +35,19 @@ def batch_norm(
     return g.BatchNormalization(input, scale, shift, running_mean, running_var, epsilon=eps), None, None
 
 
+@aten(
+    "_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)"
+)
+def batch_norm_of_the_batch(
+    g: Builder, input: Value, weight: Value | None, bias: Value | None, training: bool, momentum: float, eps: float
+) -> tuple[Value, None, None]:
+    """A batch norm that keeps no statistics normalizes by those of the batch, in use as in training."""
+    axes = [0, *range(2, input.rank or 2)]
+    centred = g.Sub(input, g.ReduceMean(input, axes))
+    deviation = g.Sqrt(g.Add(g.ReduceMean(g.Mul(centred, centred), axes), eps))
+    return _affine(g, g.Div(centred, deviation), weight, bias), None, None
+
+
 def _channels(x: Value) -> int:
     assert x.shape is not None and isinstance(x.shape[1], int)
     return x.shape[1]

@@ -13,7 +13,7 @@ from unittest import mock
 import torch
 from torch.fx.proxy import TracerBase
 
-__all__ = ["keeping_lines", "module_path", "source_line", "value_name"]
+__all__ = ["keeping_lines", "line_of", "module_path", "source_line", "value_name"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _TORCH = str(Path(torch.__file__).parent)
@@ -43,6 +43,12 @@ def source_line(node: torch.fx.Node) -> str | None:
         if not file.startswith((_TORCH, "torch/", "<")):
             return f"{_short(file)}:{line}"
     return None
+
+
+def line_of(error: BaseException) -> str | None:
+    """The innermost line outside torch, and outside of this package, that the error went through."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_TORCH, _HERE, "<"))]
+    return f"{_short(frames[-1].filename)}:{frames[-1].lineno}" if frames else None
 
 
 def _short(file: str) -> str:

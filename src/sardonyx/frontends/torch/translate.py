@@ -14,6 +14,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from sardonyx.core.dims import Dim, Expr
 from sardonyx.core.errors import SardonyxError, UnsupportedError
 from sardonyx.frontends.torch.arguments import bind
+from sardonyx.frontends.torch.control import HIGHER
 from sardonyx.frontends.torch.dtypes import dtype_of, tensor_of
 from sardonyx.frontends.torch.registry import RULES, Rule, name_of
 from sardonyx.frontends.torch.source import module_path, source_line, value_name
@@ -127,11 +128,18 @@ class Translator:
     # -- nodes -----------------------------------------------------------------------------------------------------------
 
     def nodes(self) -> None:
-        """Translate every call."""
-        for node in self.program.graph.nodes:
+        """Translate every call of the program.
+
+        Raises:
+            UnsupportedError: some have no translation; all of them are listed.
+        """
+        self.translate(self.program.graph.nodes)
+        self.missing.raise_if_any()
+
+    def translate(self, nodes: Iterable[torch.fx.Node]) -> None:
+        for node in nodes:
             if node.op == "call_function":
                 self.values[node] = self._call(node)
-        self.missing.raise_if_any()
 
     def get(self, node: torch.fx.Node) -> Any:
         """What a node of the program became."""
@@ -149,19 +157,19 @@ class Translator:
             return fake
         if node.target is torch.ops.higher_order.with_effects and name_of(node.args[1]) in _SAYS_NOTHING:  # pyright: ignore[reportArgumentType]
             return (None,)
-        if not isinstance(node.target, torch._ops.OpOverload):
-            self.missing.add(str(node.target), node)
-            return self._placeholder(node)
-        name = name_of(node.target)
+        name = name_of(node.target) if isinstance(node.target, torch._ops.OpOverload) else ""
         if name in _SAYS_NOTHING:
             return None
-        rule = RULES.get(name)
-        if rule is None:
+        rule, control = RULES.get(name), HIGHER.get(node.target)
+        if rule is None and control is None:
             self.missing.add(str(node.target), node)
+            return self._placeholder(node)
+        if any(isinstance(f, torch.Tensor) and f.is_complex() for f in (*_flat(fake), *_given(node))):
+            self.missing.add(f"{node.target} (complex numbers)", node)
             return self._placeholder(node)
         with self.g.scope(module_path(node), source=source_line(node), hint=value_name(node)):
             try:
-                return self._apply(rule, node)
+                return self._settled(node, self._apply(rule, node) if rule else control(self, node))  # pyright: ignore[reportOptionalCall]
             except UnsupportedError as error:
                 self.missing.add(f"{node.target} ({error.what})", node)
                 return self._placeholder(node)
@@ -183,16 +191,23 @@ class Translator:
 
     def _apply(self, rule: Rule, node: torch.fx.Node) -> Any:
         fake = node.meta.get("val")
-        types = [self.symbols.type(f) if isinstance(f, torch.Tensor) else None for f in _flat(fake)]
+        types = self._types(fake)
         arguments = bind(self, rule, node)
         if "out" in rule.accepts:
             arguments["out"] = types[0]
         if "outs" in rule.accepts:
             arguments["outs"] = types
-        result = rule.function(self.g, **arguments)
+        return rule.function(self.g, **arguments)
+
+    def _types(self, fake: Any) -> list[TensorType | None]:
+        return [self.symbols.type(f) if isinstance(f, torch.Tensor) else None for f in _flat(fake)]
+
+    def _settled(self, node: torch.fx.Node, result: Any) -> Any:
+        """The result, or the tuple of them, each held to what torch says of it."""
+        fake = node.meta.get("val")
         many = isinstance(fake, (list, tuple))
         results = tuple(result) if many else (result,)
-        for i, (value, type) in enumerate(zip(results, types, strict=False)):
+        for i, (value, type) in enumerate(zip(results, self._types(fake), strict=False)):
             if value is not None and type is not None:
                 self._settle(value, type, node, f"{value_name(node)}_{i}" if many and i else value_name(node))
         return results if many else result
@@ -235,6 +250,13 @@ class Translator:
             value.name = name
             graph.outputs.append(value)
 
+    def drop_unread(self) -> None:
+        """Forget weights that nothing reads any more, because others were arranged from them."""
+        graph = self.model.graph
+        for value in list(graph.initializers.values()):
+            if not value.uses and value not in graph.outputs and value not in graph.inputs:
+                graph.remove_initializer(value)
+
     def reserve(self, names: Sequence[str]) -> list[str]:
         """Keep these names, or the nearest free ones, for the outputs."""
         return [self.g.fresh(name) for name in names]
@@ -253,6 +275,11 @@ class Translator:
 
 def _flat(fake: Any) -> Sequence[Any]:
     return fake if isinstance(fake, (list, tuple)) else (fake,)
+
+
+def _given(node: torch.fx.Node) -> list[Any]:
+    """The fakes of what a node reads."""
+    return [n.meta.get("val") for n in node.all_input_nodes]
 
 
 def _contradict(a: Sequence[Any] | None, b: Sequence[Any] | None) -> bool:
