@@ -12,6 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sardonyx.check import check as check
+    from sardonyx.core.errors import CheckError as CheckError
+    from sardonyx.core.errors import CompileError as CompileError
+    from sardonyx.core.errors import DTypeError as DTypeError
+    from sardonyx.core.errors import ExecutionError as ExecutionError
+    from sardonyx.core.errors import FormatError as FormatError
+    from sardonyx.core.errors import InputError as InputError
+    from sardonyx.core.errors import ParseError as ParseError
+    from sardonyx.core.errors import PathError as PathError
+    from sardonyx.core.errors import SardonyxError as SardonyxError
+    from sardonyx.core.errors import ShapeError as ShapeError
+    from sardonyx.core.errors import UnsupportedError as UnsupportedError
+    from sardonyx.core.errors import VerifyError as VerifyError
+    from sardonyx.core.errors import VersionError as VersionError
     from sardonyx.engine.session import Session as Session
     from sardonyx.frontends.torch import from_torch as from_torch
     from sardonyx.infer import infer_shapes as infer_shapes
@@ -33,6 +46,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_ERRORS = (
+    "CheckError",
+    "CompileError",
+    "DTypeError",
+    "ExecutionError",
+    "FormatError",
+    "InputError",
+    "ParseError",
+    "PathError",
+    "SardonyxError",
+    "ShapeError",
+    "UnsupportedError",
+    "VerifyError",
+    "VersionError",
+)
 _HOMES = {
     "check": "check",
     "Session": "engine.session",
@@ -45,6 +73,7 @@ _HOMES = {
     "to_bytes": "io",
     "verify": "verify",
     **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),
+    **dict.fromkeys(_ERRORS, "core.errors"),
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll] resolved by __getattr__
