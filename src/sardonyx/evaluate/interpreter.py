@@ -38,6 +38,17 @@ def evaluate(
     return Interpreter(model).run(inputs, outputs)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """A subgraph as its node calls it: `branch(*arrays)` gives its outputs."""
+
+    graph: Graph
+    run: Callable[[Sequence[Any]], list[Any]]
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        return self.run(arrays)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """The nodes to run, in order, each with the values nobody reads after it."""
@@ -121,15 +132,13 @@ class Interpreter:
             found = self._plans[graph, wanted] = _plan(graph, wanted)
         return found
 
-    def _closure(self, graph: Graph, scope: Scope) -> Callable[..., list[Any]]:
-        """A subgraph as its node calls it: `branch(*arrays)` gives its outputs."""
-
-        def branch(*arrays: Any) -> list[Any]:
+    def _closure(self, graph: Graph, scope: Scope) -> Branch:
+        def run(arrays: Sequence[Any]) -> list[Any]:
             inner = scope.child()
             inner.values.update(zip(graph.inputs, arrays, strict=True))
             return self._run_graph(graph, graph.outputs, inner)
 
-        return branch
+        return Branch(graph, run)
 
     def _call(self, function: Function, node: Node, arrays: Sequence[Any], scope: Scope) -> list[Any]:
         if function.key in scope.calls:

@@ -96,6 +96,7 @@ class Formal:
     optional_since: int = 0  # the version from which it may be left out
     variadic: bool | int = False  # a number: variadic from that version on
     min: int = 1  # of a variadic one
+    mins: Mapping[int, int] = field(default_factory=dict[int, int])  # where it changed
     homogeneous: bool = True
     since: int = 1
     until: int = FOREVER
@@ -116,6 +117,10 @@ class Formal:
 
     def variadic_at(self, version: int) -> bool:
         return self.variadic is True or (self.variadic is not False and int(self.variadic) <= version)
+
+    def min_at(self, version: int) -> int:
+        begun = [v for v in self.mins if v <= version]
+        return self.mins[max(begun)] if begun else self.min
 
     def name_at(self, version: int) -> str:
         begun = [v for v in self.names if v <= version]
@@ -227,6 +232,7 @@ def operator(
     since: Sequence[int],
     domain: str = "",
     deprecated: int | None = None,
+    revived: int = FOREVER,
     carries: bool = False,
     commutative: bool = False,
     deterministic: bool = True,
@@ -237,6 +243,7 @@ def operator(
     Args:
         since: the opset versions that changed it, ascending.
         deprecated: the version from which it is deprecated.
+        revived: the version from which it is so no longer.
         carries: `run` also works on arrays of symbolic dims.
         commutative: swapping its two inputs changes nothing.
         deterministic: equal inputs give equal outputs (random operators say False).
@@ -275,6 +282,7 @@ def operator(
             carry=rules.get("carry"),
             run=rules.get("run"),
             deprecated=deprecated,
+            revived=revived,
             carries=carries,
             commutative=commutative,
             deterministic=deterministic,

@@ -271,7 +271,7 @@ class Trilu:
     @reference
     def run(input: Array, k: Array | None, *, upper: bool) -> Array:
         diagonal = 0 if k is None else int(k.item())
-        rows, columns = np.indices(input.shape[-2:], sparse=True)
+        rows, columns = np.arange(input.shape[-2])[:, None], np.arange(input.shape[-1])
         kept = columns - rows >= diagonal if upper else columns - rows <= diagonal
         nothing = np.zeros((), input.dtype) if input.dtype.kind != "O" else np.array("", object)
         return np.where(kept, input, nothing)

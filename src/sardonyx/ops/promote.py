@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.dtypes import DType, dtype
+from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import AttrKind
 from sardonyx.ops.declare import Formal
 from sardonyx.ops.known import Known, known
@@ -47,14 +48,23 @@ def promote(
     retyped = len(now) == len(then)  # the same inputs, some of another type or name
     kind = next((k for x in inputs if (k := _dtype(x)) is not None), None)
     promoted: list[Any] = []
+    used: set[int] = set()
     for at, (formal, spec) in enumerate(zip(now, latest.inputs, strict=True)):
         i = place.get(formal, at if retyped and formal.was is None else None)
         if i is not None:
             promoted += inputs[i:] if spec.variadic else inputs[i : i + 1] or [None]
+            used.update(range(i, len(inputs)) if spec.variadic else (i,))
         elif formal.was is not None and (value := attrs.get(formal.attribute)) is not None:
             promoted.append(_constant(formal, spec, value, kind, symbolic))
         elif not spec.variadic:
             promoted.append(None)
+    dropped = [schema.inputs[i].name for i, x in enumerate(inputs) if x is not None and i not in used]
+    if dropped and not symbolic:
+        raise UnsupportedError(
+            f"{op.name} of version {schema.version} cannot run with its input '{dropped[0]}'",
+            why=f"version {newest} has no such input",
+            fix="convert the model with sx.convert_version",
+        )
     return replace(latest, version=schema.version), promoted, values
 
 

@@ -200,7 +200,13 @@ def _formal(f: Formal, version: int) -> FormalSpec:
     else:
         spelled, allowed = f.type.name_at(version), f.type.at(version)
     return FormalSpec(
-        f.name_at(version), spelled, allowed, f.optional_at(version), f.variadic_at(version), f.min, f.homogeneous
+        f.name_at(version),
+        spelled,
+        allowed,
+        f.optional_at(version),
+        f.variadic_at(version),
+        f.min_at(version),
+        f.homogeneous,
     )
 
 
