@@ -175,3 +175,9 @@ def test_what_was_cut_broadcasts_with_the_whole_only_where_nothing_was_cut() -> 
     assert dims.broadcast(cut, n) == n == dims.broadcast(n, cut)
     assert dims.broadcast(dims.dmin(1, n), n) != n
     assert dims.broadcast(cut, symbol("m")) not in (cut, n)
+
+
+def test_at_least_one_broadcasts_with_the_whole_to_the_whole() -> None:
+    n = symbol("n")
+    assert dims.broadcast(n, dims.dmax(1, n)) == n == dims.broadcast(dims.dmax(1, n), n)
+    assert dims.broadcast(n, dims.dmax(2, n)) != n

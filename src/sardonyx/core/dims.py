@@ -353,15 +353,20 @@ def broadcast(a: Dim, b: Dim) -> Dim:
         return b
     if isinstance(a, int):
         return a
-    if _is_cut(b, a) or _is_cut(a, b):
-        return a if _is_cut(b, a) else b
+    if _follows(b, a) or _follows(a, b):
+        return a if _follows(b, a) else b
     return _atom(Operation("broadcast", (a, b)))
 
 
-def _is_cut(cut: Dim, whole: Dim) -> bool:
-    """Whether `cut` is min(number, whole): the two broadcast only where nothing was cut off, or the number is 1."""
-    operands = _operands("min", cut)
-    return len(operands) == 2 and whole in operands and any(isinstance(x, int) and x > 1 for x in operands)
+def _follows(d: Dim, whole: Dim) -> bool:
+    """Whether `d` and `whole` broadcast to `whole` wherever they do.
+
+    min(number, whole) does so only where nothing was cut off (a number above 1); max(1, whole) is 1 or `whole`.
+    """
+    cut, raised = _operands("min", d), _operands("max", d)
+    if len(cut) == 2 and whole in cut:
+        return any(isinstance(x, int) and x > 1 for x in cut)
+    return len(raised) == 2 and whole in raised and 1 in raised
 
 
 _OPERATIONS: dict[str, Callable[..., Dim]] = {

@@ -71,10 +71,12 @@ def known(dtype: DType | None, shape: Iterable[Dim | None] | None, value: Any = 
 
 
 def same(a: Dim, b: Dim, what: str) -> Dim:
-    """The extent that `a` and `b` share; refuses two different numbers."""
+    """The extent that `a` and `b` share, in its plainest form; refuses two different numbers."""
     if isinstance(a, int) and isinstance(b, int) and a != b:
         raise ShapeError(f"{what} differ: {a} and {b}", why=f"{a} is not {b}")
-    return a if isinstance(a, int) else b
+    if isinstance(a, int) or isinstance(b, int):
+        return a if isinstance(a, int) else b
+    return a if a.name is not None and b.name is None else b
 
 
 def unified(a: Sequence[Dim], b: Sequence[Dim], what: str) -> tuple[Dim, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.rules import activation, attention, elementwise, nn, norm, shape
+from sardonyx.passes.rules import activation, attention, elementwise, linalg, nn, norm, shape
 from sardonyx.rewrite import Rule
 
 __all__ = ["ALL"]
@@ -12,6 +12,7 @@ ALL: tuple[Rule, ...] = (
     *shape.VIEWS,
     *shape.SINKS,
     *nn.FOLDS,
+    *linalg.PRODUCTS,
     *norm.NORMS,
     *activation.ACTIVATIONS,
     *attention.ATTENTION,

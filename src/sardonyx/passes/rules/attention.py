@@ -249,9 +249,10 @@ _MASKED = Attention.any(q, k, v, keep)
 _SOME = ReduceMax(keep, axes) | Cast.any(ReduceMax(Cast.any(keep), axes))
 
 
-@rewrite(Where(_SOME, _MASKED, zero))
+@rewrite(Where(_SOME, _MASKED, zero), shared=True)
 def drop_guard(m: Match) -> Expr:
     """Where(any(keep), Attention(q, k, v, keep), 0) -> Attention(q, k, v, keep), which guards itself"""
+    m.require(len(m[_MASKED].value.uses) == 1, "the attention is read elsewhere too")
     m.require(m[keep].dtype is BOOL, "the mask is not boolean")
     m.require(m[axes].numbers is not None and m[keep].rank is not None, "the axes are unknown")
     m.require(

@@ -7,7 +7,25 @@ import numpy as np
 from sardonyx.core.dtypes import DType, dtype
 from sardonyx.rewrite import Expr, Match, Rule, attribute, constants, one_of, rewrite, values
 from sardonyx.rewrite.example import b8, f32, f64, i32, i64
-from sardonyx.rewrite.op import Abs, Add, Cast, Clip, Div, Dropout, Identity, Max, Mul, Neg, Not, Pow, Relu, Sub, Where
+from sardonyx.rewrite.op import (
+    Abs,
+    Add,
+    And,
+    Cast,
+    Clip,
+    Div,
+    Dropout,
+    Identity,
+    Max,
+    Mul,
+    Neg,
+    Not,
+    Or,
+    Pow,
+    Relu,
+    Sub,
+    Where,
+)
 
 __all__ = ["NO_OPS"]
 
@@ -173,6 +191,20 @@ drop_where.refuses(
     Abs(Where(c, x, y)), c=np.array([True, True, False]), x=f32["n", 3], y=f32.scalar, because="from both"
 )
 
+
+@rewrite(forms=[And(x, c), Or(x, c)], shared=True)
+def drop_truth(m: Match) -> Expr:
+    """x and True -> x, x or False -> x"""
+    array = m.array(c)
+    m.require(bool(array.all()) if m.root.op_type == "And" else not array.any(), "the constant decides")
+    m.require(m[x].same_shape(m.operand(m.root.output)), "the result is wider")
+    return x
+
+
+drop_truth.fires(Not(And(c, x)), x=b8["n", 3], c=np.array([True]))
+drop_truth.fires(Not(Or(x, c)), x=b8["n", 3], c=np.array(False))
+drop_truth.refuses(Not(And(x, c)), x=b8["n", 3], c=np.array([True, False, True]), because="constant decides")
+
 NO_OPS: list[Rule] = [
     drop_identity,
     drop_dropout,
@@ -185,4 +217,5 @@ NO_OPS: list[Rule] = [
     drop_not_not,
     relu_into_clip,
     drop_where,
+    drop_truth,
 ]

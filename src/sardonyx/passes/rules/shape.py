@@ -74,7 +74,7 @@ def drop_split(m: Match) -> Expr:
 
 drop_split.fires(Abs(Split(x, axis=0, num_outputs=1)), x=f32[4, 3])
 _HALVES = Split(x, axis=0, num_outputs=2)
-drop_split.refuses(Abs(_HALVES[0]), Exp(_HALVES[1]), x=f32[4, 3], because="several parts")
+drop_split.refuses(Abs(_HALVES[0]), Exp(_HALVES[1]), x=f32[4, 3], because="another output")
 
 # -- reshapes -----------------------------------------------------------------------------------------------------------
 
