@@ -16,7 +16,7 @@ __all__ = ["ARITY", "DOTS", "INSTR_ARGS", "check_call", "check_instr"]
 
 # Elementwise functions of floats, by number of arguments.
 ARITY: dict[str, int] = {
-    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"), 1),
+    **dict.fromkeys(("exp", "exp2", "exp_down", "expm1", "log", "log2", "log10", "log1p"), 1),
     **dict.fromkeys(
         ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"), 1
     ),

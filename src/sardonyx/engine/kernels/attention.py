@@ -144,7 +144,7 @@ class _Attention:
             self._tile(key, mask, first, start, t, 1, tops)
         safe = [k.let("safe", select(top.eq(-INF), 0.0, top)) for top in tops]
         for v, total in enumerate(totals):
-            shrink = k.let("shrink", call("exp", before[v] - safe[v]))
+            shrink = k.let("shrink", call("exp_down", before[v] - safe[v]))
             self.factor.store(v * lanes, shrink)
             k.set(total, total * shrink)
         parts = [[k.reg("part", f32.x(lanes), 0.0) for _ in range(2)] for _ in totals]
@@ -152,7 +152,7 @@ class _Attention:
         def weigh(t: Expr, u: int) -> None:
             for v in range(self.spec.vectors):
                 spot = t * block + v * lanes
-                e = k.let("e", call("exp", self.scores.load(spot, lanes) - safe[v]))
+                e = k.let("e", call("exp_down", self.scores.load(spot, lanes) - safe[v]))
                 self.scores.store(spot, e)
                 k.set(parts[v][u], parts[v][u] + e)
 

@@ -133,10 +133,10 @@ def row_kernel(spec: RowSpec, target: Target) -> Kernel:
 
 
 def _softmax(k: Builder, row: _Row) -> None:
-    top = k.let("top", row.fold("max", -INF, row.first))
+    top = k.let("top", row.fold("maxb", -INF, row.first))
 
     def power(p: Place) -> Expr:
-        e = k.let("e", call("exp", row.again(p) - top))
+        e = k.let("e", call("exp_down", row.again(p) - top))
         row.kept.store(p.at, e, p.mask)
         return e
 
@@ -145,8 +145,8 @@ def _softmax(k: Builder, row: _Row) -> None:
 
 
 def _log_softmax(k: Builder, row: _Row) -> None:
-    top = k.let("top", row.fold("max", -INF, row.first))
-    total = row.fold("add", 0.0, lambda p: k.let("e", call("exp", row.again(p) - top)))
+    top = k.let("top", row.fold("maxb", -INF, row.first))
+    total = row.fold("add", 0.0, lambda p: k.let("e", call("exp_down", row.again(p) - top)))
     shift = k.let("shift", call("log", total))
     row.each(lambda p: row.output(p, (row.again(p) - top) - shift))
 

@@ -19,6 +19,7 @@ __all__ = ["MATH"]
 MATH: dict[str, Callable[..., Expr]] = {
     "exp": exponential.exp,
     "exp2": exponential.exp2,
+    "exp_down": exponential.exp_down,
     "expm1": exponential.expm1,
     "log": logarithm.log,
     "log2": logarithm.log2,

@@ -7,8 +7,7 @@ import math
 from sardonyx.tile.builder import Builder, select
 from sardonyx.tile.expr import Bin, Const, Expr
 from sardonyx.tile.math.error import erf
-from sardonyx.tile.math.exponential import exp
-from sardonyx.tile.math.hyperbolic import tanh
+from sardonyx.tile.math.exponential import exp, exp_down
 from sardonyx.tile.math.logarithm import log1p
 from sardonyx.tile.math.parts import fma, magnitude
 
@@ -16,8 +15,8 @@ __all__ = ["gelu", "gelu_tanh", "mish", "sigmoid", "silu", "softplus"]
 
 
 def sigmoid(k: Builder, x: Expr) -> Expr:
-    """1 / (1 + e**-x), by way of e**-|x|, which cannot overflow."""
-    e = k.let("e", exp(k, k.let("minus", -magnitude(k, x))))
+    """1 / (1 + e**-x), by way of e**-|x|, which cannot overflow; in float32, 0 below the least normal number."""
+    e = k.let("e", exp_down(k, k.let("minus", -magnitude(k, x))))
     return select(x < 0.0, e, 1.0) / (e + 1.0)
 
 
@@ -33,8 +32,10 @@ def softplus(k: Builder, x: Expr) -> Expr:
 
 
 def mish(k: Builder, x: Expr) -> Expr:
-    """x tanh(softplus(x))."""
-    return x * tanh(k, k.let("softplus", softplus(k, x)))
+    """x tanh(log(1 + w)) with w = e**x, which is x n / (n + 2) with n = w (w + 2); where w is large, x itself."""
+    w = k.let("w", exp(k, k.let("held", Bin("minb", Const(40.0, x.type), x))))
+    n = k.let("n", w * (w + 2.0))
+    return x * (n / (n + 2.0))
 
 
 def gelu(k: Builder, x: Expr) -> Expr:
@@ -43,6 +44,8 @@ def gelu(k: Builder, x: Expr) -> Expr:
 
 
 def gelu_tanh(k: Builder, x: Expr) -> Expr:
-    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x**3))) / 2."""
-    cubic = fma(0.044715, k.let("cube", x * x * x), x)
-    return x * 0.5 * (tanh(k, k.let("inner", cubic * math.sqrt(2 / math.pi))) + 1.0)
+    """x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x**3), which is x / (1 + e**(-2 u))."""
+    scale = -2 * math.sqrt(2 / math.pi)
+    square = k.let("square", x * x)
+    inner = k.let("inner", x * fma(square, Const(0.044715 * scale, x.type), scale))
+    return x / (exp(k, inner) + 1.0)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sardonyx.tile.builder import Builder
-from sardonyx.tile.expr import Expr
+from sardonyx.tile.builder import Builder, select
+from sardonyx.tile.expr import Bin, Const, Expr
 from sardonyx.tile.math.parts import clamp, copysign, fma, poly, power_of_two, round_even, scale
+from sardonyx.tile.types import f32, i32
 
-__all__ = ["exp", "exp2", "exp_normal", "expm1"]
+__all__ = ["exp", "exp2", "exp_down", "exp_normal", "expm1"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """What one float type needs: ln 2 in two parts, the arguments beyond which the result is 0 or inf, and the minimax
+    """What one float type needs: ln 2 in two parts (the high one has so few bits that its product with n is exact, for CPUs
+    without a fused multiply-add), the arguments beyond which the result is 0 or inf, and the minimax
     polynomial of (e**r - 1 - r) / r**2."""
 
     ln2_high: float
@@ -28,7 +30,7 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "f32": Format(
-        0.6931471824645996, -1.9046542121259336e-09, -104.0, 89.0, -151.0, 128.0, -18.0,
+        0.693359375, -0.00021219444005469057, -104.0, 89.0, -151.0, 128.0, -18.0,
         (0.0013926183587713494, 0.008363179052722578, 0.041666554617204574, 0.16666576989698775, 0.5),
     ),
     "f64": Format(
@@ -39,6 +41,8 @@ FORMATS: dict[str, Format] = {
     ),
 }  # fmt: skip
 _LOG2_E = 1.4426950408889634
+_LEAST_NORMAL = -87.33654
+_MAGIC32 = 1.5 * 2.0**23  # added to a float32 below 2**22 in size, it leaves the nearest integer in the low bits
 
 
 def _reduce(k: Builder, x: Expr) -> tuple[Expr, Expr]:
@@ -55,14 +59,42 @@ def _minus_one(k: Builder, r: Expr) -> Expr:
 
 def exp(k: Builder, x: Expr) -> Expr:
     form = FORMATS[x.type.kind]
-    n, r = _reduce(k, k.let("x", clamp(x, form.least, form.most)))
-    return scale(k, _minus_one(k, r) + 1.0, n)
+    held = k.let("x", clamp(x, form.least, form.most))
+    if x.type.kind == "f64":
+        n, r = _reduce(k, held)
+        return scale(k, _minus_one(k, r) + 1.0, n)
+    p, bits = _bits_of_exponent(k, held)
+    half = k.let("half", bits >> 1)  # 2**n in two steps, so that results at the ends of the range round once
+    return p * _power(half) * _power(bits - half)
+
+
+def _bits_of_exponent(k: Builder, x: Expr) -> tuple[Expr, Expr]:
+    """e**r, and n in the low nine bits of an integer: the addition that rounds x log2(e) leaves it there."""
+    form = FORMATS["f32"]
+    shifted = k.let("shifted", fma(x, Const(_LOG2_E, x.type), _MAGIC32))
+    n = k.let("n", shifted - _MAGIC32)
+    r = k.let("r", fma(-form.ln2_low, n, fma(-form.ln2_high, n, x)))
+    return k.let("p", poly(k, r, (*form.quotient, 1.0, 1.0))), k.let("bits", shifted.bits(i32))
+
+
+def _power(bits: Expr) -> Expr:
+    """2**n for the n in the low nine bits of an i32."""
+    return ((bits << 23) + (127 << 23)).bits(f32)
 
 
 def exp_normal(k: Builder, x: Expr) -> Expr:
     """e**x where the result is known to be a normal number: one scaling less."""
     n, r = _reduce(k, x)
     return (_minus_one(k, r) + 1.0) * power_of_two(n)
+
+
+def exp_down(k: Builder, x: Expr) -> Expr:
+    """e**x for x <= 0, such as a softmax takes it; in float32, 0 where the result would not be a normal number."""
+    if x.type.kind != "f32":
+        return exp(k, x)
+    held = k.let("held", Bin("maxb", Const(_LEAST_NORMAL, x.type), x))  # NaN passes
+    p, bits = _bits_of_exponent(k, held)
+    return select(x < _LEAST_NORMAL, 0.0, p * _power(bits))
 
 
 def exp2(k: Builder, x: Expr) -> Expr:

@@ -82,6 +82,10 @@ def integer_value(n: Expr, kind: Type) -> Expr:
 
 def scale(k: Builder, x: Expr, n: Expr) -> Expr:
     """x * 2**n in two steps, so that results at the ends of the range round once."""
+    if n.type.kind == "f32":
+        whole = k.let("whole", n.to(i32))
+        first = k.let("first", whole >> 1)
+        return x * ((first + 127) << 23).bits(f32) * ((whole - first + 127) << 23).bits(f32)
     half = k.let("half", Un("floor", n * 0.5))
     return x * power_of_two(half) * power_of_two(n - half)
 
