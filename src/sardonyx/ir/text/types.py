@@ -185,31 +185,32 @@ def _strings(lexer: Lexer) -> Array:
     return entries
 
 
-_ONE: Final = r"-?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|(?i:infinity|inf|nan))"
-_SPACE: Final = r"[ \t\n\v\f\r]*"
-_MANY: Final = re.compile(rf"{_SPACE}(?:{_ONE}{_SPACE}(?:,{_SPACE}{_ONE}{_SPACE})*)?\}}")
+# Possessive: a list of millions is read without remembering where it could be split otherwise.
+_ONE: Final = r"-?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?|(?i:infinity|inf|nan))"
+_SPACE: Final = r"[ \t\n\v\f\r]*+"
+_SOME: Final = re.compile(rf"{_SPACE}{_ONE}{_SPACE}(?:,{_SPACE}{_ONE}{_SPACE}){{0,8191}}+")
 
 
 def _numbers(lexer: Lexer, kind: np.dtype[Any]) -> Array:
-    """The numbers in braces. A plain list, however long, is one match; one with comments is read number by number."""
-    found = _MANY.match(lexer.text, lexer.stop)
-    if found is not None:
-        words = [w.strip() for w in lexer.text[lexer.stop : found.end() - 1].split(",")]
-        words = [] if words == [""] else words
-        entries = _converted(lexer, words, kind)
-        lexer.jump(found.end())
-        return entries
-    lexer.advance()
-    words: list[str] = []
+    """The numbers in braces: plain ones some thousands at a time; where something else stands, token by token."""
+    found: list[Array] = []
+    at, text = lexer.stop, lexer.text
+    while (some := _SOME.match(text, at)) is not None and text[some.end() : some.end() + 1] in (",", "}"):
+        found.append(_converted(lexer, text[at : some.end()].split(","), kind))
+        at = some.end() + 1
+        if text[at - 1] == "}":
+            lexer.jump(at)
+            return np.concatenate(found)
+    lexer.jump(at)
     while not lexer.take("}"):
         if lexer.kind not in ("number", "word"):
             raise lexer.error(f"a number is wanted here, not {lexer.shown()}")
-        _converted(lexer, [lexer.token], kind)
-        words.append(lexer.advance())
+        found.append(_converted(lexer, [lexer.token], kind))
+        lexer.advance()
         if not lexer.take(","):
             lexer.expect("}", "at the end of the entries")
             break
-    return _converted(lexer, words, kind)
+    return np.concatenate(found) if found else np.empty(0, kind)
 
 
 def _converted(lexer: Lexer, words: list[str], kind: np.dtype[Any]) -> Array:
@@ -229,5 +230,5 @@ def _converted(lexer: Lexer, words: list[str], kind: np.dtype[Any]) -> Array:
         entries = None
     bad = next(large, None)
     if bad is not None:
-        raise lexer.error(f"{bad} does not fit into {kind.name}")
+        raise lexer.error(f"{bad.strip()} does not fit into {kind.name}")
     return np.array(numbers, kind) if entries is None else entries
