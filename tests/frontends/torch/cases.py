@@ -12,12 +12,19 @@ __all__ = ["CASES", "CHANCE", "Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """A call of an overload. `fixed`: its rule needs to know the sizes. `outputs`: how many of the results are promised."""
+    """A call of an overload.
+
+    Attributes:
+        fixed: the rule needs to know all sizes.
+        open: how many of the tensors may have other sizes; the others are weights. None: all.
+        outputs: how many of the results are promised. None: all.
+    """
 
     name: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     fixed: bool = False
+    open: int | None = None
     outputs: int | None = None
 
     def __str__(self) -> str:
@@ -30,8 +37,10 @@ CHANCE: list[Case] = []  # of these only type and range can be told
 random = torch.Generator().manual_seed(0)
 
 
-def add(name: str, *args: Any, fixed: bool = False, outputs: int | None = None, **kwargs: Any) -> None:
-    CASES.append(Case(name, args, kwargs, fixed, outputs))
+def add(
+    name: str, *args: Any, fixed: bool = False, open: int | None = None, outputs: int | None = None, **kwargs: Any
+) -> None:
+    CASES.append(Case(name, args, kwargs, fixed, open, outputs))
 
 
 def chance(name: str, *args: Any, **kwargs: Any) -> None:
@@ -170,7 +179,7 @@ add("clamp_max", f(5), 0.0)
 add("clamp.Tensor", f(2, 3), f(3), None)
 add("clamp.Tensor", f(3), f(3) - 1, f(3) + 1)
 add("where.self", b(2, 3), f(2, 3), f(3))
-add("where.self", b(3), i(3), f(()) if False else f(3))
+add("where.self", b(3), i(3), f(3))
 
 # -- logic -----------------------------------------------------------------------------------------------------------------
 
@@ -256,16 +265,16 @@ add("_pdist_forward", f(4, 3), 2.0, fixed=True)
 
 # -- convolution and pooling --------------------------------------------------------------------------------------------------
 
-add("conv1d", f(2, 3, 8), f(4, 3, 3), f(4), [2], [1])
-add("conv2d", f(2, 4, 6, 7), f(4, 2, 3, 3), None, [1, 2], [1, 0], [1, 2], 2)
-add("conv2d", f(4, 6, 7), f(2, 4, 3, 3))
-add("conv3d", f(1, 2, 4, 4, 4), f(3, 2, 2, 2, 2), f(3))
+add("conv1d", f(2, 3, 8), f(4, 3, 3), f(4), [2], [1], open=1)
+add("conv2d", f(2, 4, 6, 7), f(4, 2, 3, 3), None, [1, 2], [1, 0], [1, 2], 2, open=1)
+add("conv2d", f(4, 6, 7), f(2, 4, 3, 3), open=1)
+add("conv3d", f(1, 2, 4, 4, 4), f(3, 2, 2, 2, 2), f(3), open=1)
 for spatial in (1, 2, 3):
     shape, kernel = (1, 2, *(5,) * spatial), (3, 2, *(2,) * spatial)
     for padding in ("same", "valid"):
-        add(f"conv{spatial}d.padding", f(*shape), f(*kernel), None, [1] * spatial, padding)
-add("convolution", f(1, 3, 5), f(4, 3, 2), f(4), [1], [0], [1], False, [0], 1)
-add("convolution", f(1, 4, 5, 5), f(4, 3, 3, 3), f(6), [2, 2], [1, 1], [1, 1], True, [1, 1], 2)
+        add(f"conv{spatial}d.padding", f(*shape), f(*kernel), None, [1] * spatial, padding, open=1)
+add("convolution", f(1, 3, 5), f(4, 3, 2), f(4), [1], [0], [1], False, [0], 1, open=1)
+add("convolution", f(1, 4, 5, 5), f(4, 3, 3, 3), f(6), [2, 2], [1, 1], [1, 1], True, [1, 1], 2, open=1)
 IMAGES = {1: f(2, 3, 9), 2: f(2, 3, 9, 8), 3: f(1, 2, 6, 5, 6)}
 for spatial, image in IMAGES.items():
     n = [2] * spatial
@@ -327,8 +336,8 @@ add("grid_sampler_3d", f(1, 2, 3, 4, 5), f(1, 2, 3, 2, 3) * 0.8, 0, 0, False)
 
 # -- normalization -----------------------------------------------------------------------------------------------------------
 
-add("_native_batch_norm_legit_no_training", f(2, 3, 4), p(3), f(3), f(3), p(3), 0.1, 1e-5, outputs=1)
-add("_native_batch_norm_legit_no_training", f(2, 3), None, None, f(3), p(3), 0.1, 1e-5, outputs=1)
+add("_native_batch_norm_legit_no_training", f(2, 3, 4), p(3), f(3), f(3), p(3), 0.1, 1e-5, outputs=1, open=1)
+add("_native_batch_norm_legit_no_training", f(2, 3), None, None, f(3), p(3), 0.1, 1e-5, outputs=1, open=1)
 add("_native_batch_norm_legit.no_stats", f(2, 3, 4), p(3), f(3), True, 0.1, 1e-5, outputs=1)
 for shape in ([4], [3, 4]):
     add("layer_norm", f(2, 3, 4), shape, p(*shape), f(*shape))
@@ -338,8 +347,8 @@ add("layer_norm", f(2, 4), [4], fixed=True)
 add("rms_norm", f(2, 4), [4])
 add("group_norm", f(2, 4, 3), 2, p(4), f(4))
 add("native_group_norm", f(2, 4, 3), p(4), f(4), 2, 4, 3, 2, 1e-5, fixed=True, outputs=1)
-add("instance_norm", f(2, 3, 4), p(3), f(3), None, None, True, 0.1, 1e-5, True)
-add("instance_norm", f(2, 3, 4), None, None, f(3), p(3), False, 0.1, 1e-5, True)
+add("instance_norm", f(2, 3, 4), p(3), f(3), None, None, True, 0.1, 1e-5, True, open=1)
+add("instance_norm", f(2, 3, 4), None, None, f(3), p(3), False, 0.1, 1e-5, True, open=1)
 
 # -- attention and recurrence --------------------------------------------------------------------------------------------------
 
@@ -348,7 +357,7 @@ add(attention, f(2, 2, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4))
 add(attention, f(2, 2, 3, 4), f(2, 2, 3, 4), f(2, 2, 3, 4), None, 0.0, True)
 add(attention, f(2, 3, 4), f(2, 5, 4), f(2, 5, 4), f(3, 5), scale=0.3)
 add(attention, f(2, 2, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4), t([True] * 5, [False] * 5, [True, False] * 2 + [True]))
-add(attention, f(2, 4, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4), enable_gqa=True)
+add(attention, f(2, 4, 3, 4), f(2, 2, 5, 4), f(2, 2, 5, 4), enable_gqa=True, fixed=True)
 for name, gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
     for layers, both, biases, batch_first in ((1, False, True, False), (2, True, True, True), (1, False, False, False)):
         n = 2 if both else 1
@@ -362,7 +371,19 @@ for name, gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
         state = f(layers * n, 2, 4)
         sequence = f(2, 5, 3) if batch_first else f(5, 2, 3)
         initial = [state, f(layers * n, 2, 4)] if name == "lstm" else state
-        add(f"{name}.input", sequence, initial, weights, biases, layers, 0.0, False, both, batch_first)
+        add(
+            f"{name}.input",
+            sequence,
+            initial,
+            weights,
+            biases,
+            layers,
+            0.0,
+            False,
+            both,
+            batch_first,
+            open=3 if name == "lstm" else 2,
+        )
 
 # -- reduction -------------------------------------------------------------------------------------------------------------
 
@@ -421,7 +442,7 @@ add("sort", f(3, 5))
 add("sort", f(3, 5), 0, True)
 add("sort.stable", i(9, low=0, high=3), stable=True)
 add("kthvalue", f(3, 5), 2)
-add("kthvalue", f(3, 5), 4, 0, True)
+add("kthvalue", f(3, 5), 3, 0, True)
 add("mode", i(3, 7, low=0, high=3))
 add("mode", t([1.0, 2.0, 2.0], [3.0, 1.0, 4.0]), 0, True)
 add("bucketize.Tensor", f(2, 3), t(-1.0, 0.0, 0.5))
@@ -430,7 +451,7 @@ add("searchsorted.Tensor", f(2, 5).sort().values, f(2, 3))
 add("searchsorted.Tensor", f(5).sort().values, f(2, 3), side="right")
 add("bincount", i(6, low=0, high=4))
 add("bincount", i(6, low=0, high=4), f(6), 7)
-add("_unique2", i(7, low=0, high=3))
+add("_unique2", i(7, low=0, high=3), outputs=1)
 add("_unique2", i(2, 4, low=0, high=3), True, True, True)
 add("repeat_interleave.Tensor", t(1, 0, 3))
 
@@ -440,8 +461,8 @@ for name in ("view", "reshape", "_unsafe_view"):
     add(name, f(2, 6), [3, 4])
     add(name, f(2, 3, 4), [2, -1])
 add("squeeze", f(1, 2, 1), fixed=True)
-add("squeeze.dim", f(2, 1), 1)
-add("squeeze.dims", f(1, 2, 1), [0, 2])
+add("squeeze.dim", f(2, 1), 1, fixed=True)
+add("squeeze.dims", f(1, 2, 1), [0, 2], fixed=True)
 add("flatten.using_ints", f(2, 3, 4), 1)
 add("unsqueeze", f(2, 3), -1)
 add("permute", f(2, 3, 4), [2, 0, -2])

@@ -28,17 +28,13 @@ def attention(
 ) -> Value:  # fmt: skip
     if dropout_p:
         raise UnsupportedError("attention with dropout", fix="call module.eval() before exporting")
-    if scale is None:
-        features = shape_of(query)[-1]
-        if not isinstance(features, int):
-            raise UnsupportedError("attention over a dynamic number of features", fix="give scale=")
-        scale = 1 / math.sqrt(features)
     if g.opset >= _ATTENTION and query.rank == 4:
         return g.Attention(query, key, value, attn_mask, scale=scale, is_causal=is_causal)
+    by = _scale(g, query) if scale is None else scale
     if enable_gqa:
         key, value = (_repeated(g, x, query) for x in (key, value))
     rank = query.rank or 0
-    scores = g.MatMul(g.Mul(query, scale), g.Transpose(key, perm=[*range(rank - 2), rank - 1, rank - 2]))
+    scores = g.MatMul(g.Mul(query, by), g.Transpose(key, perm=[*range(rank - 2), rank - 1, rank - 2]))
     if is_causal:
         attn_mask = _causal(g, shape_of(query)[-2], shape_of(key)[-2])
     if attn_mask is None:
@@ -52,6 +48,14 @@ def attention(
         return result
     # A row that may look at nothing gives zeros; softmax would give NaN.
     return g.Where(_some(g, attn_mask), result, np.zeros((), query.dtype.numpy))
+
+
+def _scale(g: Builder, query: Value) -> Value | float:
+    """One over the root of the number of features."""
+    features = shape_of(query)[-1]
+    if isinstance(features, int):
+        return 1 / math.sqrt(features)
+    return g.Reciprocal(g.Sqrt(g.Cast(g.extents.scalar(features), to=query.dtype)))
 
 
 def _some(g: Builder, mask: Value) -> Value:
@@ -74,7 +78,8 @@ def _repeated(g: Builder, x: Value, query: Value) -> Value:
     """Each head of keys or values as often as query heads share it."""
     batch, heads, length, features = shape_of(x)
     wanted = shape_of(query)[1]
-    assert isinstance(heads, int) and isinstance(wanted, int)
+    if not isinstance(heads, int) or not isinstance(wanted, int):
+        raise UnsupportedError("a dynamic number of attention heads", fix="export with that size fixed")
     times = wanted // heads
     if times == 1:
         return x

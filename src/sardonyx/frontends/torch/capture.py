@@ -18,7 +18,7 @@ from sardonyx.frontends.torch.dynamic import for_torch
 from sardonyx.frontends.torch.registry import kept_operators
 from sardonyx.frontends.torch.source import keeping_lines, line_of
 
-__all__ = ["as_module", "capture", "decomposed", "keeping_sizes_of_one"]
+__all__ = ["as_module", "capture", "decomposed"]
 
 _STATEFUL = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
 
@@ -92,7 +92,7 @@ def capture(
         with (
             inference_mode_of(module),
             torch.no_grad(),
-            keeping_sizes_of_one(has_dynamic_ones),
+            _sizes_of_one(has_dynamic_ones),
             keeping_lines(),
             _quiet(),
             _plain_attention(),
@@ -143,7 +143,7 @@ def decomposed(program: ExportedProgram) -> ExportedProgram:
 
 
 @contextlib.contextmanager
-def keeping_sizes_of_one(wanted: bool) -> Iterator[None]:
+def _sizes_of_one(wanted: bool) -> Iterator[None]:
     """Let a dynamic size be 1 in the example: torch would otherwise take it for fixed."""
     config: Any = importlib.import_module("torch.fx.experimental._config")
     if not wanted or not hasattr(config, "backed_size_oblivious"):

@@ -44,10 +44,15 @@ _FORMULAS: dict[str, Callable[[Builder, Value], Value]] = {
     "sinc": lambda g, x: g.Where(g.Equal(x, 0.0), 1.0, g.Div(g.Sin(g.Mul(x, math.pi)), g.Mul(x, math.pi))),
     "deg2rad": lambda g, x: g.Mul(x, math.pi / 180),
     "rad2deg": lambda g, x: g.Mul(x, 180 / math.pi),
-    "angle": lambda g, x: g.Where(g.IsNaN(x), x, g.Where(g.Less(x, 0.0), math.pi, 0.0)),
+    "angle": lambda g, x: g.Where(g.IsNaN(x), x, _chosen(g, g.Less(x, 0.0), math.pi, 0.0, x)),
     "log_sigmoid": lambda g, x: g.Neg(g.Softplus(g.Neg(x))),
 }
 # fmt: on
+
+
+def _chosen(g: Builder, condition: Value, yes: float, no: float, like: Value) -> Value:
+    """One of two numbers, of the type of `like`."""
+    return g.Where(condition, g.value(yes, like.dtype), g.value(no, like.dtype))
 
 
 def _log1p(g: Builder, x: Value) -> Value:
@@ -276,7 +281,7 @@ _extreme("minimum", "Min")
 def atan2(g: Builder, self: Value, other: Value) -> Value:
     """The angle of (other, self), by quadrant; only the sign of a zero in `other` is not seen."""
     slope = g.Atan(g.Div(self, g.Where(g.Equal(other, 0.0), 1.0, other)))
-    half = g.Where(g.Less(self, 0.0), -math.pi, math.pi)
+    half = _chosen(g, g.Less(self, 0.0), -math.pi, math.pi, self)
     left = g.Where(g.Less(other, 0.0), g.Add(slope, half), slope)
     upright = g.Where(g.Equal(self, 0.0), 0.0, g.Mul(half, 0.5))
     return g.Where(g.Equal(other, 0.0), upright, left)

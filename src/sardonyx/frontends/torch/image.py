@@ -32,7 +32,7 @@ def resized(
     if mode == "nearest":
         attributes["nearest_mode"] = "floor" if places == "asymmetric" else "round_prefer_ceil"
     if mode == "cubic":
-        attributes["cubic_coeff_a"] = -0.75
+        attributes["cubic_coeff_a"] = -0.5 if antialias else -0.75  # Pillow's, and everybody else's
     if antialias:
         attributes |= {"antialias": 1, "exclude_outside": 1}
     if len(factors) == spatial:

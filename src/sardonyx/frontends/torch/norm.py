@@ -8,8 +8,9 @@ import ml_dtypes
 import numpy as np
 
 from sardonyx.core.dims import Dim
+from sardonyx.core.errors import UnsupportedError
 from sardonyx.frontends.torch.registry import aten
-from sardonyx.frontends.torch.shape import reshape
+from sardonyx.frontends.torch.shape import reshape, shape_of
 from sardonyx.ir import Value
 from sardonyx.ops.builder import Builder
 
@@ -29,10 +30,15 @@ def batch_norm(
     momentum: float,
     eps: float,
 ) -> tuple[Value, None, None]:
-    channels = _channels(input)
-    scale = weight if weight is not None else _filled(input, channels, 1)
-    shift = bias if bias is not None else _filled(input, channels, 0)
-    return g.BatchNormalization(input, scale, shift, running_mean, running_var, epsilon=eps), None, None
+    return _by_statistics(g, input, weight, bias, running_mean, running_var, eps), None, None
+
+
+def _by_statistics(
+    g: Builder, x: Value, weight: Value | None, bias: Value | None, mean: Value, variance: Value, eps: float
+) -> Value:
+    scale = weight if weight is not None else _filled(x, _channels(mean, 0), 1)
+    shift = bias if bias is not None else _filled(x, _channels(mean, 0), 0)
+    return g.BatchNormalization(x, scale, shift, mean, variance, epsilon=eps)
 
 
 @aten(
@@ -48,9 +54,11 @@ def batch_norm_of_the_batch(
     return _affine(g, g.Div(centred, deviation), weight, bias), None, None
 
 
-def _channels(x: Value) -> int:
-    assert x.shape is not None and isinstance(x.shape[1], int)
-    return x.shape[1]
+def _channels(x: Value, axis: int = 1) -> int:
+    count = shape_of(x)[axis]
+    if not isinstance(count, int):
+        raise UnsupportedError(f"a norm over a dynamic number of channels, {count}", fix="export with that size fixed")
+    return count
 
 
 def _filled(x: Value, size: int, value: float) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
@@ -136,11 +144,11 @@ def instance_norm(
     g: Builder, input: Value, weight: Value | None, bias: Value | None, running_mean: Value | None, running_var: Value | None,
     use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,
 ) -> Value:  # fmt: skip
-    channels = _channels(input)
-    scale = weight if weight is not None else _filled(input, channels, 1)
-    shift = bias if bias is not None else _filled(input, channels, 0)
     if not use_input_stats:
-        return g.BatchNormalization(input, scale, shift, running_mean, running_var, epsilon=eps)
+        assert running_mean is not None and running_var is not None
+        return _by_statistics(g, input, weight, bias, running_mean, running_var, eps)
+    scale = weight if weight is not None else _filled(input, _channels(input), 1)
+    shift = bias if bias is not None else _filled(input, _channels(input), 0)
     return g.InstanceNormalization(input, scale, shift, epsilon=eps)
 
 

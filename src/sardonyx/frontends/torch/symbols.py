@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -17,6 +18,8 @@ from sardonyx.frontends.torch.dtypes import dtype_of
 from sardonyx.ir import TensorType
 
 __all__ = ["Symbols"]
+
+_EXACT = 1 << 16  # fractions with a smaller denominator times a size are exact in floats
 
 
 def _power(base: Dim, exponent: Dim) -> Dim:
@@ -82,10 +85,29 @@ class Symbols:
         ):
             divide = dims.ceildiv if isinstance(expression, f.CeilToInt) else dims.floordiv
             return divide(*(self._dim(a) for a in quotient.args))
+        if isinstance(expression, (f.CeilToInt, f.FloorToInt, f.TruncToInt)):
+            return self._scaled(expression)
         compute = _FUNCTIONS.get(expression.func)
         if compute is None:
             raise _NoDim
         return compute(*(self._dim(a) for a in expression.args))
+
+    def _scaled(self, expression: Any) -> Dim:
+        """A size times a number that is an exact fraction, as 1.5 is, rounded to an integer."""
+        product = expression.args[0]
+        factor = Fraction(1)
+        size: Any = None
+        for part in product.args if product.is_Mul else (product,):
+            if part.is_Number:
+                factor *= Fraction(float(part))
+            elif isinstance(part, f.ToFloat) and size is None:
+                size = part.args[0]
+            else:
+                raise _NoDim
+        if size is None or factor < 0 or factor.denominator > _EXACT:
+            raise _NoDim
+        divide = dims.ceildiv if isinstance(expression, f.CeilToInt) else dims.floordiv
+        return divide(self._dim(size) * factor.numerator, factor.denominator)
 
     def type(self, fake: torch.Tensor) -> TensorType:
         """The type of a fake tensor."""
