@@ -112,6 +112,12 @@ def test_run_makes_inputs_up(model: Path) -> None:
     assert sorted(np.load(out).files) == ["h", "y"] and np.load(out)["h"].shape == (4, 2)
 
 
+def test_run_shows_where_the_time_goes(model: Path) -> None:
+    done = sardonyx("run", model, "--profile")
+    assert done.code == 0 and "head" in done.out  # the node of the product
+    assert sardonyx("run", model, "--profile", "--json").code == 1
+
+
 def test_bench_compares_with_what_is_installed(model: Path) -> None:
     found = sardonyx("bench", model, "--dim", "n=4", "--seconds", "0.2", "--threads", "1", "--truth", "--json").json
     assert found["inputs"] == {"x": "float32[4, 3]"} and found["threads"] == 1

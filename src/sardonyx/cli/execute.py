@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from sardonyx.cli.app import AsJson, Dims, Inputs, ModelPath, Precisely, Seed, Threads, out, print_json
+from sardonyx.core.errors import InputError, UnsupportedError
 
 __all__ = ["bench", "run", "verify"]
 
@@ -27,6 +28,7 @@ def run(
     reference: Annotated[bool, typer.Option("--reference", help="Use the NumPy reference, not the engine.")] = False,
     precision: Precisely = "highest",
     threads: Threads = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes, kernel by kernel.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a model on inputs from a file, or on made-up ones, and show the results.
@@ -40,11 +42,15 @@ def run(
 
     loaded = load(model)
     feeds = feeds_for(loaded, inputs, dim, seed)
+    if profile and (reference or as_json):
+        raise InputError("--profile goes with neither --reference nor --json", why="it shows the kernels of the engine")
     if reference:
         results = Interpreter(loaded).run(feeds, wanted or None)
     else:
         session = Session(loaded, precision=precision, threads=threads)  # pyright: ignore[reportArgumentType] it is checked there
         results = session.run(wanted or None, feeds)
+        if profile:
+            out.print(str(session.profile(feeds)), markup=False, highlight=False)
     named = dict(zip(wanted or [v.name for v in loaded.graph.outputs], results, strict=True))
     rows = {name: _summary(result) for name, result in named.items()}
     if as_json:
@@ -92,7 +98,6 @@ def bench(
     from sardonyx.cli.measure import error_of, take_turns
     from sardonyx.cli.source import read_source
     from sardonyx.cli.truth import truth_of
-    from sardonyx.core.errors import UnsupportedError
     from sardonyx.io import save
 
     source = read_source(model)

@@ -153,7 +153,9 @@ def train(images: Array, labels: Array) -> tuple[torch.nn.Module, int, float]:
             return self.classify(self.features(image))
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a batch of small images is too little work to share, and waiting is dear on a busy machine
+    torch.set_num_threads(
+        1
+    )  # a batch of small images is too little work to share, and waiting is dear on a busy machine
     torch.manual_seed(0)
     net = Digits()
     x, y = torch.from_numpy(images), torch.from_numpy(labels)
