@@ -49,10 +49,10 @@ _NOT_ABOVE: dict[str, Any] = {**_TRUTH, "attributes": _followed(lambda a, b: _no
 _NOT_BELOW: dict[str, Any] = {**_TRUTH, "attributes": _followed(lambda a, b: _not(dims.below(a, b)))}
 
 # fmt: off
-unary("Not", (1,), BOOL, np.logical_not, "True where the value is false.", variables=("T", "T"))
-binary("And", (1, 7), BOOL, np.logical_and, "True where both are.", commutative=True, **_TRUTH)
-binary("Or", (1, 7), BOOL, np.logical_or, "True where either is.", commutative=True, **_TRUTH)
-binary("Xor", (1, 7), BOOL, np.logical_xor, "True where just one is.", commutative=True, **_TRUTH)
+unary("Not", (1,), BOOL, np.logical_not, "True where the value is false.", variables=("T", "T"), carries=True)
+binary("And", (1, 7), BOOL, np.logical_and, "True where both are.", commutative=True, carries=True, **_TRUTH)
+binary("Or", (1, 7), BOOL, np.logical_or, "True where either is.", commutative=True, carries=True, **_TRUTH)
+binary("Xor", (1, 7), BOOL, np.logical_xor, "True where just one is.", commutative=True, carries=True, **_TRUTH)
 binary("Equal", (1, 7, 11, 13, 19), {1: _EQUAL, 11: BOOL | NUMBERS, 13: BOOL | NUMBERS_BF, 19: BOOL | NUMBERS_BF | {d.STRING}}, np.equal, "True where both are the same.", commutative=True, **_EQUALS)
 binary("Less", (1, 7, 9, 13), _ORDER, np.less, "True where A is below B.", **_BELOW)
 binary("Greater", (1, 7, 9, 13), _ORDER, np.greater, "True where A is above B.", **_ABOVE)

@@ -112,6 +112,42 @@ def windows(
     )
 
 
+def convolved(x: Array, w: Array, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int) -> Array:
+    """Each window of `x` times `w`, summed up in their type."""
+    rank = x.ndim - 2
+    kernel, steps, spread = w.shape[2:], strides or (1,) * rank, dilations or (1,) * rank
+    x = np.pad(x, [(0, 0), (0, 0), *padding_of(x.shape[2:], kernel, steps, spread, pads, auto_pad)])
+    counts = [(x.shape[2 + i] - spread[i] * (kernel[i] - 1) - 1) // steps[i] + 1 for i in range(rank)]
+    view = windows(x, kernel, steps, spread, counts)
+    per = w.shape[0] // group
+    axes = [1, *range(2 + rank, 2 + 2 * rank)]
+    blocks = [
+        np.tensordot(
+            view[:, g * w.shape[1] : (g + 1) * w.shape[1]],
+            w[g * per : (g + 1) * per],
+            (axes, [1, *range(2, 2 + rank)]),
+        )
+        for g in range(group)
+    ]
+    return np.moveaxis(np.concatenate(blocks, -1), -1, 1)
+
+
+def convolution_shape(
+    X: Known, W: Known, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
+) -> Dims:
+    """The shape of a convolution of X by W."""
+    if X.rank < 3 or W.rank != X.rank:
+        raise ShapeError(
+            f"Conv cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}",
+            why="both need [N, C, spatial ...]",
+        )
+    same(X.shape[1], W.shape[1] * group, "channels of X and of W times group")
+    spatial = windows_shape(
+        X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad
+    )
+    return X.shape[0], W.shape[0], *spatial
+
+
 @operator("Conv", since=(1, 11, 22))
 class Conv:
     """Y[n, m, ...] = B[m] + the sum over channels and window of X * W; `group` blocks of channels do not mix."""
@@ -126,40 +162,15 @@ class Conv:
     def infer(
         X: Known, W: Known, B: Known | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
     ) -> Dims:
-        if X.rank < 3 or W.rank != X.rank:
-            raise ShapeError(
-                f"Conv cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}",
-                why="both need [N, C, spatial ...]",
-            )
-        same(X.shape[1], W.shape[1] * group, "channels of X and of W times group")
-        spatial = windows_shape(
-            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad
-        )
-        return X.shape[0], W.shape[0], *spatial
+        return convolution_shape(X, W, strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad, group=group)
 
     @reference
     def run(
         X: Array, W: Array, B: Array | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
     ) -> Array:
-        rank = X.ndim - 2
-        kernel, steps, spread = W.shape[2:], strides or (1,) * rank, dilations or (1,) * rank
-        padding = padding_of(X.shape[2:], kernel, steps, spread, pads, auto_pad)
-        x = np.pad(wide(X), [(0, 0), (0, 0), *padding])
-        counts = [(x.shape[2 + i] - spread[i] * (kernel[i] - 1) - 1) // steps[i] + 1 for i in range(rank)]
-        view = windows(x, kernel, steps, spread, counts)
-        per = W.shape[0] // group
-        axes = [1, *range(2 + rank, 2 + 2 * rank)]
-        blocks = [
-            np.tensordot(
-                view[:, g * W.shape[1] : (g + 1) * W.shape[1]],
-                wide(W)[g * per : (g + 1) * per],
-                (axes, [1, *range(2, 2 + rank)]),
-            )
-            for g in range(group)
-        ]
-        y = np.moveaxis(np.concatenate(blocks, -1), -1, 1)
+        y = convolved(wide(X), wide(W), strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad, group=group)
         if B is not None:
-            y = y + wide(B).reshape(-1, *(1,) * rank)
+            y = y + wide(B).reshape(-1, *(1,) * (X.ndim - 2))
         return y.astype(X.dtype)
 
 

@@ -36,6 +36,7 @@ FAMILIES = (
     "order",
     "constant",
     "generate",
+    "quant",
     "control",
     "loss",
     "training",
