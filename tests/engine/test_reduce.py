@@ -56,6 +56,15 @@ def test_integers(name: str, axis: int, level: str) -> None:
     agree(model, [x], level)
 
 
+@needs("ReduceMax", "ReduceMin")
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["ReduceMax", "ReduceMin"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_truth(name: str, axis: int, level: str) -> None:
+    model = parse(f"(bool[a,b] x) => (bool[c,d] y) <int64[1] axes = {{ {axis} }}> {{ h = Not(x)  y = {name}(h, axes) }}", 20)
+    agree(model, [np.random.default_rng(0).random((5, 40)) < (0.1 if name == "ReduceMin" else 0.9)], level)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("shape", [(2, 5, 7, 7), (1, 70, 3, 5), (3, 130, 9)])
 @pytest.mark.parametrize("name", ["GlobalAveragePool", "GlobalMaxPool"])

@@ -17,10 +17,11 @@ VIEWS = {
     "expand": "u = Unsqueeze(x, front)  y = Expand(u, wide)",
     "concat": "n = Neg(x)  y = Concat<axis = 1>(x, n, x)",
     "concat of the last axis": "n = Neg(x)  y = Concat<axis = -1>(n, x)",
+    "concat of a new last axis": "u = Unsqueeze(x, back)  n = Neg(u)  y = Concat<axis = -1>(n, u, n)",
     "concat of the first axis": "y = Concat<axis = 0>(x, x)",
     "concat of transposed": "t = Transpose<perm = [0, 2, 1]>(x)  n = Neg(t)  c = Concat<axis = 1>(n, t)  y = Abs(c)",
 }
-SIZES = "<int64[2] shape = {4, -1}, int64[1] front = {0}, int64[4] wide = {3, 1, 1, 1}>"
+SIZES = "<int64[2] shape = {4, -1}, int64[1] front = {0}, int64[1] back = {-1}, int64[4] wide = {3, 1, 1, 1}>"
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -271,10 +271,9 @@ class Lowering:
         """Emit an elementwise call."""
         views = [v.broadcast_to(out.shape) for v in operands]
         space = collapse(out.shape, [out, *views], order)
-        if access(space.strides[0][-1]) != "unit" and space.inner != 1:
-            raise NotNative("an elementwise result must lie densely")
+        own = access(space.strides[0][-1]) if space.inner != 1 else "unit"
         for i, view in enumerate(views, 1):
-            axis = crossing(space, i) if view.dtype.itemsize in (4, 8) else None
+            axis = crossing(space, i) if own == "unit" and view.dtype.itemsize in (4, 8) else None
             if axis is None:
                 continue
             if formula.steps or len(views) > 1:  # a copy that lies as the result does is read faster
@@ -283,7 +282,7 @@ class Lowering:
             return self.call(swap(self.target, space, out, view, axis, nodes))
         sources = tuple(Source(k, access(s[-1])) for k, s in zip(formula.args, space.strides[1:], strict=True))
         outer = len(space.outer)
-        kernel = map_kernel(MapSpec(formula, sources, outer), self.target)
+        kernel = map_kernel(MapSpec(formula, sources, outer, own), self.target)
         chunk: Dim = 4096 if outer == 0 else space.inner
         chunks: Dim = ceildiv(space.inner, 4096) if outer == 0 else 1
         args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
@@ -292,6 +291,7 @@ class Lowering:
         for axis, extent in enumerate(space.outer):
             args += [extent, *(s[axis] for s in space.strides)]
         args += [s[-1] for src, s in zip(sources, space.strides[1:], strict=True) if src.access == "strided"]
+        args += [space.strides[0][-1]] if own == "strided" else []
         tasks = product(space.outer) * chunks
         grain = 1 if outer == 0 else dmax(floordiv(4096, dmax(space.inner, 1)), 1)
         self.call(Call(kernel, args, tasks, nodes, grain, flops=out.size * max(len(formula.steps), 1)))

@@ -27,11 +27,12 @@ class Source:
 
 @dataclass(frozen=True)
 class MapSpec:
-    """out[i..., j] = formula(operands[i..., j]) over `outer` axes and one inner axis."""
+    """out[i..., j] = formula(operands[i..., j]) over `outer` axes and one inner axis, along which `out` moves as it says."""
 
     formula: Formula
     sources: tuple[Source, ...]
     outer: int
+    out: Access = "unit"
 
 
 def decode(k: Builder, task: Expr, extents: list[Expr]) -> list[Expr]:
@@ -60,7 +61,8 @@ def map_kernel(spec: MapSpec, target: Target) -> Kernel:
     """The kernel of a fused elementwise group.
 
     Parameters: out, each operand, inner extent n, chunk, chunks; then for each outer axis its extent, the stride of out, the
-    stride of each operand; then the inner stride of every operand that is `strided`.
+    stride of each operand; then the inner stride of every operand that is `strided`,
+    and that of out if it is.
 
     Task: (outer index, chunk number), the chunk fastest; a chunk is `chunk` consecutive inner places.
     """
@@ -76,6 +78,7 @@ def map_kernel(spec: MapSpec, target: Target) -> Kernel:
         extents.append(k.param(f"e{axis}"))
         strides.append([k.param(f"s{axis}_{i}") for i in range(len(sources) + 1)])
     steps = [k.param(f"step{i}") if s.access == "strided" else None for i, s in enumerate(spec.sources)]
+    out_step = k.param("out_step") if spec.out == "strided" else None
 
     place: Expr = k.task
     start: Expr = k.let("start", (place % chunks) * chunk)
@@ -90,7 +93,8 @@ def map_kernel(spec: MapSpec, target: Target) -> Kernel:
     def body(j: Expr, mask: Expr | None) -> None:
         count = lanes
         values = [fetch(k, s, b, j, t, count, mask) for s, b, t in zip(spec.sources, bases[1:], steps, strict=True)]
-        store(bases[0], j, emit(k, spec.formula, values, count), kind, mask)
+        index = j if out_step is None else (Ramp(i64.x(count)) + j) * out_step if count > 1 else j * out_step
+        store(bases[0], index, emit(k, spec.formula, values, count), kind, mask)
 
     k.strip("j", start, stop, lanes, body)
     return k.build()

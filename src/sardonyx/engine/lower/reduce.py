@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sardonyx.core.dims import Expr
-from sardonyx.engine.formula import Formula
+from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.kernels.reduce import INTEGER, Reduction
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, lower
 from sardonyx.engine.rows import ReduceHead, prologue
@@ -28,6 +28,10 @@ KINDS: dict[str, Reduction] = {
 def reduced(low: Lowering, node: Node, source: Value, kind: Reduction, axes: list[int], keep: bool) -> None:
     """Give the node's output: `source` reduced over `axes`."""
     formula, operands, names = prologue(low, source)
+    behind = Formula(("i32",), (Step("cast", (0,), "i1"),)) if formula.kind == "i1" and kind in ("max", "min") else None
+    if behind is not None:  # truth values are compared as numbers
+        last = len(formula.args) + len(formula.steps) - 1
+        formula = Formula(formula.args, (*formula.steps, Step("cast", (last,), "i32")))
     computed = formula.kind
     seeks = kind.startswith(("first", "last"))
     if computed not in ("f32", "f64") and (kind not in INTEGER or computed not in ("i32", "i64")):
@@ -36,7 +40,7 @@ def reduced(low: Lowering, node: Node, source: Value, kind: Reduction, axes: lis
     head = ReduceHead(kind, formula, operands, low.shape(source), tuple(axes), keep)
     nodes = (*names, node.name or node.op_type)
     out = node.output
-    low.give(out, Deferred(low.shape(out), low.dtype(out), Formula((result,)), [], head, None, nodes))
+    low.give(out, Deferred(low.shape(out), low.dtype(out), behind or Formula((result,)), [], head, None, nodes))
 
 
 @lower("ArgMax", "ArgMin")
