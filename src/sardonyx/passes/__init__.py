@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sardonyx.passes.convert import convert_version
 from sardonyx.passes.pipeline import PIPELINE, Stage, optimize, stages
 from sardonyx.passes.reference import evaluate
-from sardonyx.passes.upgrade import convert_version
 
 __all__ = ["PIPELINE", "Stage", "convert_version", "evaluate", "optimize", "stages"]

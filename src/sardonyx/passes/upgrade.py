@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sardonyx.core.errors import InputError, VersionError
 from sardonyx.ir import Graph, Model
 from sardonyx.ops import latest_opset, lookup
 from sardonyx.passes.contract import Work, one_pass
@@ -13,30 +12,15 @@ from sardonyx.rewrite.build import Names
 from sardonyx.rewrite.results import Results
 from sardonyx.rewrite.splice import replace_node
 
-__all__ = ["convert_version", "upgrade"]
+__all__ = ["ir_version_of", "upgrade", "upgrade_to"]
 
-# The oldest IR version that a file of an operator-set version is written with.
+# The IR version that the files of an operator-set version are written in, by the first opset with a new one.
 IR_OF_OPSET = {1: 3, 9: 4, 10: 5, 11: 6, 12: 7, 15: 8, 19: 9, 21: 10, 23: 11, 24: 12, 25: 13, 28: 14}
 
 
-def convert_version(model: Model, opset: int) -> Model:
-    """A copy of `model` in operator-set version `opset` of ai.onnx.
-
-    Raises:
-        InputError: there is no such version.
-        VersionError: something in the model cannot be expressed in that version; the message names the node.
-    """
-    if not 1 <= opset <= latest_opset():
-        raise InputError(f"there is no opset {opset}", why=f"versions 1 to {latest_opset()} are known")
-    if opset < model.opset:
-        raise VersionError(
-            f"the model cannot be taken from opset {model.opset} down to {opset}",
-            why="only conversions to newer versions are known",
-            fix="export the model again for that version",
-        )
-    converted = model.clone()
-    upgrade_to(converted, "", opset)
-    return converted
+def ir_version_of(opset: int) -> int:
+    """The IR version that files of an opset are written in."""
+    return IR_OF_OPSET[max(v for v in IR_OF_OPSET if v <= opset)]
 
 
 @one_pass("upgrade", ensures=["newest opset"])
@@ -73,7 +57,7 @@ def upgrade_to(model: Model, domain: str, opset: int) -> bool:
         if domain == "":
             if model.ir_version < 4:  # every constant had to be an input too; nobody meant it to be given
                 model.graph.inputs = [v for v in model.graph.inputs if v.const is None]
-            model.ir_version = max(model.ir_version, IR_OF_OPSET[max(v for v in IR_OF_OPSET if v <= opset)])
+            model.ir_version = max(model.ir_version, ir_version_of(opset))
     return changed
 
 
@@ -90,7 +74,7 @@ def _upgrade_graph(graph: Graph, model: Model, domain: str, present: int, opset:
                     if node.domain != domain or node.graph is None:
                         continue
                     op = lookup(domain, node.op_type)
-                    old = Old(node, version, facts, names, results)
+                    old = Old(node, version - 1, version, facts, names, results)
                     adapter = UP.get((domain, node.op_type, version))
                     if adapter is not None:
                         expr = adapter(old)

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.versions import control, elementwise, image, index, nn, norm, shape
-from sardonyx.passes.versions.adapter import UP, Adapter, Old, up
+from sardonyx.passes.versions import attention, control, elementwise, image, index, nn, norm, reduce, shape
+from sardonyx.passes.versions.adapter import DOWN, UP, Adapter, Old, down, up
 
-__all__ = ["UP", "Adapter", "Old", "control", "elementwise", "image", "index", "nn", "norm", "shape", "up"]
+__all__ = [
+    "DOWN",
+    "UP",
+    "Adapter",
+    "Old",
+    "attention",
+    "control",
+    "down",
+    "elementwise",
+    "image",
+    "index",
+    "nn",
+    "norm",
+    "reduce",
+    "shape",
+    "up",
+]

@@ -1,11 +1,12 @@
-"""Adapters: how a node of one version says the same in the next one.
+"""Adapters: how a node of one version says the same in the next one, or in the one before.
 
     @up("GridSample", 20)
     def grid_sample(old: Old) -> Expr:
         \"""The modes got other names.\"""
 
-An adapter sees a node of the version before and either edits it and returns None, or returns what takes its place, in
-operators of the version it leads to. Most changes need none: `step.py` reads them off the operator's block.
+An adapter sees a node of the version next to it and either edits it and returns None, or returns what takes its place, in
+operators of the version it leads to. Most changes need none: `step.py` reads them off the operator's block. `@down("Gelu",
+20)` leads from version 20 to 19, which had no Gelu.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
+from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import VersionError
 from sardonyx.ir import Node, TensorType, Value
 from sardonyx.ir.place import place
@@ -23,21 +25,22 @@ from sardonyx.rewrite.build import Names
 from sardonyx.rewrite.results import Results
 from sardonyx.rewrite.splice import insert_before
 
-__all__ = ["UP", "Adapter", "Old", "up"]
+__all__ = ["DOWN", "UP", "Adapter", "Old", "down", "up"]
 
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """A node on its way to the next version, and what is known of its inputs."""
+    """A node on its way to another version, and what is known of its inputs."""
 
     node: Node
+    written: int  # the version it is in
     version: int  # that it leads to
     facts: Facts
     names: Names
     results: Results
 
     def attr(self, name: str) -> Any:
-        """An attribute's value in the old version, its default when it is not written."""
+        """An attribute's value in the version the node is in, its default when it is not written."""
         attr = self.node.attrs.get(name)
         if attr is not None and attr.ref:
             self.refuse(
@@ -45,12 +48,18 @@ class Old:
             )
         if attr is not None:
             return attr.value
-        schema = schema_of(self.node.domain, self.node.op_type, self.version - 1)
+        schema = schema_of(self.node.domain, self.node.op_type, self.written)
         spec = None if schema is None else schema.attributes.get(name)
         return None if spec is None else spec.default
 
     def input(self, i: int) -> Value | None:
         return self.node.inputs[i] if i < len(self.node.inputs) else None
+
+    def dtype(self, i: int) -> DType | None:
+        """The element type of an input, where it is known."""
+        value = self.input(i)
+        kind = None if value is None else self.facts.type(value)
+        return kind.dtype if isinstance(kind, TensorType) else None
 
     def shape(self, i: int) -> tuple[Any, ...] | None:
         """The shape of an input, where its rank is known."""
@@ -95,15 +104,26 @@ class Old:
 
 Adapter: TypeAlias = Callable[[Old], Any]
 UP: dict[tuple[str, str, int], Adapter] = {}  # (domain, operator, version it leads to)
+DOWN: dict[tuple[str, str, int], Adapter] = {}  # (domain, operator, version it leads away from)
 
 
 def up(names: str, version: int, domain: str = "") -> Callable[[Adapter], Adapter]:
-    """Register an adapter for one or several operators."""
+    """Register an adapter to `version` for one or several operators."""
+    return _register(UP, names, version, domain)
 
+
+def down(names: str, version: int, domain: str = "") -> Callable[[Adapter], Adapter]:
+    """Register an adapter from `version` to the one before it for one or several operators."""
+    return _register(DOWN, names, version, domain)
+
+
+def _register(
+    table: dict[tuple[str, str, int], Adapter], names: str, version: int, domain: str
+) -> Callable[[Adapter], Adapter]:
     def register(adapter: Adapter) -> Adapter:
         for name in names.split():
-            assert (domain, name, version) not in UP, f"{name} has two adapters to {version}"
-            UP[domain, name, version] = adapter
+            assert (domain, name, version) not in table, f"{name} has two adapters for {version}"
+            table[domain, name, version] = adapter
         return adapter
 
     return register

@@ -1,10 +1,12 @@
-"""Version 7 gave every operator on two tensors NumPy's broadcasting; before, an axis said where B lies in A."""
+"""Version 7 gave every operator on two tensors NumPy's broadcasting; activations came one by one."""
 
 from __future__ import annotations
 
-from sardonyx.passes.versions.adapter import Old, up
+import math
+
+from sardonyx.passes.versions.adapter import Old, down, up
 from sardonyx.rewrite import Expr
-from sardonyx.rewrite.op import Unsqueeze
+from sardonyx.rewrite.op import Add, Cast, Erf, HardSigmoid, Mul, Pow, Sigmoid, Softplus, Tanh, Unsqueeze
 
 
 @up("Add Sub Mul Div And Or Xor Equal Less Greater Pow", 7)
@@ -45,3 +47,41 @@ def cast_to_code(old: Old) -> Expr:
     old.node.set_attr(
         "to", dtype(to.decode() if isinstance(to, bytes) else to).code if isinstance(to, (str, bytes)) else to
     )
+
+
+@down("Gelu", 20)
+def gelu_in_pieces(new: Old) -> Expr:
+    """x * (1 + erf(x / sqrt 2)) / 2, or its form with tanh."""
+    x = new.input(0)
+    if new.attr("approximate") in ("tanh", b"tanh"):
+        inner = Mul(Add(x, Mul(Pow(x, 3.0), 0.044715)), math.sqrt(2 / math.pi))
+        return Mul(Mul(x, 0.5), Add(Tanh(inner), 1.0))
+    return Mul(Mul(x, 0.5), Add(Erf(Mul(x, math.sqrt(0.5))), 1.0))
+
+
+@down("Swish", 24)
+def swish_in_pieces(new: Old) -> Expr:
+    """x * sigmoid(alpha * x)"""
+    x, alpha = new.input(0), new.attr("alpha")
+    return Mul(x, Sigmoid(x if alpha == 1 else Mul(x, alpha)))
+
+
+@down("Mish", 18)
+def mish_in_pieces(new: Old) -> Expr:
+    """x * tanh(softplus(x))"""
+    return Mul(new.input(0), Tanh(Softplus(new.input(0))))
+
+
+@down("HardSwish", 14)
+def hard_swish_in_pieces(new: Old) -> Expr:
+    """x * HardSigmoid(x, 1/6, 1/2)"""
+    return Mul(new.input(0), HardSigmoid(new.input(0), alpha=1 / 6, beta=0.5))
+
+
+@down("CastLike", 15)
+def cast_like_in_pieces(new: Old) -> Expr:
+    """Cast to the type of the second input."""
+    dtype = new.dtype(1)
+    if dtype is None:
+        new.refuse("the type it casts to is unknown", fix="run sx.infer_shapes, or declare the types of the inputs")
+    return Cast(new.input(0), to=dtype.code)

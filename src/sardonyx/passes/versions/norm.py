@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from sardonyx.passes.versions.adapter import Old, up
+from sardonyx.passes.versions.adapter import Old, down, up
 from sardonyx.rewrite import Expr, Op
-from sardonyx.rewrite.op import Expand, Flatten, Gather, Reshape, Shape, Unsqueeze
+from sardonyx.rewrite.op import (
+    Add,
+    Cast,
+    Div,
+    Expand,
+    Flatten,
+    Gather,
+    InstanceNormalization,
+    Mul,
+    ReduceMean,
+    Reshape,
+    Shape,
+    Sqrt,
+    Sub,
+    Unsqueeze,
+)
 
 
 @up("Softmax LogSoftmax Hardmax", 13)
@@ -77,3 +92,59 @@ def scale_per_channel(old: Old) -> Expr:
                 Op("Concat")(np.array([1], np.int64), Op("Div")(c, np.array([groups], np.int64)), axis=0),
             )
             old.wrap_input(i, Reshape(wide, [-1]))
+
+
+@down("LayerNormalization", 17)
+def layer_norm_in_pieces(new: Old) -> Expr:
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias, in the type that statistics are taken in."""
+    if any(v.uses for v in new.node.outputs[1:]) or new.returned(new.node.outputs[1:]):
+        new.refuse("its mean or deviation is read")
+    new.keep_outputs(1)
+    axes, x = _last_axes(new), _stashed(new)
+    centred = Sub(x, ReduceMean(x, axes=axes))
+    deviation = Sqrt(Add(ReduceMean(Mul(centred, centred), axes=axes), new.attr("epsilon")))
+    return _scaled(new, Div(centred, deviation), new.input(2))
+
+
+@down("RMSNormalization", 23)
+def rms_norm_in_pieces(new: Old) -> Expr:
+    """x / sqrt(mean of squares + epsilon) * scale"""
+    rank, x = new.need_rank(0), _stashed(new)
+    axis = new.attr("axis") % rank
+    root = Sqrt(Add(ReduceMean(Mul(x, x), np.arange(axis, rank)), new.attr("epsilon")))
+    return _scaled(new, Div(x, root), None)
+
+
+def _last_axes(new: Old) -> tuple[int, ...]:
+    rank = new.need_rank(0)
+    return tuple(range(new.attr("axis") % rank, rank))
+
+
+def _stashed(new: Old) -> Expr:
+    """x in the type that statistics are taken in."""
+    dtype, stash = new.dtype(0), new.attr("stash_type")
+    if dtype is None:
+        new.refuse("the type of its input is unknown", fix="declare the types of the model's inputs")
+    return new.input(0) if dtype.code == stash or dtype.bits > 32 else Cast(new.input(0), to=stash)
+
+
+def _scaled(new: Old, normal: Expr, bias: Expr) -> Expr:
+    dtype = new.dtype(0)
+    assert dtype is not None
+    if dtype.code != new.attr("stash_type") and dtype.bits <= 32:
+        normal = Cast(normal, to=dtype.code)
+    scaled = Mul(normal, new.input(1))
+    return scaled if bias is None else Add(scaled, bias)
+
+
+@down("GroupNormalization", 21)
+def group_norm_in_pieces(new: Old) -> Expr:
+    """Instances of one group each are normalized, then every channel is scaled and shifted."""
+    groups, x, rank, dtype = new.attr("num_groups"), new.input(0), new.need_rank(0), new.dtype(0)
+    if dtype is None:
+        new.refuse("the type of its input is unknown", fix="declare the types of the model's inputs")
+    ones, zeros = np.ones(groups, dtype.numpy), np.zeros(groups, dtype.numpy)
+    grouped = InstanceNormalization(Reshape(x, [0, groups, -1]), ones, zeros, epsilon=new.attr("epsilon"))
+    column = [-1, *[1] * (rank - 2)]
+    scale, bias = Reshape(new.input(1), column), Reshape(new.input(2), column)
+    return Add(Mul(Reshape(grouped, Shape(x)), scale), bias)

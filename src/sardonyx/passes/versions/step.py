@@ -19,7 +19,7 @@ from sardonyx.passes.versions.adapter import Old
 from sardonyx.rewrite.op import Constant, Reshape
 from sardonyx.rewrite.splice import insert_before
 
-__all__ = ["step"]
+__all__ = ["step", "step_down"]
 
 # Attributes that said how to run, not what to compute; they vanished without a trace.
 HINTS = {"consumed_inputs", "is_test"}
@@ -108,3 +108,55 @@ def _dtype(old: Old, op: Operator, formal: Formal) -> Any:
         if spec is not None and spec.type == wanted.type and isinstance(kind, TensorType) and kind.dtype:
             return kind.dtype.numpy
     return np.dtype(np.float32)
+
+
+def step_down(new: Old, op: Operator) -> None:
+    """Bring a node of `op` from version `new.written`, which changed it, to the version before."""
+    node = new.node
+    if new.written == op.since[0]:
+        new.refuse(f"{op.name} came with opset {new.written}", fix=f"convert to opset {new.written} or newer")
+    before, after = op.at(new.version), op.at(new.written)
+    then = [f for f in op.inputs if f.since <= new.version < f.until]
+    now = [f for f in op.inputs if f.since <= new.written < f.until]
+    moved = {i: f for i, f in enumerate(now) if f not in then and f.was is not None and f.name in before.attributes}
+    for name, spec in after.attributes.items():
+        old, written = before.attributes.get(name), name in node.attrs
+        if old is None and written:
+            if new.attr(name) != spec.default:
+                new.refuse(
+                    f"attribute '{name}' came with opset {new.written}, and {new.attr(name)!r} is not its default"
+                )
+            node.set_attr(name, None)
+        elif old is not None and not written and spec.default is not None and old.default != spec.default:
+            node.set_attr(name, Attr.of(name, spec.default, spec.kind))
+    for i, formal in moved.items():
+        _to_attribute(new, i, formal)
+    inputs = [v for i, v in enumerate(node.inputs) if i not in moved]
+    fixed = len(then) - (1 if then and then[-1].variadic_at(new.version) else 0)
+    if fixed == len(then) and any(v is not None for v in inputs[len(then) :]):
+        new.refuse(f"input '{after.inputs[len(then)].name}' came with opset {new.written}")
+    node.set_inputs(inputs if fixed < len(then) else inputs[: len(then)])
+    _check_types(new, op)
+
+
+def _to_attribute(new: Old, i: int, formal: Formal) -> None:
+    value = new.input(i)
+    assert formal.was is not None
+    if value is None:
+        return
+    array = new.facts.constant(value)
+    if array is None:
+        new.refuse(f"its '{formal.name_at(new.written)}' is computed at run time, and was an attribute before")
+    plural = formal.was.kind in (AttrKind.INTS, AttrKind.FLOATS)
+    new.node.set_attr(
+        formal.name, Attr.of(formal.name, array.reshape(-1).tolist() if plural else array.item(), formal.was.kind)
+    )
+
+
+def _check_types(new: Old, op: Operator) -> None:
+    """Refuse element types that the older version does not take."""
+    schema = op.at(new.version)
+    for i in range(len(new.node.inputs)):
+        formal, dtype = schema.formal(i), new.dtype(i)
+        if formal is not None and dtype is not None and dtype not in formal.types:
+            new.refuse(f"{op.name} takes no {dtype} as '{formal.name}' before opset {new.written}", fix="insert a Cast")
