@@ -23,11 +23,8 @@ from sardonyx.proto import TensorProto, parse
 
 @functools.cache
 def cases() -> list[Any]:
-    found: list[Any] = []
-    for case in collect_testcases(None):
-        if all(lookup(n.domain, n.op_type) is not None for n in nodes(case.model.graph)):
-            found.append(case)
-    return found
+    every: list[Any] = collect_testcases(None)
+    return [c for c in every if all(lookup(n.domain, n.op_type) is not None for n in nodes(c.model.graph))]
 
 
 def nodes(graph: Any) -> Iterator[Any]:
@@ -39,12 +36,18 @@ def nodes(graph: Any) -> Iterator[Any]:
                 yield from nodes(attribute.g)
 
 
+def random(case: Any) -> bool:
+    """Whether the standard leaves open which values the case gives."""
+    operators = (lookup(n.domain, n.op_type) for n in nodes(case.model.graph))
+    return any(op is not None and not op.deterministic for op in operators)
+
+
 def plain(feeds: Any) -> Any:
     return [
         read_tensor(parse(TensorProto, x.SerializeToString())).numpy()
         if isinstance(x, onnx.TensorProto)
         else x
-        if isinstance(x, list)
+        if x is None or isinstance(x, list)
         else np.asarray(x)
         for x in feeds
     ]
@@ -60,7 +63,10 @@ def test_case(case: Any) -> None:
             if not isinstance(value.type, TensorType):  # sequences and optionals
                 assert len(result) == len(truth) and all(map(np.array_equal, result, truth))
                 continue
-            assert_same(case, result, truth)
+            if random(case):
+                assert result.dtype == truth.dtype and result.shape == truth.shape
+            else:
+                assert_same(case, result, truth)
             assert value.type.dtype is not None and value.type.dtype.numpy == truth.dtype
             shape = value.type.shape
             assert shape is not None and len(shape) == truth.ndim

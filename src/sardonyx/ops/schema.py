@@ -38,6 +38,8 @@ FAMILIES = (
     "generate",
     "quant",
     "control",
+    "sequence",
+    "random",
     "loss",
     "training",
     "image",
