@@ -33,6 +33,19 @@ def test_it_runs_as_a_program() -> None:
     assert all(command in done.stdout for command in COMMANDS)
 
 
+def test_it_says_its_version() -> None:
+    assert sardonyx("--version").out.strip() == f"sardonyx {sx.__version__}"
+
+
+def test_a_reader_may_stop_reading(model: Path) -> None:
+    big = sx.load(model)
+    big.graph.add_initializer(sx.Tensor(np.zeros(200_000, np.float32), name="big"))
+    sx.save(big, model)
+    command = f"{sys.executable} -m sardonyx.cli show {model} --weights | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "<\n" and not done.stderr
+
+
 def test_check_and_info(model: Path) -> None:
     done = sardonyx("check", model)
     assert done.code == 0 and "0 errors" in done.out

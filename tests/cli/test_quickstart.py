@@ -28,7 +28,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float]:
     done = subprocess.run(
         [sys.executable, "-m", "sardonyx.cli", "quickstart"], cwd=folder, capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr[-2000:]
     return folder, done.stdout, time.perf_counter() - start
 
 

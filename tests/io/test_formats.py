@@ -33,6 +33,13 @@ def test_the_official_package_reads_it(suffix: str, tmp_path: Path) -> None:
     assert essence(sx.from_bytes(official.SerializeToString())) == essence(model)
 
 
+@pytest.mark.parametrize("suffix", [".onnxtxt", ".json", ".textproto"])
+def test_what_the_official_package_writes_is_read(suffix: str, tmp_path: Path) -> None:
+    model = SAMPLES["control"]()
+    onnx.save(onnx.load_model_from_string(sx.to_bytes(model)), tmp_path / f"m{suffix}")
+    assert essence(sx.load(tmp_path / f"m{suffix}")) == essence(model)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_weights_may_lie_beside(suffix: str, tmp_path: Path) -> None:
     model = SAMPLES["affine"]()

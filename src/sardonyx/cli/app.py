@@ -25,6 +25,15 @@ app = typer.Typer(
 )
 out = Console(soft_wrap=False)
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sardonyx import __version__
+
+        print(f"sardonyx {__version__}")
+        raise typer.Exit
+
+
 ModelPath = Annotated[
     Path, typer.Argument(help="A model file: .onnx, .onnxtxt, .json or .textproto.", show_default=False)
 ]
@@ -38,6 +47,14 @@ Threads = Annotated[
     int | None, typer.Option(help="Threads one run may use; all that the process may use if not given.")
 ]
 Precisely = Annotated[str, typer.Option("--precision", help="highest, high or medium.")]
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None: ...
 
 
 def print_json(facts: Any) -> None:
