@@ -14,7 +14,7 @@ from sardonyx.core.errors import InputError
 from sardonyx.infer import infer
 from sardonyx.ir import Array, Attr, AttrKind, Graph, Model, Node, Tensor, TensorType, Type, Value
 from sardonyx.ops import Known, attributes, infer_outputs, known, lookup, schema_of
-from sardonyx.ops.apply import CARRY_LIMIT
+from sardonyx.ops.known import known_constant
 from sardonyx.ops.promote import promote
 
 __all__ = ["ModelFacts"]
@@ -66,15 +66,8 @@ class ModelFacts:
     def known(self, value: Value) -> Known:
         found = self._known.get(value)
         if found is None:
-            const = value.const
-            if isinstance(const, Tensor):
-                carried = None
-                if const.size <= CARRY_LIMIT and (const.dtype.is_integer or const.dtype.kind == "bool"):
-                    carried = np.empty(const.shape, object)
-                    carried.reshape(-1)[:] = [int(x) for x in const.numpy().reshape(-1)]
-                found = known(const.dtype, const.shape, carried)
-            else:
-                found = Known(value.type)
+            const = value.const if isinstance(value.const, Tensor) else None
+            found = known_constant(const, value.type if const is None else None)
             found = self._known[value] = self._named(found)
         return found
 
@@ -118,7 +111,7 @@ class ModelFacts:
         kind = found.type
         if isinstance(kind, TensorType) and kind.shape is not None and None in kind.shape:
             shape = tuple(symbol(f"_p{next(self._numbers)}") if d is None else d for d in kind.shape)
-            return Known(replace(kind, shape=shape), found.value)
+            return replace(found, type=replace(kind, shape=shape))
         return found
 
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import VersionError
-from sardonyx.ir import Node, TensorType, Value
+from sardonyx.ir import Array, Node, Tensor, TensorType, Value
 from sardonyx.ir.place import place
 from sardonyx.ops import schema_of
 from sardonyx.rewrite import Facts
@@ -71,10 +71,24 @@ class Old:
         shape = self.shape(i)
         return None if shape is None else len(shape)
 
+    def array(self, i: int) -> Array | None:
+        """The elements of an input, where they are known: a constant, or integers that inference followed."""
+        value = self.input(i)
+        if value is None:
+            return None
+        found = self.facts.constant(value)
+        if found is not None:
+            return found
+        maker = value.producer
+        if maker is not None and maker.op_type == "Constant" and isinstance(held := maker.attr("value"), Tensor):
+            return held.numpy()
+        ints, dtype = self.facts.ints(value), self.dtype(i)
+        known = ints is not None and dtype is not None and all(isinstance(x, int) for x in ints.flat)
+        return ints.astype(dtype.numpy) if known and ints is not None and dtype is not None else None
+
     def numbers(self, i: int) -> list[int] | None:
         """The integers in an input, where they are known."""
-        value = self.input(i)
-        found = None if value is None else self.facts.constant(value)
+        found = self.array(i)
         return None if found is None else [int(x) for x in found.reshape(-1)]
 
     def need_rank(self, i: int) -> int:

@@ -144,7 +144,7 @@ def _to_attribute(new: Old, i: int, formal: Formal) -> None:
     assert formal.was is not None
     if value is None:
         return
-    array = new.facts.constant(value)
+    array = new.array(i)
     if array is None:
         new.refuse(f"its '{formal.name_at(new.written)}' is computed at run time, and was an attribute before")
     plural = formal.was.kind in (AttrKind.INTS, AttrKind.FLOATS)
