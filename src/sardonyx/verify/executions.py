@@ -189,20 +189,21 @@ def _is_torch(item: Any) -> bool:
 @contextlib.contextmanager
 def _evaluating(module: Any) -> Iterator[None]:
     """Dropout off, statistics fixed, no caches among the results; all put back afterwards."""
-    training = [m for m in getattr(module, "modules", list)() if m.training]
-    config = getattr(module, "config", None)
-    caches = getattr(config, "use_cache", None) is True
+    modules = list(getattr(module, "modules", list)())
+    training = [m for m in modules if m.training]
+    configs = {id(c): c for m in modules if (c := getattr(m, "config", None)) is not None}
+    caching = [c for c in configs.values() if getattr(c, "use_cache", None) is True]
     for m in training:
         m.training = False
-    if caches:
-        config.use_cache = False  # pyright: ignore[reportOptionalMemberAccess]
+    for c in caching:
+        c.use_cache = False
     try:
         yield
     finally:
         for m in training:
             m.training = True
-        if caches:
-            config.use_cache = True  # pyright: ignore[reportOptionalMemberAccess]
+        for c in caching:
+            c.use_cache = True
 
 
 def by_name(model: Model, feeds: Feeds) -> dict[str, Any]:

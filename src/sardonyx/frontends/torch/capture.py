@@ -49,8 +49,8 @@ def as_module(model: torch.nn.Module | Callable[..., Any]) -> torch.nn.Module:
 def inference_mode_of(module: torch.nn.Module) -> Iterator[None]:
     """The module as it is used: dropout off, statistics fixed, no cache among the results; all put back afterwards."""
     training = [m for m in module.modules() if m.training]
-    config: Any = getattr(module, "config", None)
-    caches = getattr(config, "use_cache", None) is True
+    configs: dict[int, Any] = {id(c): c for m in module.modules() if (c := getattr(m, "config", None)) is not None}
+    caching = [c for c in configs.values() if getattr(c, "use_cache", None) is True]
     differs = [type(m).__name__ for m in training if isinstance(m, _STATEFUL)]
     if differs:
         names = ", ".join(sorted(set(differs)))
@@ -62,14 +62,14 @@ def inference_mode_of(module: torch.nn.Module) -> Iterator[None]:
     try:
         for m in training:
             m.training = False
-        if caches:
-            config.use_cache = False
+        for c in caching:
+            c.use_cache = False
         yield
     finally:
         for m in training:
             m.training = True
-        if caches:
-            config.use_cache = True
+        for c in caching:
+            c.use_cache = True
 
 
 def capture(
