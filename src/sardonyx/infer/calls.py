@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sardonyx.core.dims import Dim, Expr, free_symbols, substitute
@@ -28,7 +29,11 @@ class CallMemo:
         """What `infer_body` gives, or gave for equal inputs: then under new names for the symbols that it made itself."""
         # Values of attributes compare by what they are or by identity; both are right here.
         attrs = tuple((name, _key(attr.value)) for name, attr in sorted(bindings.items()))
-        key = (function.key, tuple(None if x is None else (x.type, _key(x.value)) for x in inputs), attrs)
+        key = (
+            function.key,
+            tuple(None if x is None else (x.type, _key(x.value), _key(x.floats)) for x in inputs),
+            attrs,
+        )
         found = self.results.get(key)
         if found is None:
             outputs = infer_body()
@@ -70,4 +75,4 @@ def _renamed(x: Known, renaming: Mapping[str, Dim]) -> Known:
     if value is not None:
         value = value.copy()
         value.reshape(-1)[:] = [substitute(d, renaming) if isinstance(d, Expr) else d for d in value.reshape(-1)]
-    return Known(kind, value)
+    return replace(x, type=kind, value=value)

@@ -77,7 +77,7 @@ class Symbols:
             fresh = np.empty(value.shape, object)
             fresh.reshape(-1)[:] = [self.resolve(x) if isinstance(x, Expr) else x for x in value.flat]
             value = fresh
-        return known if kind is known.type and value is known.value else Known(kind, value)
+        return known if kind is known.type and value is known.value else replace(known, type=kind, value=value)
 
     def named(self, kind: Type | None) -> Type | None:
         """`kind` with a symbol for every unknown extent of a tensor; elements of sequences may differ, so theirs stay."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from sardonyx.core.dims import Dim, Expr, free_symbols
 from sardonyx.core.errors import DTypeError, Fault, SardonyxError, ShapeError, VersionError
 from sardonyx.infer.calls import CallMemo
@@ -31,7 +29,7 @@ from sardonyx.ir import (
 )
 from sardonyx.ir.place import place, place_of_graph
 from sardonyx.ops import Known, Schema, attributes, infer_outputs, schema_of
-from sardonyx.ops.apply import CARRY_LIMIT
+from sardonyx.ops.known import known_constant
 from sardonyx.ops.promote import promote
 
 __all__ = ["infer", "infer_shapes"]
@@ -94,7 +92,7 @@ class _Walk:
         for value in graph.inputs:
             # A default is a constant only where the format (before IR 4) made every initializer an input.
             const = value.const if self.model.ir_version < 4 else None
-            self.known[value] = self.symbols.resolve_known(Known(value.type, _integers(const)))
+            self.known[value] = self.symbols.resolve_known(known_constant(const, value.type))
         self.graph(graph, frame)
         bodies = {v for f in self.model.functions.values() for g in f.graph.walk_graphs() for v in g.values()}
         for value in list(self.known):
@@ -169,7 +167,7 @@ class _Walk:
         declared = value.type if self.declared or value in self.believed else None
         if declared is not None:
             try:
-                found = Known(merge(found.type, declared, self.symbols, learn=frame.learns), found.value)
+                found = replace(found, type=merge(found.type, declared, self.symbols, learn=frame.learns))
             except Contradiction as contradiction:
                 self.fault(
                     Fault(
@@ -206,7 +204,7 @@ class _Walk:
                 self.fault(
                     Fault(code, what, place_of_graph(graph), contradiction.why, "correct or remove the declared type")
                 )
-            self.known[value] = self.symbols.resolve_known(Known(kind, given.value))
+            self.known[value] = self.symbols.resolve_known(replace(given, type=kind))
         self.graph(graph, frame)
 
     def call(self, function: Function, node: Node, inputs: Sequence[Known | None], frame: _Frame) -> list[Known]:
@@ -248,20 +246,7 @@ def _constant(value: Value) -> Known:
     kind = value.type
     if isinstance(const, Tensor):  # the constant decides; what was declared of it may be symbolic
         kind = TensorType(const.dtype, const.shape, kind.denotation if isinstance(kind, TensorType) else None)
-    return Known(kind, _integers(const))
-
-
-def _integers(const: Any) -> Any:
-    """The elements of a small integer constant."""
-    if (
-        not isinstance(const, Tensor)
-        or const.size > CARRY_LIMIT
-        or not (const.dtype.is_integer or const.dtype.kind == "bool")
-    ):
-        return None
-    array = np.empty(const.shape, object)
-    array.reshape(-1)[:] = [int(x) for x in const.numpy().reshape(-1)]
-    return array
+    return known_constant(const, kind)
 
 
 def _symbols_of(kind: Type | None) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,10 @@ from sardonyx.core.dims import Expr
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Attr, AttrKind, Graph, Node, TensorType
-from sardonyx.ops.known import Known, known
+from sardonyx.ops.known import CARRY_LIMIT, Known, known
 from sardonyx.ops.schema import FormalSpec, Schema
 
 __all__ = ["attributes", "infer_outputs", "run_reference"]
-
-CARRY_LIMIT = 1024  # elements: shapes and indices are short; anything longer is data
 
 
 def attributes(
@@ -101,7 +100,8 @@ def _finish(schema: Schema, bound: Mapping[str, DType], i: int, result: Any) -> 
     if isinstance(result, Known):
         if not (isinstance(result.type, TensorType) and result.type.dtype is None):
             return result
-        return Known(TensorType(_dtype_of_output(schema, bound, i), result.type.shape), result.value)
+        kind = TensorType(_dtype_of_output(schema, bound, i), result.type.shape)
+        return replace(result, type=kind)
     return known(_dtype_of_output(schema, bound, i), result)
 
 
@@ -134,7 +134,13 @@ def _carry(schema: Schema, inputs: Sequence[Known | None], attrs: Mapping[str, A
         value = op.run.function(
             *_padded(schema.inputs, arrays), **op.run.keywords({**attrs, "n_outputs": 1, "opset": schema.version})
         )
-    except (TypeError, ValueError, IndexError, ArithmeticError):  # an order between symbols that nobody knows
+    except (
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+    ):  # an order between symbols that nobody knows
         return None
     return _as_dims(value[0] if isinstance(value, (tuple, list)) else value)
 

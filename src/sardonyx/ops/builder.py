@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,13 @@ import numpy as np
 from sardonyx.core.dims import symbol
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import DTypeError, InputError, SardonyxError, UnsupportedError
-from sardonyx.ir import Attr, AttrKind, Graph, Node, SparseTensor, Tensor, TensorType, Type, Value
+from sardonyx.ir import Attr, AttrKind, Graph, Node, Tensor, TensorType, Type, Value
 from sardonyx.ir.place import place
-from sardonyx.ops.apply import CARRY_LIMIT, attributes, infer_outputs
+from sardonyx.ops.apply import attributes, infer_outputs
 from sardonyx.ops.constants import Constants, as_array
 from sardonyx.ops.declare import Formal
 from sardonyx.ops.extents import Extents
-from sardonyx.ops.known import Known
+from sardonyx.ops.known import Known, known_constant
 from sardonyx.ops.names import Names
 from sardonyx.ops.promote import promote
 from sardonyx.ops.schema import AttributeSpec, Schema, latest_opset, lookup, schema_of
@@ -177,8 +177,8 @@ class Builder:
         """The type of `value`, unknown extents named, and the integers in it where they can be followed."""
         found = self._known.get(value)
         if found is None or found.type is not value.type:
-            carried = _integers(value.const) if found is None else found.value
-            found = self._known[value] = Known(_named(value), carried)
+            found = known_constant(value.const) if found is None else found
+            found = self._known[value] = replace(found, type=_named(value))
             value.type = found.type
         return found
 
@@ -254,7 +254,7 @@ class Builder:
         for value, known in zip(node.outputs, found, strict=True):
             value.type = known.type
             value.type = _named(value)
-            self._known[value] = Known(value.type, known.value)
+            self._known[value] = replace(known, type=value.type)
 
     def _closure(self, graph: Graph) -> Callable[..., list[Known]]:
         """A body as its node's rule calls it. What it was built with decides; its inputs are typed already."""
@@ -329,12 +329,3 @@ def _named(value: Value) -> Type | None:
         return kind
     shape = tuple(symbol(f"{value.name}_dim{i}") if d is None else d for i, d in enumerate(kind.shape))
     return TensorType(kind.dtype, shape, kind.denotation)
-
-
-def _integers(const: Tensor | SparseTensor | None) -> Any:
-    """The elements of a small integer constant."""
-    if not isinstance(const, Tensor) or const.size > CARRY_LIMIT or const.dtype.kind not in ("int", "uint", "bool"):
-        return None
-    array = np.empty(const.shape, object)
-    array.reshape(-1)[:] = [int(x) for x in const.numpy().reshape(-1)]
-    return array

@@ -23,7 +23,7 @@ from sardonyx.ops.declare import (
     reference,
     types,
 )
-from sardonyx.ops.known import Known, known
+from sardonyx.ops.known import Known, known_constant
 from sardonyx.ops.typesets import CLASSIC, CLASSIC_BF, IR9, IR10, IR11, IR12, IR13
 
 
@@ -62,9 +62,7 @@ class Constant:
     @infers
     def infer(**facts: Any) -> Known:
         held = {k: v for k, v in facts.items() if k.startswith(("value", "sparse"))}
-        array = constant_array(held)
-        carried = array if array.dtype.kind in "iu" and array.size <= 1024 else None
-        return known(d.dtype(array.dtype), array.shape, carried)
+        return known_constant(Tensor(constant_array(held)))
 
     @reference
     def run(**facts: Any) -> Array:

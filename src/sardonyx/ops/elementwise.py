@@ -9,6 +9,7 @@ import numpy as np
 
 from sardonyx.core import dims
 from sardonyx.core import dtypes as d
+from sardonyx.core.dims import Dim
 from sardonyx.ir import Array
 from sardonyx.ops.declare import Flag, Float, Input, Int, Ints, Output, String, infers, operator, reference, types
 from sardonyx.ops.families import binary, unary
@@ -89,10 +90,17 @@ binary("Sub", (1, 6, 7, 13, 14), ARITHMETIC, lambda a, b: np.subtract(a, b), "Th
 # fmt: on
 
 
+def _cut(a: Dim, b: Dim) -> Dim:
+    """a / b cut towards zero. What is symbolic is taken for an extent, not negative: there, flooring is cutting."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if (a < 0) == (b < 0) else -(-a // b)
+    return dims.floordiv(a, b)
+
+
 def truncated(a: Array, b: Array) -> Array:
     """Integers are divided exactly and cut towards zero; an integer divided by zero gives zero."""
-    if a.dtype == object:  # dims are not negative, so flooring is cutting
-        return np.floor_divide(a, b)
+    if a.dtype == object:
+        return np.asarray(np.frompyfunc(_cut, 2, 1)(a, b), object)
     if a.dtype.kind not in "iu":
         return np.divide(a, b).astype(a.dtype)
     quotient = np.floor_divide(a, b)
@@ -104,6 +112,8 @@ binary("Div", (1, 6, 7, 13, 14), ARITHMETIC, truncated, "The quotient.", carries
 
 def _modulo(a: Array, b: Array, *, fmod: bool) -> Array:
     """Floats obey IEEE's remainder with either sign; an integer modulo zero is zero."""
+    if fmod and a.dtype == object:
+        return np.subtract(a, np.multiply(truncated(a, b), b))
     return np.asarray((np.fmod if fmod else np.mod)(wide(a), wide(b)), a.dtype)
 
 

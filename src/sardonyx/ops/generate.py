@@ -62,6 +62,13 @@ class ConstantOfShape:
         return np.zeros(shape, np.float32) if value is None else np.full(shape, value.numpy().reshape(()))
 
 
+def _count(start: float, limit: float, delta: float) -> int:
+    """How many numbers a Range holds."""
+    if isinstance(start, int) and isinstance(limit, int) and isinstance(delta, int):
+        return len(range(start, limit, delta))
+    return max(math.ceil((limit - start) / delta), 0)
+
+
 @operator("Range", since=(11, 27))
 class Range:
     """The numbers from `start` up to `limit`, which is left out, in steps of `delta`."""
@@ -75,6 +82,10 @@ class Range:
 
     @infers
     def infer(start: Known, limit: Known, delta: Known) -> Dims:
+        reals = [x.reals() for x in (start, limit, delta)]
+        if all(r is not None and len(r) == 1 for r in reals):
+            first, end, step = (r[0] for r in reals if r is not None)
+            return (_count(first, end, step),)
         first, end, step = start.scalar(), limit.scalar(), delta.scalar()
         if first is None or end is None or not isinstance(step, int) or step == 0:
             return (None,)
@@ -98,8 +109,9 @@ class Range:
             stash = d.dtype(stash_type).numpy if kind.itemsize == 2 else kind
             start, limit, delta = (x.astype(stash) for x in (start, limit, delta))
         first, end, step = start.item(), limit.item(), delta.item()
-        count = max(math.ceil((end - first) / step), 0) if kind.kind not in "iu" else len(range(first, end, step))
-        return (np.arange(count).astype(start.dtype) * start.dtype.type(step) + start.dtype.type(first)).astype(kind)
+        return (
+            np.arange(_count(first, end, step)).astype(start.dtype) * start.dtype.type(step) + start.dtype.type(first)
+        ).astype(kind)
 
 
 @operator("EyeLike", since=(9, 22))

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from sardonyx.core import dims
 from sardonyx.core import dtypes as d
+from sardonyx.core.dims import Dim
 from sardonyx.ir import Array
 from sardonyx.ops.declare import Float, Floats, Input, Output, String, infers, operator, reference, types
 from sardonyx.ops.known import Dims, Known
 from sardonyx.ops.typesets import BOOL, CLASSIC, FLOATS
+
+
+def scaled(extent: Dim, factor: float) -> Dim | None:
+    """floor(extent * factor), as far as a symbol lets it be said."""
+    if isinstance(extent, int):
+        return int(np.floor(np.float32(extent) * np.float32(factor)))
+    if factor == int(factor):
+        return extent * int(factor)
+    return dims.floordiv(extent, int(1 / factor)) if 0 < factor < 1 and 1 / factor == int(1 / factor) else None
 
 
 @operator("Upsample", since=(1, 7, 9, 10), deprecated=10)
@@ -24,7 +35,10 @@ class Upsample:
 
     @infers
     def infer(X: Known, scales: Known | None) -> Dims:
-        return (None,) * X.rank  # the factors are floats, which inference does not follow
+        factors = None if scales is None else scales.reals()
+        if factors is None:
+            return (None,) * X.rank
+        return tuple(scaled(extent, factor) for extent, factor in zip(X.shape, factors, strict=True))
 
     @reference
     def run(X: Array, scales: Array, *, mode: str) -> Array:

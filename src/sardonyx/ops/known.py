@@ -13,11 +13,26 @@ from sardonyx.core import dims
 from sardonyx.core.dims import Dim, Expr
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import ShapeError
-from sardonyx.ir import TensorType, Type, show_shape
+from sardonyx.ir import SparseTensor, Tensor, TensorType, Type, show_shape
 
-__all__ = ["Dims", "Known", "axes_of", "axis_of", "broadcast", "known", "ones", "same", "unified"]
+__all__ = [
+    "CARRY_LIMIT",
+    "Dims",
+    "Known",
+    "axes_of",
+    "axis_of",
+    "broadcast",
+    "known",
+    "known_constant",
+    "ones",
+    "same",
+    "unified",
+]
 
 Dims: TypeAlias = tuple[Dim | None, ...]
+
+CARRY_LIMIT = 1024  # elements: shapes and indices are short; anything longer is data
+FLOATS_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +41,12 @@ class Known:
 
     `value` is an object array whose elements are ints or symbolic dims: what Shape, Gather, Concat and arithmetic carry
     from one shape to another. Dims of an input are never None here: inference gives each unknown one a symbol.
+    `floats` are the elements of a short constant of floats, such as scales; they are followed no further.
     """
 
     type: Type | None
     value: npt.NDArray[Any] | None = None
+    floats: npt.NDArray[np.float64] | None = None
 
     @property
     def dtype(self) -> DType | None:
@@ -58,10 +75,28 @@ class Known:
         found = self.ints()
         return None if found is None or any(isinstance(x, Expr) for x in found) else [int(x) for x in found]  # pyright: ignore[reportArgumentType]
 
+    def reals(self) -> Sequence[float] | None:
+        """The elements of a known constant, floats or integers, flattened."""
+        return self.numbers() if self.floats is None else self.floats.reshape(-1).tolist()
+
     def scalar(self) -> Dim | None:
         """The only element, when it is known."""
         found = self.ints()
         return found[0] if found is not None and len(found) == 1 else None
+
+
+def known_constant(const: Tensor | SparseTensor | None, kind: Type | None = None) -> Known:
+    """What is known of a constant (of type `kind`, which may say more): short ones are followed."""
+    if not isinstance(const, Tensor):
+        return Known(kind)
+    kind = kind or TensorType(const.dtype, const.shape)
+    if const.dtype.is_float and const.size <= FLOATS_LIMIT:
+        return Known(kind, floats=const.numpy().astype(np.float64))
+    if const.size > CARRY_LIMIT or not (const.dtype.is_integer or const.dtype.kind == "bool"):
+        return Known(kind)
+    value = np.empty(const.shape, object)
+    value.reshape(-1)[:] = [int(x) for x in const.numpy().reshape(-1)]
+    return Known(kind, value)
 
 
 def known(dtype: DType | None, shape: Iterable[Dim | None] | None, value: Any = None) -> Known:

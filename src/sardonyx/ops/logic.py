@@ -10,10 +10,9 @@ import numpy as np
 from sardonyx.core import dims
 from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
-from sardonyx.ops.apply import CARRY_LIMIT
 from sardonyx.ops.declare import carries
 from sardonyx.ops.families import binary, unary
-from sardonyx.ops.known import Known
+from sardonyx.ops.known import CARRY_LIMIT, Known
 from sardonyx.ops.typesets import BOOL, FLOATS, NUMBERS, NUMBERS_BF
 
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from sardonyx.core.dtypes import DType, dtype
 from sardonyx.core.errors import UnsupportedError
-from sardonyx.ir import AttrKind
+from sardonyx.ir import AttrKind, Tensor
 from sardonyx.ops.declare import Formal
-from sardonyx.ops.known import Known, known
+from sardonyx.ops.known import Known, known_constant
 from sardonyx.ops.schema import FormalSpec, Operator, Schema
 
 __all__ = ["promote"]
@@ -87,5 +87,4 @@ def _constant(formal: Formal, spec: FormalSpec, value: Any, kind: DType | None, 
     array = np.asarray([value] if counts else value, None if target is None else target.numpy)
     if not symbolic:
         return array
-    integers = target is not None and target.is_integer
-    return known(target, array.shape, array.astype(object) if integers else None)
+    return known_constant(Tensor(array))

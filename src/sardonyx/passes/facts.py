@@ -13,7 +13,7 @@ from sardonyx.core.dtypes import dtype
 from sardonyx.core.errors import InputError
 from sardonyx.infer import infer
 from sardonyx.ir import Array, Attr, AttrKind, Graph, Model, Node, Tensor, TensorType, Type, Value
-from sardonyx.ops import Known, attributes, infer_outputs, known, lookup, schema_of
+from sardonyx.ops import Known, attributes, infer_outputs, lookup, schema_of
 from sardonyx.ops.known import known_constant
 from sardonyx.ops.promote import promote
 
