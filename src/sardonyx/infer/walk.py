@@ -85,6 +85,9 @@ class _Walk:
         self.symbols = Symbols(taken, inputs)
         self.memo = CallMemo(self.symbols)
         self.believed = set(model.graph.outputs)
+        # A loop's body is inferred until its state settles, and a loop inside it as often for each time: a hostile model
+        # must not make that take forever. Honest ones need a few rounds.
+        self.budget = 10_000 + 100 * sum(1 for g in model.graphs() for _ in g.walk())
 
     def whole(self) -> Inference:
         graph = self.model.graph
@@ -120,6 +123,7 @@ class _Walk:
     # -- one node ------------------------------------------------------------------------------------------------------
 
     def node(self, node: Node, frame: _Frame) -> None:
+        self.budget -= 1
         inputs = [self.get(v) for v in node.inputs]
         try:
             found = self.outputs(node, inputs, frame)
@@ -187,6 +191,8 @@ class _Walk:
         inner = replace(frame, learns=False)
 
         def branch(*inputs: Known) -> list[Known]:
+            if self.budget < 0:
+                return [Known(v.type) for v in graph.outputs]
             self.enter(graph, inputs, inner)
             return [self.get(v) or UNKNOWN for v in graph.outputs]
 

@@ -1,0 +1,58 @@
+"""Inference is never weaker than the official one, on every official one-node case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import shape_inference
+from onnx.shape_inference import InferenceError
+
+from sardonyx.infer import infer_shapes
+from sardonyx.io import from_bytes
+from sardonyx.ir import TensorType
+
+from tests.ops.test_backend_cases import cases
+
+SHORT = 32  # elements of an input that is made a constant, for both to look into
+
+
+def opened(case: Any) -> Any:
+    """The case's model with its short numeric inputs made constants, and no shapes declared for its outputs."""
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    graph = model.graph
+    for value, feed in zip(list(graph.input), case.data_sets[0][0], strict=True):
+        plain = isinstance(feed, np.ndarray) and feed.dtype.kind in "iuf" and feed.dtype.itemsize >= 4
+        if plain and feed.ndim <= 1 and feed.size <= SHORT:
+            graph.initializer.append(onnx.numpy_helper.from_array(feed, value.name))
+            graph.input.remove(value)
+    for output in graph.output:
+        if output.type.HasField("tensor_type"):
+            output.type.tensor_type.ClearField("shape")
+    return model
+
+
+def official_shape(value: Any) -> list[int | None] | None:
+    kind = value.type
+    if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
+        return None
+    return [d.dim_value if d.HasField("dim_value") else None for d in kind.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda c: c.name)
+def test_every_extent_the_official_package_knows_is_known(case: Any) -> None:
+    model = opened(case)
+    try:
+        official = shape_inference.infer_shapes(model, data_prop=True, strict_mode=True)
+    except InferenceError:
+        return  # it refuses some cases of its own
+    ours = infer_shapes(from_bytes(model.SerializeToString()))
+    for theirs, mine in zip(official.graph.output, ours.graph.outputs, strict=True):
+        wanted = official_shape(theirs)
+        if wanted is None:
+            continue
+        assert isinstance(mine.type, TensorType) and mine.type.shape is not None and len(mine.type.shape) == len(wanted)
+        assert all(w is None or w == m for w, m in zip(wanted, mine.type.shape, strict=True))
