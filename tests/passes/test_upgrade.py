@@ -66,7 +66,7 @@ class Case:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=4)
 
     def feeds(self) -> dict[str, np.ndarray]:
-        return {f"x{i}": x for i, x in enumerate(self.inputs) if x is not None and i not in self.constants}
+        return {f"x{i}": np.asarray(x) for i, x in enumerate(self.inputs) if x is not None and i not in self.constants}
 
     def truth(self) -> list[np.ndarray]:
         if self.expected is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sardonyx.core.errors import InputError
 from sardonyx.ir import Model
+from sardonyx.passes.branches import inline_branches
 from sardonyx.passes.clean import dead_code
 from sardonyx.passes.contract import Pass, Work, rules_pass
 from sardonyx.passes.fold import fold_constants
@@ -44,6 +45,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage(1, _again(inline_functions, "inline-upgraded-functions")),
     Stage(1, dead_code),
     Stage(1, fold_constants),
+    Stage(1, inline_branches),
     Stage(1, rules_pass("drop-no-ops", [*elementwise.NO_OPS, *shape.VIEWS], requires=NEWEST)),
     Stage(1, share),
     Stage(1, rules_pass("sink-transposes", [*shape.SINKS, *shape.VIEWS], requires=NEWEST)),

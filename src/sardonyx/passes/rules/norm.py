@@ -9,9 +9,10 @@ import numpy as np
 
 from sardonyx.core.dims import Dim
 from sardonyx.rewrite import Expr, Match, Rule, attribute, constants, rewrite, values
-from sardonyx.rewrite.example import f32
+from sardonyx.rewrite.example import f16, f32
 from sardonyx.rewrite.op import (
     Add,
+    Cast,
     Div,
     Exp,
     LayerNormalization,
@@ -200,6 +201,32 @@ def scale_rms_norm(m: Match) -> Expr:
 scale_rms_norm.fires(x=f32["n", 3, 8], factor=f32[8], tolerance=TOLERANCE, **_ONES)
 scale_rms_norm.refuses(x=f32[2, 3, 8], factor=f32[3, 8], because="another shape", **_ONES)
 
+# -- computed in float32 for narrow types ----------------------------------------------------------------------------
+
+narrow, widened = attribute("narrow"), Cast.any(x, to=1)
+_WIDE_LAYER = LayerNormalization(widened, ones, axis=axis, epsilon=epsilon, stash_type=stash_type)
+_WIDE_RMS = RMSNormalization(widened, ones, axis=axis, epsilon=epsilon, stash_type=stash_type)
+
+
+@rewrite(forms=[Cast.any(_WIDE_LAYER, to=narrow), Cast.any(_WIDE_RMS, to=narrow)])
+def narrow_norm(m: Match) -> Expr:
+    """Cast(Normalization(Cast(x, float32), 1), back) -> Normalization(x, 1): taking statistics in float32 is its own business"""
+    dtype = m[x].dtype
+    m.require(
+        dtype is not None and dtype.code == m[narrow] and dtype.is_float and dtype.bits < 32, "it is not the type of x"
+    )
+    assert dtype is not None
+    m.require(
+        _is_one(m, m[ones]) and m[stash_type] == 1, "it is scaled in float32, or its statistics are of another type"
+    )
+    normalize = LayerNormalization if _WIDE_LAYER in m else RMSNormalization
+    return normalize(x, m.array(ones).astype(dtype.numpy), axis=axis, epsilon=epsilon, stash_type=1)
+
+
+narrow_norm.fires(Cast(_WIDE_RMS, to=narrow), x=f16["n", 3, 8], narrow=10, tolerance=1e-3, **_ONES)
+narrow_norm.fires(Cast(_WIDE_LAYER, to=narrow), x=f16[2, 8], narrow=10, tolerance=1e-3, **_ONES)
+narrow_norm.refuses(Cast(_WIDE_RMS, to=narrow), x=f32[2, 8], narrow=10, because="not the type of x", **_ONES)
+
 # -- softmax --------------------------------------------------------------------------------------------------------------
 
 _EXP = Exp(Sub(x, ReduceMax(x, axes2)) | x)
@@ -243,6 +270,7 @@ NORMS: list[Rule] = [
     scale_layer_norm,
     shift_layer_norm,
     scale_rms_norm,
+    narrow_norm,
     to_softmax,
     to_log_softmax,
 ]
