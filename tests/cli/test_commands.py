@@ -136,8 +136,21 @@ def test_bench_compares_with_what_is_installed(model: Path) -> None:
     assert found["inputs"] == {"x": "float32[4, 3]"} and found["threads"] == 1
     engines = found["engines"]
     assert list(engines) == [e.name for e in installed()] and len(engines) > 1
-    assert engines["sardonyx"]["times_ours"] == 1.0
+    assert engines["sardonyx"]["times_sardonyx"] == 1.0
     assert all(row["median_ms"] > 0 and row["error"] < 1e-6 for row in engines.values())
+
+
+def test_a_peer_that_cannot_run_the_model_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnxtxt"
+    path.write_text(
+        '<ir_version: 10, opset_import: ["" : 20, "local" : 1]> g (float[2] x) => (y) { y = local.Twice (x) }\n'
+        '<domain: "local", opset_import: ["" : 20]> Twice (x) => (y) { y = Add (x, x) }'
+    )
+    assert sardonyx("bench", path, "--seconds", "0.1", "--json").json["engines"]["sardonyx"]["calls"] > 0
+    path.write_text('<ir_version: 99, opset_import: ["" : 20]> g (float[2] x) => (y) { y = Add (x, x) }')
+    done = sardonyx("bench", path, "--seconds", "0.1")
+    assert done.code == 0 and "onnxruntime cannot run it" in done.err and "sardonyx" in done.out
+    assert sardonyx("bench", path, "--engine", "onnxruntime").code == 1
 
 
 def test_bench_takes_a_torch_module(module: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sardonyx.cli.app import app
-from sardonyx.cli.execute import bench, run, verify
+from sardonyx.cli.bench import bench
+from sardonyx.cli.execute import run, verify
 from sardonyx.cli.inspect import check, explain, info, show
 from sardonyx.cli.quickstart import quickstart
 from sardonyx.cli.transform import convert, infer, optimize

@@ -1,8 +1,7 @@
-"""Commands that run a model: run, bench, verify."""
+"""Commands that run a model: run, verify."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,9 @@ import typer
 from rich.table import Table
 
 from sardonyx.cli.app import AsJson, Dims, Inputs, ModelPath, Precisely, Seed, Threads, out, print_json
-from sardonyx.core.errors import InputError, UnsupportedError
+from sardonyx.core.errors import InputError
 
-__all__ = ["bench", "run", "verify"]
+__all__ = ["run", "verify"]
 
 
 def run(
@@ -76,74 +75,6 @@ def _summary(result: Any) -> dict[str, Any]:
         numbers = array.astype(np.float64)
         row |= {"min": float(numbers.min()), "mean": float(numbers.mean()), "max": float(numbers.max())}
     return row
-
-
-def bench(
-    model: Annotated[str, typer.Argument(help="A model file, or module:function as for convert.", show_default=False)],
-    inputs: Inputs = None,
-    dim: Dims = None,
-    seed: Seed = 0,
-    threads: Annotated[int, typer.Option(help="Threads for every engine.")] = 2,
-    seconds: Annotated[float, typer.Option(help="How long each engine is measured.")] = 3.0,
-    engines: Annotated[list[str] | None, typer.Option("--engine", help="Compare these; all installed if none.")] = None,
-    truth: Annotated[bool, typer.Option("--truth", help="Show errors against float64 (slow: NumPy).")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare the engine with every peer that is installed, on your model: they take turns, medians are shown.
-
-    Example: **sardonyx bench model.onnx --dim batch=8 --threads 2**
-    """
-    from sardonyx.cli.engines import engine_named, installed, torch_eager
-    from sardonyx.cli.feeds import feeds_for
-    from sardonyx.cli.measure import error_of, take_turns
-    from sardonyx.cli.source import read_source
-    from sardonyx.cli.truth import truth_of
-    from sardonyx.io import save
-
-    source = read_source(model)
-    feeds = feeds_for(source.model, inputs, dim, seed)
-    chosen = [engine_named(name) for name in engines] if engines else installed()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(model)
-        if path.suffix != ".onnx" or not path.is_file():
-            path = Path(folder) / "model.onnx"
-            save(source.model, path)
-        runners = {e.name: e.make(path, threads) for e in chosen}
-        if source.module is not None and not engines:
-            runners["torch eager"] = torch_eager(source.module, threads)
-        timings = take_turns({n: lambda run=run: run(feeds) for n, run in runners.items()}, seconds=seconds)
-        errors: dict[str, float] = {}
-        if truth:
-            try:
-                true = truth_of(source.model, feeds)
-                errors = {n: error_of(run(feeds), true) for n, run in runners.items()}
-            except UnsupportedError as error:
-                out.print(f"no errors are shown: {error.what}", markup=False, highlight=False)
-    ours = next(iter(timings.values())).median
-    rows: dict[str, dict[str, Any]] = {
-        name: {
-            "median_ms": 1e3 * t.median,
-            "p90_ms": 1e3 * t.percentile(90),
-            "first_ms": 1e3 * t.first,
-            "times_ours": t.median / ours,
-            "calls": len(t.samples),
-            **({"error": errors[name]} if name in errors else {}),
-        }
-        for name, t in timings.items()
-    }
-    if as_json:
-        print_json(
-            {"inputs": {n: f"{x.dtype}{list(x.shape)}" for n, x in feeds.items()}, "threads": threads, "engines": rows}
-        )
-        return
-    shapes = ", ".join(f"{n} {x.dtype}{list(x.shape)}" for n, x in feeds.items())
-    out.print(f"{model}: {shapes}; {threads} threads, engines take turns", markup=False, highlight=False)
-    first = next(iter(rows))
-    table = Table("engine", "median", "90 %", "first run", f"beside {first}", *(["error"] if errors else []))
-    for name, row in rows.items():
-        cells = [f"{row[k]:.3f} ms" for k in ("median_ms", "p90_ms", "first_ms")] + [f"{row['times_ours']:.2f}x"]
-        table.add_row(name, *cells, *([f"{row['error']:.1e}"] if errors else []))
-    out.print(table)
 
 
 def verify(
