@@ -16,8 +16,8 @@ WINDOWS = {
     "ceil": ((7, 10), "kernel_shape = [3, 3], strides = [2, 3], ceil_mode = 1, pads = [1, 0, 0, 1]"),
     "one axis": ((40,), "kernel_shape = [5], pads = [2, 2]"),
     "three axes": ((5, 6, 20), "kernel_shape = [2, 3, 2], strides = [2, 1, 1], pads = [0, 1, 1, 1, 0, 0]"),
-    "same upper": ((9, 8), "kernel_shape = [3, 2], strides = [2, 2], auto_pad = \"SAME_UPPER\""),
-    "same lower": ((9, 8), "kernel_shape = [3, 4], auto_pad = \"SAME_LOWER\""),
+    "same upper": ((9, 8), 'kernel_shape = [3, 2], strides = [2, 2], auto_pad = "SAME_UPPER"'),
+    "same lower": ((9, 8), 'kernel_shape = [3, 4], auto_pad = "SAME_LOWER"'),
 }
 KINDS = ["MaxPool", pytest.param("AveragePool", marks=needs("AveragePool"))]
 

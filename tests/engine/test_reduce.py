@@ -61,7 +61,9 @@ def test_integers(name: str, axis: int, level: str) -> None:
 @pytest.mark.parametrize("name", ["ReduceMax", "ReduceMin"])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_truth(name: str, axis: int, level: str) -> None:
-    model = parse(f"(bool[a,b] x) => (bool[c,d] y) <int64[1] axes = {{ {axis} }}> {{ h = Not(x)  y = {name}(h, axes) }}", 20)
+    model = parse(
+        f"(bool[a,b] x) => (bool[c,d] y) <int64[1] axes = {{ {axis} }}> {{ h = Not(x)  y = {name}(h, axes) }}", 20
+    )
     agree(model, [np.random.default_rng(0).random((5, 40)) < (0.1 if name == "ReduceMin" else 0.9)], level)
 
 
@@ -86,6 +88,8 @@ def test_global_pool(name: str, shape: tuple[int, ...], level: str) -> None:
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_arg(axis: int, name: str, last: int, kind: str, level: str) -> None:
     """Equal elements, and NaN, count by their place."""
-    model = parse(f"({kind}[a,b,c] x) => (y) {{ y = {name}<axis = {axis}, select_last_index = {last}, keepdims = 0>(x) }}")
+    model = parse(
+        f"({kind}[a,b,c] x) => (y) {{ y = {name}<axis = {axis}, select_last_index = {last}, keepdims = 0>(x) }}"
+    )
     x = np.random.default_rng(0).integers(-9, 9, (4, 7, 70)).astype("float32" if kind == "float" else kind)
     agree(model, [x], level)

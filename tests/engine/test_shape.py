@@ -72,7 +72,9 @@ def test_split(level: str) -> None:
 
 
 def test_views_run_no_kernel_of_their_own() -> None:
-    model = parse("(float[4,5,6] x) => (y) { t = Transpose<perm = [1, 0, 2]>(x)  u = Flatten<axis = 2>(t)  y = Neg(u) }")
+    model = parse(
+        "(float[4,5,6] x) => (y) { t = Transpose<perm = [1, 0, 2]>(x)  u = Flatten<axis = 2>(t)  y = Neg(u) }"
+    )
     assert calls(model) == 2  # the reshape copies, for no view says it
     model = parse("(float[4,5,6] x) => (y) { u = Flatten<axis = 2>(x)  t = Transpose(u)  y = Neg(t) }")
     assert calls(model) == 2  # a result lies in C order: it is copied there

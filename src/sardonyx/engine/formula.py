@@ -108,11 +108,59 @@ def _clip(x: Expr, low: float | None, high: float | None) -> Expr:
     return above if high is None else Bin("minb", Const(high, x.type), above)
 
 
+def _celu(x: Expr, alpha: float, gamma: float = 1.0) -> Expr:
+    """gamma * x above 0, else gamma * alpha * (e**(x / alpha) - 1)."""
+    below = call("expm1", x * (1 / alpha)) * alpha
+    return select(x < 0.0, below, x) * gamma
+
+
+def _elu(x: Expr, alpha: float, gamma: float = 1.0) -> Expr:
+    return select(x < 0.0, call("expm1", x) * alpha, x) * gamma
+
+
+def _sign(x: Expr) -> Expr:
+    """1, -1, or x itself, which is 0 or NaN then."""
+    return select(x > 0, 1, select(x < 0, Const(-1 if x.type.is_signed or x.type.is_float else 0, x.type), x))
+
+
+def _shrink(x: Expr, bias: float, threshold: float) -> Expr:
+    return select(x < -threshold, x + bias, select(x > threshold, x - bias, Const(0, x.type)))
+
+
+def _shift(x: Expr, places: Expr, left: int) -> Expr:
+    """By a negative number of places, or by all there are, what the sign fills in is left."""
+    away = (places < 0) | (places >= x.type.bits)
+    if not left and x.type.is_signed:
+        return x >> select(away, Const(x.type.bits - 1, x.type), places)
+    return select(away, Const(0, x.type), x << places if left else x >> places)
+
+
+def _infinite(x: Expr, negative: int, positive: int) -> Expr:
+    found = x.ne(x)
+    for wanted, value in ((negative, -float("inf")), (positive, float("inf"))):
+        found = found | x.eq(value) if wanted else found
+    return found & x.eq(x)
+
+
 # name -> (operands..., attributes...) -> expression. `const` and `cast` need the wanted type and are handled by `emit`.
 OPS: dict[str, Emitter] = {
     **{
         op: _bin(op)
-        for op in ("add", "sub", "mul", "div", "min", "max", "and", "or", "xor", "truncdiv", "floormod", *_COMPARE)
+        for op in (
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "min",
+            "max",
+            "and",
+            "or",
+            "xor",
+            "truncdiv",
+            "floormod",
+            "truncmod",
+            *_COMPARE,
+        )
     },
     **{fn: _call(fn) for fn in _CALLS},
     "pow": lambda a, b: call("pow", a, b),
@@ -131,6 +179,15 @@ OPS: dict[str, Emitter] = {
     "hard_sigmoid": _hard_sigmoid,
     "hard_swish": lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5),
     "square": lambda x: x * x,
+    "elu": _elu,
+    "celu": _celu,
+    "softsign": lambda x: x / (abs(x) + 1.0),
+    "sign": _sign,
+    "thresholded_relu": lambda x, alpha: select(x <= alpha, 0.0, x),
+    "shrink": _shrink,
+    "prelu": lambda x, slope: select(x < 0, x * slope, x),
+    "is_infinite": _infinite,
+    "shift": _shift,
 }
 
 

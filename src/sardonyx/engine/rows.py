@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sardonyx.core.dims import Dim, ceildiv, dmax, floordiv
 from sardonyx.engine.formula import Formula
 from sardonyx.engine.kernels.map import Source
-from sardonyx.engine.kernels.reduce import VECTORS, Reduction, ReduceSpec, reduce_kernel
+from sardonyx.engine.kernels.reduce import VECTORS, ReduceSpec, Reduction, reduce_kernel
 from sardonyx.engine.kernels.rows import Normalization, RowSpec, row_kernel
 from sardonyx.engine.lowering import Lowering, access, kind_of
 from sardonyx.engine.program import Address, Argument, Call, Real
@@ -91,7 +91,9 @@ class RowHead:
     def accepts(self, operand: View) -> bool:
         return True
 
-    def emit(self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]) -> None:
+    def emit(
+        self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
+    ) -> None:
         shape = out.shape
         before = [v.broadcast_to(shape) for v in self.operands]
         views = [out, *before, *(v.broadcast_to(shape) for v in operands)]
@@ -135,7 +137,9 @@ class ReduceHead:
     def _wide(self, view: View) -> View:
         return (view if self.keep else view.unsqueezed(self.axes)).broadcast_to(self.shape)
 
-    def emit(self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]) -> None:
+    def emit(
+        self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
+    ) -> None:
         before = [v.broadcast_to(self.shape) for v in self.operands]
         behind = [self._wide(v.broadcast_to(out.shape)) for v in operands]
         views = [self._wide(out), *before, *behind]

@@ -212,7 +212,9 @@ class _Attention:
         k, lanes = self.k, self.lanes
         values = Pointer(k, k.let("values", value.at(start * self.steps["value"][2]).base), f32)
         two = k.let("two", self.width // (2 * lanes) * (2 * lanes))
-        with k.loop("i", 0, count, TILE) as i:  # rows past the last query hold copies of it: there is room for a whole tile
+        with k.loop(
+            "i", 0, count, TILE
+        ) as i:  # rows past the last query hold copies of it: there is room for a whole tile
             with k.loop("e", 0, two, 2 * lanes) as e:
                 self._results(values, i, e, length, 2, None)
             k.strip("e", two, self.width, lanes, lambda e, m, i=i: self._results(values, i, e, length, 1, m))

@@ -14,7 +14,7 @@ from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Formula, emit, load, pointer, store
 from sardonyx.engine.kernels.map import Source, decode
 from sardonyx.engine.kernels.pool import spatial_params
-from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, f32, i64
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, f32
 from sardonyx.tile.expr import Broadcast, binary
 
 __all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
@@ -61,7 +61,9 @@ class _Depthwise:
         self.batch, self.channels = k.param("batch"), k.param("channels")
         self.batch_step, self.batch_out = k.param("batch_step"), k.param("batch_out")
         self.high, self.wide = spatial_params(k, 0), spatial_params(k, 1)
-        self.steps = [[k.param(f"e{i}_{name}") for name in ("batch", "row", "column")] for i in range(len(spec.operands))]
+        self.steps = [
+            [k.param(f"e{i}_{name}") for name in ("batch", "row", "column")] for i in range(len(spec.operands))
+        ]
         self.rows: list[Pointer] = []  # out and the operands, at an output row
 
     def task(self) -> None:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Formula, emit, load, store
 from sardonyx.engine.kernels.line import Line, Place
@@ -22,7 +20,18 @@ Reduction = Literal[
     "sum", "mean", "max", "min", "prod", "sum_square", "l1", "l2", "log_sum", "log_sum_exp",
     "first_max", "first_min", "last_max", "last_min",
 ]  # fmt: skip
-INTEGER = ("sum", "max", "min", "prod", "sum_square", "l1", "first_max", "first_min", "last_max", "last_min")  # what is also defined on integers here
+INTEGER = (
+    "sum",
+    "max",
+    "min",
+    "prod",
+    "sum_square",
+    "l1",
+    "first_max",
+    "first_min",
+    "last_max",
+    "last_min",
+)  # what is also defined on integers here
 INF = float("inf")
 VECTORS = 4  # of lines at once, across; and accumulators of one line, along
 
@@ -57,15 +66,16 @@ def _start(op: str, start: float, kind: Type) -> Any:
     """The value that changes nothing, for integers the least or the greatest one."""
     if kind.is_float or abs(start) != INF:
         return start
-    info = np.iinfo(kind.numpy)  # pyright: ignore[reportArgumentType] an integer type
-    return int(info.min if start < 0 else info.max)
+    return -(1 << (kind.bits - 1)) if start < 0 else (1 << (kind.bits - 1)) - 1
 
 
 @functools.cache
 def reduce_kernel(spec: ReduceSpec, target: Target) -> Kernel:
     """The kernel of a reduction with what surrounds it. Parameters and tasks: those of `Line`, out first, `VECTORS` wide."""
     k = Builder(f"reduce_{spec.kind}")
-    line = Line(k, (spec.out, *spec.before, *spec.behind), spec.outer, spec.inner, spec.across, target.lanes(f32), VECTORS)
+    line = Line(
+        k, (spec.out, *spec.before, *spec.behind), spec.outer, spec.inner, spec.across, target.lanes(f32), VECTORS
+    )
     job = _Reduce(k, line, spec)
     if spec.across:
         line.tasks(lambda: job.across(1), lambda: job.across(VECTORS))
@@ -168,7 +178,12 @@ class _Reduce:
             self.finish_lines([self.after(t) for t in totals])
 
     def totals(
-        self, vectors: int, op: str, start: Any, join: Callable[[Expr, Expr, int, Place], Expr], kind: Type | None = None
+        self,
+        vectors: int,
+        op: str,
+        start: Any,
+        join: Callable[[Expr, Expr, int, Place], Expr],
+        kind: Type | None = None,
     ) -> list[Expr]:
         """A number for each of `vectors` vectors of lines; two accumulators each, which halves the error as well."""
         k = self.k

@@ -75,7 +75,9 @@ class DepthwiseHead:
     def accepts(self, operand: View) -> bool:
         return access(operand.strides[1]) != "strided"
 
-    def emit(self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]) -> None:
+    def emit(
+        self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
+    ) -> None:
         if out.strides[1] != 1 and out.shape[1] != 1:
             raise NotNative("a depthwise convolution writes its channels innermost")
         views = [v.broadcast_to(out.shape) for v in operands]
@@ -83,11 +85,11 @@ class DepthwiseHead:
         if out.rank == 3:  # one spatial axis: a single row of columns
             x, out, *views = (v.unsqueezed([2]) for v in (x, out, *views))
             w = Windows((1, *w.kernel), (1, *w.strides), (1, *w.dilations), (0, *w.fronts), (0, *w.backs))
-        sources = tuple(
-            Source(k, access(v.strides[1])) for k, v in zip(formula.args[1:], views, strict=True)
-        )
+        sources = tuple(Source(k, access(v.strides[1])) for k, v in zip(formula.args[1:], views, strict=True))
         columns = _columns(out.shape[3])
-        spec = DepthwiseSpec(w.kernel[1], w.strides[1], w.dilations[1], self.bias is not None, formula, sources, columns)
+        spec = DepthwiseSpec(
+            w.kernel[1], w.strides[1], w.dilations[1], self.bias is not None, formula, sources, columns
+        )
         given = [x, self.weights, *([self.bias] if self.bias is not None else []), *views]
         args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
         args += [Address(v.buffer, v.offset) for v in given]

@@ -12,7 +12,9 @@ from sardonyx.ir import Node
 FLOAT_KINDS = ("f32", "f64")
 
 
-def simple(op: str, *, floats: bool = False, attrs: Callable[[dict[str, Any]], tuple[Any, ...]] | None = None) -> Recipe:
+def simple(
+    op: str, *, floats: bool = False, attrs: Callable[[dict[str, Any]], tuple[Any, ...]] | None = None
+) -> Recipe:
     """One step. `floats`: only of floating kinds."""
 
     def recipe(s: Steps, x: list[int], given: dict[str, Any], kind: str) -> int:
@@ -28,11 +30,20 @@ def function(op: str) -> Recipe:
 
 
 def divide(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
-    return s.step("div" if kind in FLOAT_KINDS else _refuse("integer division"), *x, kind=kind)
+    return s.step("div" if kind in FLOAT_KINDS else "truncdiv", *x, kind=kind)
 
 
-def _refuse(why: str) -> str:
-    raise NotNative(why)
+def modulo(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
+    """The sign of the divisor, or with fmod that of the dividend."""
+    if not attrs["fmod"] and kind in FLOAT_KINDS:
+        raise NotNative("Mod of floats without fmod")
+    return s.step("truncmod" if attrs["fmod"] else "floormod", *x, kind=kind)
+
+
+def mean(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+    if kind not in FLOAT_KINDS:
+        raise NotNative(f"Mean of {kind}")
+    return s.step("div", chain("add")(s, x, {}, kind), s.number(len(x), kind), kind=kind)
 
 
 def chain(op: str) -> Recipe:
@@ -113,6 +124,23 @@ RECIPES: dict[str, Recipe] = {
     "HardSigmoid": simple("hard_sigmoid", floats=True, attrs=lambda a: (a["alpha"], a["beta"])),
     "LeakyRelu": simple("leaky_relu", floats=True, attrs=lambda a: (a["alpha"],)),
     "Round": function("round_even"),
+    "Elu": simple("elu", floats=True, attrs=lambda a: (a["alpha"],)),
+    "Selu": simple("elu", floats=True, attrs=lambda a: (a["alpha"], a["gamma"])),
+    "Celu": simple("celu", floats=True, attrs=lambda a: (a["alpha"],)),
+    "Softsign": function("softsign"),
+    "ThresholdedRelu": simple("thresholded_relu", floats=True, attrs=lambda a: (a["alpha"],)),
+    "Shrink": simple("shrink", floats=True, attrs=lambda a: (a["bias"], a["lambd"])),
+    "PRelu": simple("prelu"),
+    "Sign": simple("sign"),
+    "Mod": modulo,
+    "Mean": mean,
+    "IsNaN": lambda s, x, _, kind: s.step("ne", x[0], x[0], kind=kind),
+    "IsInf": simple("is_infinite", floats=True, attrs=lambda a: (a["detect_negative"], a["detect_positive"])),
+    "BitwiseAnd": simple("and"),
+    "BitwiseOr": simple("or"),
+    "BitwiseXor": simple("xor"),
+    "BitwiseNot": simple("not"),
+    "BitShift": simple("shift", attrs=lambda a: (int(a["direction"] == "LEFT"),)),
     "Cast": simple("cast"),
 }
 

@@ -74,7 +74,9 @@ def gather_elements(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     args += [view.shape[axis], view.strides[axis], space.inner, space.strides[1][-1], space.strides[2][-1]]
     for i, extent in enumerate(space.outer):
         args += [extent, *(s[i] for s in space.strides)]
-    low.call(Call(elements_kernel(spec, low.target), args, product(space.outer), (node.name or node.op_type,), grain=16))
+    low.call(
+        Call(elements_kernel(spec, low.target), args, product(space.outer), (node.name or node.op_type,), grain=16)
+    )
     low.give(node.output, out)
 
 

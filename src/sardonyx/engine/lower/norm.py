@@ -81,7 +81,9 @@ def by_channel(low: Lowering, view: View, rank: int) -> Value:
 @lower("InstanceNormalization")
 def instance_norm(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     rank = _rank(low, node)
-    affine = [(op, by_channel(low, low.view(v), rank)) for op, v in zip(("mul", "add"), node.inputs[1:], strict=True) if v]
+    affine = [
+        (op, by_channel(low, low.view(v), rank)) for op, v in zip(("mul", "add"), node.inputs[1:], strict=True) if v
+    ]
     _give(low, node, "layer", range(2, rank), affine, attrs["epsilon"])
 
 
@@ -106,7 +108,9 @@ def group_norm(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         views.append(grouped.unsqueezed(range(2, len(shape) - 1)).broadcast_to(shape))
     formula = Formula(("f32",) * 3, (Step("fma", (0, 1, 2), "f32"),))
     order = physical_order(shape, [split])
-    out = low.force(Deferred(shape, FLOAT32, formula, views, head, order, (node.name or node.op_type,)), node.output.name)
+    out = low.force(
+        Deferred(shape, FLOAT32, formula, views, head, order, (node.name or node.op_type,)), node.output.name
+    )
     whole = out.reshaped(x.shape)
     assert whole is not None
     low.give(node.output, whole)

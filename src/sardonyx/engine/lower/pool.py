@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import FLOAT32, FLOAT64
 from sardonyx.engine.kernels.pool import PoolSpec, pool_kernel
 from sardonyx.engine.lower.reduce import reduced

@@ -40,8 +40,10 @@ def reshape(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
 
 @lower("Identity", "Dropout")
 def identity(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
-    if len(node.outputs) > 1 or attrs.get("training_mode"):
-        raise NotNative("Dropout with a mask")
+    training = node.inputs[2] if len(node.inputs) > 2 else None
+    known = low.const(training)
+    if len(node.outputs) > 1 or (training is not None and (known is None or known.any())):
+        raise NotNative("Dropout while training, or with a mask")
     low.give(node.output, source(low, node))
 
 
@@ -119,8 +121,9 @@ def _joined(low: Lowering, node: Node) -> View:
     first = node.inputs[0]
     assert first is not None
     view = low.view(first)
-    return low.temp(low.dtype(node.output), low.shape(node.output), physical_order(view.shape, [view]), node.output.name)
-
+    return low.temp(
+        low.dtype(node.output), low.shape(node.output), physical_order(view.shape, [view]), node.output.name
+    )
 
 
 @lower("Tile")
@@ -217,7 +220,9 @@ def range_(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
 
 @lower("CumSum")
 def cumsum(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
-    axis = _numbers(low, node.inputs[1]) or (None if (a := low.const(node.inputs[1])) is None else [int(a.reshape(-1)[0])])
+    axis = _numbers(low, node.inputs[1]) or (
+        None if (a := low.const(node.inputs[1])) is None else [int(a.reshape(-1)[0])]
+    )
     if axis is None:
         raise NotNative("CumSum along an axis that is data")
     x = source(low, node)
