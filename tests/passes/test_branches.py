@@ -42,9 +42,11 @@ def test_a_branch_that_returns_what_is_around_it() -> None:
 def test_branches_inside_branches() -> None:
     def build(g, x):
         yes = g.value(np.array(True))
-        inner = lambda b: b.If(
-            yes, then_branch=b.body("a", [], lambda c: c.Exp(x)), else_branch=b.body("b", [], lambda c: c.Neg(x))
-        )  # noqa: E731
+
+        def inner(b):
+            then, other = b.body("a", [], lambda c: c.Exp(x)), b.body("b", [], lambda c: c.Neg(x))
+            return b.If(yes, then_branch=then, else_branch=other)
+
         return g.If(yes, then_branch=g.body("t", [], inner), else_branch=g.body("e", [], lambda b: b.Abs(x)))
 
     model = model_of(build, x=X)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,30 @@ def test_a_pass_that_lies_about_changing_the_model_is_caught(told: bool, does: b
 
     with pytest.raises(CompileError, match="not truthful"):
         Pass("liar", "", apply)(Work(convolutional(), verify=True))
+
+
+def layers(count: int) -> Model:
+    """A network of `count` equal layers, six nodes each."""
+
+    def build(g, x):
+        for _ in range(count):
+            y = g.Relu(g.Add(g.MatMul(x, weights(8, 8)), weights(8)))
+            x = g.Add(x, g.Identity(g.Mul(y, np.float32(1))))
+        return x
+
+    return model_of(build, x=ROWS)
+
+
+def cost(model: Model) -> float:
+    """The least processor time of three runs."""
+    times: list[float] = []
+    for _ in range(3):
+        start = time.process_time()
+        optimize(model)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def test_time_grows_with_the_size_of_the_model_not_with_its_square() -> None:
+    small, large = layers(100), layers(800)
+    assert cost(large) < 8 * 2.5 * cost(small)

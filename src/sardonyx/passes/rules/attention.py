@@ -24,6 +24,7 @@ from sardonyx.rewrite.op import (
     Expand,
     GreaterOrEqual,
     IsNaN,
+    LessOrEqual,
     MatMul,
     Mul,
     Range,
@@ -268,12 +269,18 @@ drop_guard.fires(Where(ReduceMax(keep, axes), _MASKED, zero), zero=np.float32(0)
 drop_guard.fires(Where(Cast(ReduceMax(Cast(keep, to=6), axes), to=9), _MASKED, zero), zero=np.float32(0), **_GUARD)
 drop_guard.refuses(Where(ReduceMax(keep, axes), _MASKED, zero), zero=np.float32(1), because="not zero", **_GUARD)
 
-_RANGES = GreaterOrEqual(Unsqueeze(Range(0, rows, 1), [1]), Range(0, columns, 1))
-_DYNAMIC = Attention.any(q, k, v, _RANGES, is_causal=0)
+_DOWN, _ACROSS = Range(0, rows, 1), Range(0, columns, 1)
+_LOWER_TRIANGLES = [
+    GreaterOrEqual(Unsqueeze(_DOWN, [1]), _ACROSS),
+    GreaterOrEqual(Unsqueeze(_DOWN, [1]), _DOWN),
+    LessOrEqual(_ACROSS, Unsqueeze(_DOWN, [1])),
+    LessOrEqual(_DOWN, Unsqueeze(_DOWN, [1])),
+]
+_DYNAMIC = [Attention.any(q, k, v, lower, is_causal=0) for lower in _LOWER_TRIANGLES]
 _STATIC = Attention.any(q, k, v, triangle, is_causal=0)
 
 
-@rewrite(forms=[_DYNAMIC, _STATIC], shared=True)
+@rewrite(forms=[*_DYNAMIC, _STATIC], shared=True)
 def to_causal(m: Match) -> Expr:
     """Attention(q, k, v, lower triangle) -> Attention(q, k, v, causal)"""
     if triangle in m:
@@ -291,7 +298,7 @@ def to_causal(m: Match) -> Expr:
 
 to_causal.fires(_STATIC, triangle=_LOWER, tolerance=TOLERANCE, **_PLAIN)
 to_causal.fires(_STATIC, triangle=np.where(_LOWER, np.float32(0), _MIN)[None, None], tolerance=TOLERANCE, **_PLAIN)
-to_causal.fires(_DYNAMIC, rows=np.int64(5), columns=np.int64(7), tolerance=TOLERANCE, **_PLAIN)
+to_causal.fires(_DYNAMIC[0], rows=np.int64(5), columns=np.int64(7), tolerance=TOLERANCE, **_PLAIN)
 to_causal.refuses(_STATIC, triangle=~_LOWER, because="no lower triangle", **_PLAIN)
 
 
