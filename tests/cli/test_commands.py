@@ -33,6 +33,12 @@ def test_it_runs_as_a_program() -> None:
     assert all(command in done.stdout for command in COMMANDS)
 
 
+def test_help_is_light() -> None:
+    code = "import sys, sardonyx.cli.commands; print([m for m in ('numpy', 'llvmlite', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_it_says_its_version() -> None:
     assert sardonyx("--version").out.strip() == f"sardonyx {sx.__version__}"
 

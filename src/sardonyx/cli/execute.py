@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.table import Table
 
@@ -34,6 +33,8 @@ def run(
 
     Example: **sardonyx run model.onnx --dim batch=4 -o results.npz**
     """
+    import numpy as np
+
     from sardonyx.cli.feeds import feeds_for
     from sardonyx.engine.session import Session
     from sardonyx.evaluate import Interpreter
@@ -67,6 +68,8 @@ def run(
 
 
 def _summary(result: Any) -> dict[str, Any]:
+    import numpy as np
+
     if isinstance(result, list):
         return {"type": f"sequence of {len(result)}"}
     array = np.asarray(result)

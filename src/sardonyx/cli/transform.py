@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sardonyx.cli.app import ModelPath, out
-from sardonyx.ir import Model
+
+if TYPE_CHECKING:
+    from sardonyx.ir import Model
 
 __all__ = ["convert", "infer", "optimize"]
 
