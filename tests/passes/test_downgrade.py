@@ -14,6 +14,7 @@ from sardonyx.core.dtypes import BFLOAT16, BOOL, FLOAT32
 from sardonyx.core.errors import VersionError
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model, TensorType
+from sardonyx.ops import lookup
 from sardonyx.passes import convert_version
 from tests.passes.models import feeds, model_of, same_results
 
@@ -32,6 +33,13 @@ def c(*shape: int) -> np.ndarray:
 X = f(2, 3, 4)
 QKV = {"q": f(2, 2, 5, 4), "k": f(2, 2, 7, 4), "v": f(2, 2, 7, 3)}
 MASK = np.tril(np.ones((5, 7), bool), -1)  # the first query may look at nothing
+
+
+def need_reference(word: str) -> None:
+    """Skip what nobody can evaluate yet; the case runs by itself as soon as the operator is declared."""
+    if word in ("Resize", "GridSample") and lookup("", word) is None:
+        pytest.skip(f"{word} is not declared yet, so its references cannot be asked")
+
 
 # what is built, in the newest version; the opset it goes down to; the inputs
 CASES: dict[str, tuple[Callable[..., Any], int, dict[str, TensorType]]] = {
@@ -84,6 +92,7 @@ CASES: dict[str, tuple[Callable[..., Any], int, dict[str, TensorType]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_new_nodes_in_old_words(name: str) -> None:
+    need_reference(name.split()[0])
     build, opset, inputs = CASES[name]
     model = model_of(build, **inputs)
     old = convert_version(model, opset)
@@ -98,6 +107,7 @@ def test_new_nodes_in_old_words(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_down_and_up_again(name: str) -> None:
+    need_reference(name.split()[0])
     build, opset, inputs = CASES[name]
     model = model_of(build, **inputs)
     same_results(model, convert_version(convert_version(model, opset), model.opset), 2e-5)
