@@ -10,7 +10,7 @@ from typing import Literal
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.map import decode
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Reg, Type, i64, select
-from sardonyx.tile.expr import Broadcast, binary
+from sardonyx.tile.expr import Bin, Broadcast, binary
 
 __all__ = ["PoolSpec", "Spatial", "pool_kernel", "spatial_params"]
 
@@ -76,11 +76,16 @@ class _Pool:
         self.kind = Type(spec.element)
         self.lanes = target.lanes(self.kind)
         self.start = -float("inf") if spec.kind == "max" else 0.0
-        self.op = "max" if spec.kind == "max" else "add"
         self.out, self.x = k.ptr("out", self.kind), k.ptr("x", self.kind)
         self.batch, self.batch_step, self.batch_out = k.param("batch"), k.param("batch_step"), k.param("batch_out")
         self.count, self.step, self.step_out = k.param("channels"), k.param("channel_step"), k.param("channel_out")
         self.axes = [spatial_params(k, i) for i in range(spec.rank)]
+
+    def joined(self, acc: Expr, x: Expr) -> Expr:
+        """A maximum that stays NaN once it is."""
+        if self.spec.kind == "average":
+            return acc + x
+        return select(acc.ne(acc), acc, Bin("maxb", acc, x))
 
     def mean(self, total: Expr, count: Expr) -> Expr:
         """A sum over a number of taps; none of them at all gives 0 / 0, as NumPy does."""
@@ -116,7 +121,7 @@ class _Pool:
                         t = loops.enter_context(k.loop("t", first, last))
                         at = k.let("spot", at + (start + t * axis.dilation) * axis.step)
                     for v, acc in enumerate(accs):
-                        k.set(acc, binary(self.op, acc, image.load(at + v * self.lanes, self.lanes, mask)))
+                        k.set(acc, self.joined(acc, image.load(at + v * self.lanes, self.lanes, mask)))
                 for v, acc in enumerate(accs):
                     value = acc if self.spec.kind == "max" else self.mean(acc, count)
                     place.store(c + v * self.lanes, value, mask)
@@ -167,7 +172,7 @@ class _Pool:
         inside = (places >= 0) & (places < axis.size)
         valid = k.let("valid", inside if mask is None else inside & mask)
         x = row.load(first if self.spec.unit else places * axis.step, lanes, valid)
-        k.set(acc, binary(self.op, acc, select(valid, x, Const(self.start, x.type))))
+        k.set(acc, self.joined(acc, select(valid, x, Const(self.start, x.type))))
 
     def _counted(self, o: Expr) -> Expr:
         """How many taps on the last axis count, by lane."""

@@ -163,6 +163,16 @@ def _plain_cast(source: str, target: str) -> bool:
     return source not in FLOAT_KINDS or target in FLOAT_KINDS or target == "i1"
 
 
+@lower("CastLike")
+def cast_like(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """A Cast whose type inference has found."""
+    source = node.inputs[0]
+    assert source is not None
+    if not _plain_cast(kind_of(low.dtype(source)), kind_of(low.dtype(node.output))):
+        raise NotNative("a cast that saturates or wraps differs between machines")
+    low.give(node.output, fuse(low, node, attrs, RECIPES["Cast"], [source]))
+
+
 @lower("Clip")
 def clip(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     """Bounds are operands like any other; a constant one becomes a literal."""

@@ -72,6 +72,13 @@ def global_pool(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     reduced(low, node, source, "mean" if node.op_type == "GlobalAveragePool" else "max", axes, True)
 
 
+def _many(channels: Dim) -> bool:
+    return isinstance(channels, int) and channels >= MANY
+
+
+MANY = 8  # channels that fill lanes well enough
+
+
 @lower("MaxPool", "AveragePool")
 def pool(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     """The result lies as the input does: channels innermost, or windows."""
@@ -83,6 +90,8 @@ def pool(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         raise NotNative(f"{node.op_type} of {low.dtype(source)}")
     x, shape = low.view(source), low.shape(node.output)
     rank = x.rank - 2
+    if x.strides[1] != 1 and (attrs["strides"] or (1,))[-1] != 1 and _many(x.shape[1]):
+        x = low.contiguous(x, (0, *range(2, x.rank), 1))  # lanes of windows that jump would gather element by element
     w = Windows.of(attrs, attrs["kernel_shape"], x.shape[2:])
     out = low.temp(x.dtype, shape, physical_order(x.shape, [x]), node.output.name)
     channels = x.strides[1] == 1 and out.strides[1] == 1

@@ -180,6 +180,26 @@ def pad(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     low.give(node.output, out)
 
 
+@lower("DepthToSpace", "SpaceToDepth")
+def blocks(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Blocks of places become channels, or the other way round: axes split, permuted and joined."""
+    view, shape, size = source(low, node), low.shape(node.output), attrs["blocksize"]
+    n, c, h, w = view.shape
+    if node.op_type == "SpaceToDepth":
+        parts: tuple[Dim, ...] = (n, c, shape[2], size, shape[3], size)
+        order = (0, 1, 3, 5, 2, 4) if attrs.get("mode") == "CRD" else (0, 3, 5, 1, 2, 4)
+    elif attrs["mode"] == "CRD":
+        parts, order = (n, shape[1], size, size, h, w), (0, 1, 4, 2, 5, 3)
+    else:
+        parts, order = (n, size, size, shape[1], h, w), (0, 3, 4, 1, 5, 2)
+    split = view.reshaped(parts)
+    if split is None:
+        split = low.contiguous(view).reshaped(parts)
+    if split is None:
+        raise NotNative(f"{node.op_type} of extents whose products do not show")
+    low.give(node.output, _as_shape(low, split.permuted(order), shape))
+
+
 @lower("Trilu")
 def trilu(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     """A choice between the data and 0, by a constant triangle."""
