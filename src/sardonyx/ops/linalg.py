@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import BFLOAT16
 from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array, show_shape
-from sardonyx.ops.declare import Flag, Float, Input, Output, infers, operator, reference, types
+from sardonyx.ops.declare import Flag, Float, Input, Output, String, infers, operator, reference, types
+from sardonyx.ops.elementwise import wide
 from sardonyx.ops.known import Dims, Known, broadcast, same
-from sardonyx.ops.typesets import FLOATS, WIDE_INTS
+from sardonyx.ops.typesets import FLOATS, NUMBERS, NUMBERS_BF, WIDE_INTS
 
 
 def matrix(x: Known, name: str, *, transpose: bool) -> tuple[Dim, Dim]:
@@ -82,3 +85,74 @@ def matmul_shape(a: tuple[Dim, ...], b: tuple[Dim, ...]) -> Dims:
     rows = () if len(a) == 1 else (left[-2],)
     columns = () if len(b) == 1 else (right[-1],)
     return (*broadcast(left[:-2], right[:-2]), *rows, *columns)
+
+
+@operator("Einsum", since=(12, 28))
+class Einsum:
+    """A sum of products in Einstein's notation: a label that the result lacks is summed over; "..." stands for broadcast axes."""
+
+    T = types({12: NUMBERS, 28: NUMBERS_BF})
+    Inputs = Input(T, variadic=True)
+    Output = Output(T)
+    equation = String(required=True)
+
+    @infers
+    def infer(*inputs: Known, equation: str) -> Dims:
+        return einsum_shape(equation, [x.shape for x in inputs])
+
+    @reference
+    def run(*inputs: Array, equation: str) -> Array:
+        return np.asarray(np.einsum(equation, *map(wide, inputs), optimize=True)).astype(inputs[0].dtype)
+
+
+def einsum_shape(equation: str, shapes: Sequence[tuple[Dim, ...]]) -> Dims:
+    """The shape that an equation gives.
+
+    Raises:
+        ShapeError: it does not fit the shapes, or is none.
+    """
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(shapes):
+        raise ShapeError(f"'{equation}' has {len(terms)} operands", why=f"{len(shapes)} were given")
+    extents: dict[str, Dim] = {}
+    spread: tuple[Dim, ...] = ()
+    for term, shape in zip(terms, shapes, strict=True):
+        before, dots, after = term.partition("...")
+        labels = before + after
+        rest = len(shape) - len(labels)
+        if rest < 0 or (rest and not dots) or not all(c.isalpha() for c in labels):
+            raise ShapeError(f"'{term}' of '{equation}' does not describe {show_shape(shape)}")
+        spread = broadcast(spread, shape[len(before) : len(before) + rest])
+        for label, extent in zip(labels, shape[: len(before)] + shape[len(before) + rest :], strict=True):
+            (extents[label],) = broadcast((extents.get(label, 1),), (extent,))
+    if not arrow:
+        right = "..." + "".join(sorted(c for c in extents if left.count(c) == 1))
+    before, dots, after = right.partition("...")
+    unknown = [c for c in before + after if c not in extents]
+    if unknown:
+        raise ShapeError(f"'{right}' of '{equation}' names '{unknown[0]}'", why="no operand has it")
+    return *(extents[c] for c in before), *(spread if dots else ()), *(extents[c] for c in after)
+
+
+@operator("Det", since=(11, 22))
+class Det:
+    """The determinant of each matrix in the last two axes."""
+
+    T = types({11: FLOATS, 22: FLOATS | {BFLOAT16}})
+    X = Input(T)
+    Y = Output(T)
+
+    @infers
+    def infer(X: Known) -> Dims:
+        if X.rank < 2:
+            raise ShapeError(f"{show_shape(X.shape)} is no matrix", why=f"its rank is {X.rank}")
+        same(X.shape[-2], X.shape[-1], "rows and columns")
+        return X.shape[:-2]
+
+    @reference
+    def run(X: Array) -> Array:
+        return np.asarray(np.linalg.det(wide(X))).astype(X.dtype)
+
+
+__all__: list[str] = []

@@ -11,7 +11,7 @@ from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Array
 from sardonyx.ops.declare import Flag, Float, Input, Int, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.elementwise import wide
-from sardonyx.ops.known import Dims, Known, axis_of, known
+from sardonyx.ops.known import Dims, Known, axes_of, axis_of, broadcast, known, same
 from sardonyx.ops.typesets import FLOATS, FLOATS_BF
 
 GROWN = {1: FLOATS, 13: FLOATS_BF}
@@ -38,18 +38,20 @@ def _softmax_like(name: str, run: Any, doc: str, formals: tuple[str, str] = ("in
 
 
 def softmax(x: Array, axis: int) -> Array:
-    e = np.exp(x - x.max(axis, keepdims=True))
+    e = np.exp(x - x.max(axis, keepdims=True, initial=-np.inf))
     return e / e.sum(axis, keepdims=True)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
-    shifted = x - x.max(axis, keepdims=True)
+    shifted = x - x.max(axis, keepdims=True, initial=-np.inf)
     return shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
 
 
 def hardmax(x: Array, axis: int) -> Array:
-    first = np.expand_dims(x.argmax(axis), axis)
     one = np.zeros_like(x)
+    if x.size == 0:
+        return one
+    first = np.expand_dims(x.argmax(axis), axis)
     np.put_along_axis(one, first, 1, axis)
     return one
 
@@ -155,6 +157,149 @@ class BatchNormalization:
         factor = wide(scale) / np.sqrt(v + epsilon)
         y = (x - m.reshape(per_channel)) * factor.reshape(per_channel) + wide(B).reshape(per_channel)
         return [y.astype(X.dtype), *(r.astype(mean.dtype) for r in running)][:n_outputs]
+
+
+@operator("InstanceNormalization", since=(1, 6, 22))
+class InstanceNormalization:
+    """Y = (x - mean) / sqrt(variance + epsilon) * scale + B, with the statistics of each channel of each sample."""
+
+    T = types({1: FLOATS, 22: FLOATS_BF})
+    input, scale, B = Input(T), Input(T), Input(T)
+    output = Output(T)
+    epsilon, consumed_inputs = Float(1e-5), Ints(until=6)
+
+    @infers
+    def infer(input: Known, scale: Known, B: Known) -> Dims:
+        for name, x in (("scale", scale), ("B", B)):
+            same(x.shape[0], input.shape[1], f"extent of {name} and channels")
+        return input.shape
+
+    @reference
+    def run(input: Array, scale: Array, B: Array, *, epsilon: float) -> Array:
+        per_channel = (-1, *(1,) * (input.ndim - 2))
+        y = standardized(wide(input), tuple(range(2, input.ndim)), epsilon)
+        return (y * wide(scale).reshape(per_channel) + wide(B).reshape(per_channel)).astype(input.dtype)
+
+
+def standardized(x: Array, over: tuple[int, ...], epsilon: float) -> Array:
+    """(x - mean) / sqrt(variance + epsilon)."""
+    away = x - x.mean(over, keepdims=True)
+    return away / np.sqrt((away**2).mean(over, keepdims=True) + x.dtype.type(epsilon))
+
+
+@operator("GroupNormalization", since=(18, 21), deprecated=18, revived=21)
+class GroupNormalization:
+    """Y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the statistics of each group of channels of each sample.
+
+    Version 18 had a scale and a bias per group instead of per channel.
+    """
+
+    T = types(FLOATS_BF)
+    X, scale, bias = Input(T), Input(T), Input(T)
+    Y = Output(T)
+    epsilon, num_groups, stash_type = Float(1e-5), Int(required=True), Int(1, since=21)
+
+    @infers
+    def infer(X: Known, scale: Known, bias: Known, *, num_groups: int, opset: int) -> Dims:
+        for name, x in (("scale", scale), ("bias", bias)):
+            same(x.shape[0], num_groups if opset < 21 else X.shape[1], f"extent of {name} and channels")
+        return X.shape
+
+    @reference
+    def run(
+        X: Array, scale: Array, bias: Array, *, epsilon: float, num_groups: int, stash_type: int, opset: int
+    ) -> Array:
+        grouped = X.astype(d.dtype(stash_type).numpy).reshape(X.shape[0], num_groups, -1)
+        y = standardized(wide(grouped), (2,), epsilon).astype(X.dtype).reshape(X.shape)
+        times = X.shape[1] // num_groups if opset < 21 else 1
+        per_channel = (-1, *(1,) * (X.ndim - 2))
+        factor, shift = (wide(np.repeat(x, times)).reshape(per_channel) for x in (scale, bias))
+        return (wide(y) * factor + shift).astype(X.dtype)
+
+
+@operator("RMSNormalization", since=(23,))
+class RMSNormalization:
+    """Y = X / sqrt(mean of X ** 2 + epsilon) * scale, with the mean taken over the axes from `axis` on."""
+
+    T, V = types(FLOATS_BF), types(FLOATS_BF)
+    X, scale = Input(T), Input(V)
+    Y = Output(V)
+    axis, epsilon, stash_type = Int(-1), Float(1e-5), Int(1)
+
+    @infers
+    def infer(X: Known, scale: Known, *, axis: int) -> Dims:
+        at = axis_of(axis, X.rank)
+        broadcast(X.shape[at:], scale.shape)
+        return X.shape
+
+    @reference
+    def run(X: Array, scale: Array, *, axis: int, epsilon: float, stash_type: int) -> Array:
+        x = wide(X.astype(d.dtype(stash_type).numpy))
+        mean = (x**2).mean(tuple(range(axis % X.ndim, X.ndim)), keepdims=True)
+        y = (x / np.sqrt(mean + x.dtype.type(epsilon))).astype(X.dtype)
+        return (wide(y) * wide(scale)).astype(scale.dtype)
+
+
+@operator("LpNormalization", since=(1, 22))
+class LpNormalization:
+    """x over its p-norm along `axis`; zero where the norm is."""
+
+    T = types({1: FLOATS, 22: FLOATS_BF})
+    input = Input(T)
+    output = Output(T)
+    axis, p = Int(-1), Int(2)
+
+    @infers
+    def infer(input: Known, *, axis: int) -> Dims:
+        axis_of(axis, input.rank)
+        return input.shape
+
+    @reference
+    def run(input: Array, *, axis: int, p: int) -> Array:
+        x = wide(input)
+        norm = np.abs(x).sum(axis, keepdims=True) if p == 1 else np.sqrt((x * x).sum(axis, keepdims=True))
+        return np.where(norm == 0, 0, x / norm).astype(input.dtype)
+
+
+@operator("MeanVarianceNormalization", since=(9, 13))
+class MeanVarianceNormalization:
+    """(X - mean) / (standard deviation + 1e-9), with the statistics taken over `axes`."""
+
+    T = types({9: FLOATS, 13: FLOATS_BF})
+    X = Input(T)
+    Y = Output(T)
+    axes = Ints((0, 2, 3))
+
+    @infers
+    def infer(X: Known, *, axes: tuple[int, ...]) -> Dims:
+        axes_of(axes, X.rank)
+        return X.shape
+
+    @reference
+    def run(X: Array, *, axes: tuple[int, ...]) -> Array:
+        away = wide(X) - wide(X).mean(axes, keepdims=True)
+        return (away / (np.sqrt((away**2).mean(axes, keepdims=True)) + away.dtype.type(1e-9))).astype(X.dtype)
+
+
+@operator("LRN", since=(1, 13))
+class LRN:
+    """Y = X / (bias + alpha / size * the sum of X ** 2 over `size` neighbouring channels) ** beta."""
+
+    T = types(GROWN)
+    X = Input(T)
+    Y = Output(T)
+    size, alpha, beta, bias = Int(required=True), Float(0.0001), Float(0.75), Float(1.0)
+
+    @infers
+    def infer(X: Known) -> Dims:
+        return X.shape
+
+    @reference
+    def run(X: Array, *, size: int, alpha: float, beta: float, bias: float) -> Array:
+        x = wide(X)
+        around = [(0, 0), ((size - 1) // 2, size // 2), *[(0, 0)] * (X.ndim - 2)]
+        squares = np.lib.stride_tricks.sliding_window_view(np.pad(x * x, around), size, 1).sum(-1)
+        return (x / (bias + alpha / size * squares) ** beta).astype(X.dtype)
 
 
 __all__: list[str] = []
