@@ -84,8 +84,11 @@ def _power(bits: Expr) -> Expr:
 
 def exp_normal(k: Builder, x: Expr) -> Expr:
     """e**x where the result is known to be a normal number: one scaling less."""
-    n, r = _reduce(k, x)
-    return (_minus_one(k, r) + 1.0) * power_of_two(n)
+    if x.type.kind == "f64":
+        n, r = _reduce(k, x)
+        return (_minus_one(k, r) + 1.0) * power_of_two(n)
+    p, bits = _bits_of_exponent(k, x)
+    return p * _power(bits)
 
 
 def exp_down(k: Builder, x: Expr) -> Expr:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from sardonyx.tile.builder import Builder, select
-from sardonyx.tile.expr import Expr
-from sardonyx.tile.math.exponential import exp, expm1
+from sardonyx.tile.expr import Bin, Const, Expr
+from sardonyx.tile.math.exponential import exp, exp_normal, expm1
 from sardonyx.tile.math.logarithm import log, log1p
 from sardonyx.tile.math.parts import by_f64, clamp, copysign, fma, magnitude, poly, sqrt
 
@@ -18,12 +18,14 @@ _TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-
 
 
 def tanh(k: Builder, x: Expr) -> Expr:
-    """t / (t + 2) with t = e**(2 |x|) - 1; near 0 in float32 a polynomial, which keeps the last bit."""
+    """t / (t + 2) with t = e**(2 |x|) - 1; in float32 1 - 2 e / (e + 1) with e = e**(-2 |x|), and near 0 a polynomial, which
+    keeps the last bit."""
     size = magnitude(k, x)
-    t = k.let("t", expm1(k, k.let("twice", clamp(size * 2.0, 0.0, 40.0))))
     if x.type.kind == "f64":
+        t = k.let("t", expm1(k, k.let("twice", clamp(size * 2.0, 0.0, 40.0))))
         return copysign(t / (t + 2.0), x)
-    far = 1.0 - 2.0 / (t + 2.0)
+    e = k.let("e", exp_normal(k, k.let("twice", Bin("maxb", Const(-40.0, x.type), size * -2.0))))
+    far = fma(-2.0, e / (e + 1.0), 1.0)
     z = k.let("z", x * x)
     near = fma(poly(k, z, _TANH), z * size, size)
     return copysign(select(size < 0.625, near, far), x)
