@@ -47,7 +47,7 @@ def convert(x: Array, to: DType, *, saturate: bool, round_mode: str = "up") -> A
     if to is d.STRING:
         return _printed(x)
     if x.dtype == object:
-        x = np.array([float(s) for s in x.reshape(-1)], np.float64).reshape(x.shape)
+        x = _read(x, to)
     if to is d.FLOAT8E8M0:
         return _power_of_two(x.astype(np.float64), saturate=saturate, round_mode=round_mode)
     if to.is_float and to.bits <= 8:
@@ -60,6 +60,20 @@ def convert(x: Array, to: DType, *, saturate: bool, round_mode: str = "up") -> A
         whole = x.astype(np.float32) if x.dtype.kind == "V" else x
         return whole.astype(np.int64).astype(np.int8 if to.kind == "int" else np.uint8).astype(to.numpy)
     return x.astype(to.numpy)
+
+
+def _read(x: Array, to: DType) -> Array:
+    """Strings as numbers; for an integer type, whole ones are read digit by digit."""
+
+    def whole(text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            return int(float(text))
+
+    wide = to.kind in ("int", "uint") and to.bits == 64
+    read = whole if wide else float
+    return np.array([read(s) for s in x.reshape(-1)], to.numpy if wide else np.float64).reshape(x.shape)
 
 
 def _printed(x: Array) -> Array:
