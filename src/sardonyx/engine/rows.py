@@ -106,7 +106,7 @@ class RowHead:
         )  # fmt: skip
         lanes = low.target.lanes(f32)
         blocks: Dim = ceildiv(walk.width, lanes) if walk.across else 1
-        scratch: Dim = walk.length * (4 * lanes if walk.across else 4) + 64
+        scratch: Dim = 0 if spec.in_place else walk.length * (4 * lanes if walk.across else 4) + 64
         low.call(
             Call(
                 row_kernel(spec, low.target),

@@ -43,6 +43,12 @@ class RowSpec:
     across: bool
 
     @property
+    def in_place(self) -> bool:
+        """Whether what a pass keeps for the next can lie in the result: a long row then passes the caches once less."""
+        dense = self.out.access == "unit" and self.inner == 1 and not self.across
+        return dense and not self.epilogue.steps and self.epilogue.kind == "f32"
+
+    @property
     def plain(self) -> bool:
         """Whether the prologue only reads: then it is read again in every pass, and nothing is kept."""
         return not self.prologue.steps and self.prologue.kind == "f32"
@@ -128,7 +134,13 @@ def row_kernel(spec: RowSpec, target: Target) -> Kernel:
     """
     k = Builder(f"rows_{spec.kind}")
     row = _Row(k, spec, target)
-    row.line.tasks(lambda: NORMALIZATIONS[spec.kind](k, row))
+
+    def task() -> None:
+        if spec.in_place:
+            row.kept = row.line.bases[0]
+        NORMALIZATIONS[spec.kind](k, row)
+
+    row.line.tasks(task)
     return k.build()
 
 
