@@ -293,3 +293,13 @@ def test_a_match_does_not_cross_into_another_graph() -> None:
     trace = Trace()
     assert apply_rules([to_gemm], graph, FakeFacts(), trace) == 0
     assert "lies in another graph" in trace.explain()
+
+
+def test_one_rule_finds_several_spellings() -> None:
+    @rewrite(forms=[Mul(x, Relu(x)), Sub(Relu(x), y)])
+    def rule(m: Match) -> Expr:
+        return Softmax(x) if y not in m else Concat(x, y, axis=0)
+
+    assert text(run(rule, "t = Relu(p)\nr = Mul(t, p)")[0]) == "r = Softmax(p)\n-> r"
+    assert text(run(rule, "t = Relu(p)\nr = Sub(t, q)")[0]) == "r = Concat(p, q) axis=0\n-> r"
+    assert run(rule, "t = Relu(p)\nr = Sub(q, t)")[1] == 0
