@@ -17,7 +17,6 @@ MISSING: dict[str, set[str]] = {
         "HannWindow",
         "ImageDecoder",
         "MelWeightMatrix",
-        "NonMaxSuppression",
         "RegexFullMatch",
         "Resize",
         "STFT",

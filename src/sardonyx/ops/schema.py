@@ -43,6 +43,7 @@ FAMILIES = (
     "loss",
     "training",
     "image",
+    "detect",
 )
 
 LATEST: dict[str, int] = {
