@@ -64,6 +64,11 @@ CASES: dict[str, tuple[Callable[..., Any], int, dict[str, TensorType]]] = {
     "causal Attention": (lambda g, q, k, v: g.Attention(q, k, v, is_causal=1), 20, QKV),
     "Attention with an empty row": (lambda g, q, k, v: g.Attention(q, k, v, MASK), 17, QKV),
     "Attention with a sum": (lambda g, q, k, v: g.Attention(q, k, v, c(2, 1, 5, 7), is_causal=1), 20, QKV),
+    "Attention of rank 3": (
+        lambda g, q, k, v: g.Attention(q, k, v, q_num_heads=4, kv_num_heads=2, softcap=2.0),
+        17,
+        {"q": f(2, 5, 16), "k": f(2, 7, 8), "v": f(2, 7, 6)},
+    ),
     "equal Split": (lambda g, x: g.op("Split", x, axis=2, num_outputs=2, outputs=2), 13, {"x": X}),
     "unequal Split": (lambda g, x: g.op("Split", x, axis=1, num_outputs=2, outputs=2), 17, {"x": X}),
     "part of a Shape": (lambda g, x: g.Shape(x, start=1, end=3), 14, {"x": X}),
