@@ -1,4 +1,4 @@
-"""Attention: the heads are views, the past is joined to the keys and values, the rest is one kernel."""
+"""Attention: the heads are views, the past is joined to the keys and values, the rest is one kernel. And rotary embeddings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import Any
 
 from sardonyx.core.dims import Dim, Expr, ceildiv
 from sardonyx.core.dtypes import BOOL, FLOAT32
+from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.kernels.attention import AttentionSpec, attention_kernel, attention_scratch
+from sardonyx.engine.lower.index import gather_slices
 from sardonyx.engine.lowering import Lowering, NotNative, lower
 from sardonyx.engine.program import Address, Argument, Call, Real
+from sardonyx.engine.space import memory_order, physical_order
 from sardonyx.engine.views import View
 from sardonyx.ir import Node, Value
 from sardonyx.tile import f32
@@ -122,3 +125,39 @@ def _mask(low: Lowering, value: Value, shape: tuple[Dim, ...]) -> View:
     if own != shape[-1] and (own != 1 or isinstance(own, Expr)):
         raise NotNative("Attention with a mask of some of the keys")
     return low.view(value).broadcast_to(shape)
+
+
+@lower("RotaryEmbedding")
+def rotary(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """Two elementwise kernels, one for each feature of the pairs."""
+    source, cos, sin, positions = [*node.inputs, None][:4]
+    assert source is not None and cos is not None and sin is not None
+    if any(low.dtype(v) is not FLOAT32 for v in (source, cos, sin)):
+        raise NotNative(f"RotaryEmbedding of {low.dtype(source)}")
+    x = _heads(low, source, attrs["num_heads"])
+    batch, heads, rows, depth = x.shape
+    turned = attrs["rotary_embedding_dim"] or depth
+    if not isinstance(turned, int):
+        raise NotNative("RotaryEmbedding of a symbolic depth")
+    half, names = turned // 2, (node.name or node.op_type,)
+    by_row = len(low.shape(source)) == 3
+    out = low.temp(FLOAT32, x.shape, BY_ROW if by_row else physical_order(x.shape, [x]), node.output.name)
+    angles: list[View] = []
+    for cache in (cos, sin):
+        view = low.view(cache)
+        if positions is not None:
+            picked = low.temp(FLOAT32, (batch, rows, half))
+            gather_slices(low, view, low.view(positions), 0, picked, names)
+            view = picked
+        angles.append(view.unsqueezed([1]).broadcast_to((batch, heads, rows, half)))
+    step, second = (2, 1) if attrs["interleaved"] else (1, half)
+    pair = [x.narrowed(3, start, half, step) for start in (0, second)]
+    for start, (first, other, join) in ((0, (0, 1, "sub")), (second, (1, 0, "add"))):
+        # cos a - sin b, and cos b + sin a
+        products = (Step("mul", (0, 1), "f32"), Step("mul", (2, 3), "f32"), Step(join, (4, 5), "f32"))
+        place = out.narrowed(3, start, half, step)
+        operands = [angles[0], pair[first], angles[1], pair[other]]
+        low.map(Formula(("f32",) * 4, products), operands, place, memory_order(place), names)
+    if turned != depth:
+        low.copy(x.narrowed(3, turned, depth - turned), out.narrowed(3, turned, depth - turned), names)
+    low.give(node.output, _flat(out.permuted(BY_ROW)) if by_row else out)

@@ -96,6 +96,10 @@ def swish(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
     return s.step("mul", x[0], s.step("sigmoid", inner, kind=kind), kind=kind)
 
 
+def swiglu(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
+    return s.step("mul", swish(s, x[:1], attrs, kind), x[1], kind=kind)
+
+
 _COMPARISONS = {"Equal": "eq", "Less": "lt", "LessOrEqual": "le", "Greater": "gt", "GreaterOrEqual": "ge"}
 _LOGIC = {"And": "and", "Or": "or", "Xor": "xor", "Not": "not"}
 _FUNCTIONS = (
@@ -119,6 +123,7 @@ RECIPES: dict[str, Recipe] = {
     "Pow": power,
     "Gelu": gelu,
     "Swish": swish,
+    "SwiGLU": swiglu,
     "Where": simple("where"),
     "HardSwish": function("hard_swish"),
     "HardSigmoid": simple("hard_sigmoid", floats=True, attrs=lambda a: (a["alpha"], a["beta"])),

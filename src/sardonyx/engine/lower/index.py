@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, Expr
+from sardonyx.core.dims import Dim, Expr, dmax, floordiv
 from sardonyx.core.dtypes import INT32, INT64, DType
 from sardonyx.engine.fuse import Steps, fuse, low_value
 from sardonyx.engine.kernels.gather import GatherSpec, gather_kernel
@@ -42,20 +42,20 @@ def gather(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         low.give(node.output, view.narrowed(axis, start, 1).squeezed([axis]))
         return
     _check(node, view.dtype, low.dtype(indices))
-    dense, where = low.contiguous(view), low.contiguous(low.view(indices))
     out = low.temp(view.dtype, shape, name=node.output.name)
+    gather_slices(low, view, low.view(indices), axis, out, (node.name or "Gather",))
+    low.give(node.output, out)
+
+
+def gather_slices(low: Lowering, view: View, where: View, axis: int, out: View, nodes: tuple[str, ...]) -> None:
+    """Copy the slices of `view` along `axis` that `where` names into `out`, which lies in C order."""
+    dense, where = low.contiguous(view), low.contiguous(where)
     n, count, outer = product(view.shape[axis + 1 :]), where.size, product(view.shape[:axis])
     spec = GatherSpec(_bits(view.dtype), kind_of(where.dtype))
     args = [Address(out.buffer, 0, True), Address(dense.buffer, dense.offset), Address(where.buffer, where.offset)]
-    call = Call(
-        gather_kernel(spec, low.target),
-        [*args, n, view.shape[axis], count, outer],
-        outer * count,
-        (node.name or "Gather",),
-        grain=max(1, 4096 // n) if isinstance(n, int) and n else 16,
-    )
-    low.call(call)
-    low.give(node.output, out)
+    grain = dmax(floordiv(4096, dmax(n, 1)), 1)
+    kernel = gather_kernel(spec, low.target)
+    low.call(Call(kernel, [*args, n, view.shape[axis], count, outer], outer * count, nodes, grain=grain))
 
 
 @lower("GatherElements")
