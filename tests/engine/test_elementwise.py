@@ -141,6 +141,8 @@ def test_casts(level: str) -> None:
         ("bool", 1, rng.random(40) < 0.5),
         ("float", 9, np.array([0.0, -0.0, np.nan, 1e-40, -3.0], np.float32)),
         ("float", 11, floats(40)),
+        ("float", 7, floats(40, scale=1e9)),
+        ("double", 6, floats(40, scale=1e6).astype(np.float64)),
         ("uint8", 6, rng.integers(0, 255, 40).astype(np.uint8)),
     ]:
         agree(parse(f"({kind}[a] x) => (y) {{ y = Cast<to = {to}>(x) }}"), [values], level)

@@ -164,8 +164,8 @@ def elementwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
 
 
 def _plain_cast(source: str, target: str) -> bool:
-    """Casts of floats to integers stay with the reference: what happens out of range is NumPy's to say."""
-    return source not in FLOAT_KINDS or target in FLOAT_KINDS or target == "i1"
+    """Casts of floats to narrow integers stay with the reference: what happens out of range is NumPy's to say."""
+    return source not in FLOAT_KINDS or target in (*FLOAT_KINDS, "i1", "i32", "i64")
 
 
 @lower("CastLike")
