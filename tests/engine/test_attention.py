@@ -67,6 +67,19 @@ def test_mask(kind: str, causal: int, shape: tuple[int, ...], level: str) -> Non
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", ["bool", "float"])
+def test_mask_of_many_keys(kind: str, level: str) -> None:
+    """More keys than a block has; the mask's rows dense, and transposed."""
+    keep = np.random.default_rng(5).random((37, 300)) < 0.5
+    mask = keep if kind == "bool" else np.where(keep, floats(37, 300, seed=6), -np.inf).astype(np.float32)
+    body = "(float[2,4,37,16] x, float[2,4,300,16] y, float[2,4,300,16] z, {0}[{1}] m) => (o) {{ {2} }}"
+    dense = body.format(kind, "37,300", "o = Attention(x, y, z, m)")
+    agree(parse(dense), [*heads(37, 300, 16, 16), mask], level, rtol=1e-5, atol=4e-6)
+    turned = body.format(kind, "300,37", "t = Transpose(m)  o = Attention(x, y, z, t)")
+    agree(parse(turned), [*heads(37, 300, 16, 16), mask.T.copy()], level, rtol=1e-5, atol=4e-6)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("past", [0, 1, 12])
 def test_past(past: int, level: str) -> None:
     """The present is the past and what is new; a query sees the keys up to its own."""

@@ -15,7 +15,7 @@ from typing import Literal
 
 from sardonyx.core.dims import Dim
 from sardonyx.engine.codegen import Target
-from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.kernels.map import Access, decode
 from sardonyx.engine.kernels.transpose import transposed
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Ramp, Reg, call, f32, i64, select, u8
 from sardonyx.tile.expr import Broadcast, binary
@@ -31,13 +31,14 @@ INF = float("inf")
 class AttentionSpec:
     """What happens to the scores.
 
-    mask: added ("float") or chosen by ("bool"); `mask_same`: one row serves all queries. cap: the scores are
+    mask: added ("float") or chosen by ("bool"). by_key: one row of it serves all queries ("same"), or each query has a row that
+    lies densely ("unit"), or not ("strided"). cap: the scores are
     cap * tanh(scores / cap), 0 for none. vectors: of queries in a block.
     """
 
     causal: bool
     mask: Literal["none", "float", "bool"]
-    mask_same: bool
+    by_key: Access
     cap: float
     vectors: int
 
@@ -45,7 +46,7 @@ class AttentionSpec:
 def attention_scratch(depth: Dim, width: Dim, vectors: int, lanes: int) -> Dim:
     """Floats of scratch, for queries of `depth` elements and values of `width`."""
     block = vectors * lanes
-    return (depth + width + 2 * lanes + KEYS + 1) * block
+    return (depth + width + 2 * lanes + 2 * KEYS + 1) * block
 
 
 class _Attention:
@@ -85,7 +86,8 @@ class _Attention:
         self.pack = room  # queries, transposed
         rows = (self.depth + (self.lanes - 1)) // self.lanes * self.lanes
         self.scores = Pointer(k, k.let("scores", room.at(rows * block).base), f32)
-        self.factor = self.scores.at(KEYS * block)
+        self.bias = self.scores.at(KEYS * block)  # of the mask, queries in the lanes
+        self.factor = self.bias.at(KEYS * block)
         self.stride = k.let("stride", (self.width + (self.lanes - 1)) // self.lanes * self.lanes)
         self.sums = Pointer(k, k.let("sums", self.factor.at(block).base), f32)  # results, a query after the other
         last = k.let("last", binary("min", first + block, self.queries))
@@ -98,6 +100,8 @@ class _Attention:
         end = k.let("end", binary("min", self.keys, last + self.past)) if self.spec.causal else self.keys
         with k.loop("t", 0, end, KEYS) as t:
             stop = k.let("stop", binary("min", t + KEYS, end))
+            if mask is not None and self.spec.by_key == "unit":
+                self._turn(mask, first, t, stop)
             self._keys(key, value, mask, first, count, t, stop, tops, totals)
         for v, total in enumerate(totals):
             # A query whose every key is masked has no weights: its result is 0.
@@ -120,6 +124,24 @@ class _Attention:
                     self.pack.store((d + i) * self.block + v * lanes, column)
 
             k.strip("d", 0, self.depth, lanes, square)
+
+    def _turn(self, mask: Pointer, first: Expr, start: Expr, stop: Expr) -> None:
+        """The mask of a block of keys with queries in the lanes: 0 or -inf for truth values."""
+        k, lanes = self.k, self.lanes
+        for v in range(self.spec.vectors):
+            rows = []
+            for i in range(lanes):
+                row = binary("min", first + v * lanes + i, self.queries - 1)
+                rows.append(Pointer(k, k.let("row", mask.at(row * self.steps["mask"][2]).base), mask.kind))
+
+            def square(t: Expr, tail: Expr | None, rows: Sequence[Pointer] = rows, v: int = v) -> None:
+                found = [row.load(t, lanes, tail) for row in rows]
+                if self.spec.mask == "bool":
+                    found = [k.let("x", select(x.ne(0), 0.0, Const(-INF, f32.x(lanes)))) for x in found]
+                for i, column in enumerate(transposed(k, found)):
+                    self.bias.store((t + i - start) * self.block + v * lanes, column)
+
+            k.strip("t", start, stop, lanes, square)
 
     # -- a block of keys ------------------------------------------------------------------------------------------------------
 
@@ -183,18 +205,22 @@ class _Attention:
                     k.set(acc[v], Fma(x, query, acc[v]))
         for i, acc in enumerate(accs):
             for v in range(vectors):
-                score = k.let("score", self._score(acc[v], mask, first + v * lanes, t + i))
+                score = k.let("score", self._score(acc[v], mask, first, v, start, t + i))
                 self.scores.store((t + i - start) * self.block + v * lanes, score)
                 k.set(tops[v], binary("maxb", tops[v], score))
 
-    def _score(self, score: Expr, mask: Pointer | None, query: Expr, t: Expr) -> Expr:
-        """A vector of scores, capped and masked; the first of its queries is number `query`."""
-        k, lanes = self.k, self.lanes
+    def _score(self, score: Expr, mask: Pointer | None, first: Expr, vector: int, start: Expr, t: Expr) -> Expr:
+        """A vector of scores, capped and masked: of key t, in the block from key `start` on."""
+        lanes = self.lanes
+        query = first + vector * lanes
         if self.spec.cap:
-            score = call("tanh", k.let("inner", score * (1.0 / self.spec.cap))) * self.spec.cap
-        if mask is not None:
+            score = call("tanh", self.k.let("inner", score * (1.0 / self.spec.cap))) * self.spec.cap
+        if mask is not None and self.spec.by_key == "unit":
+            found = self.bias.load((t - start) * self.block + vector * lanes, lanes)
+            score = select(found.eq(0.0), score, -INF) if self.spec.mask == "bool" else score + found
+        elif mask is not None:
             _, _, down, along = self.steps["mask"]
-            if self.spec.mask_same:
+            if self.spec.by_key == "same":
                 found = self.spread(mask.load(t * along))
             else:
                 places = binary("min", Ramp(i64.x(lanes)) + query, self.queries - 1)

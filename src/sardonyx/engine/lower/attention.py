@@ -8,6 +8,7 @@ from sardonyx.core.dims import Dim, Expr, ceildiv
 from sardonyx.core.dtypes import BOOL, FLOAT32
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.kernels.attention import AttentionSpec, attention_kernel, attention_scratch
+from sardonyx.engine.kernels.map import Access
 from sardonyx.engine.lower.index import gather_slices
 from sardonyx.engine.lowering import Lowering, NotNative, lower
 from sardonyx.engine.program import Address, Argument, Call, Real
@@ -78,8 +79,10 @@ def attention(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     lanes = low.target.lanes(f32)
     vectors = 1 if isinstance(queries, int) and queries <= lanes else 2
     kind = "none" if mask is None else "bool" if mask.dtype is BOOL else "float"
-    causal, same = bool(attrs.get("is_causal")), mask is not None and mask.strides[2] == 0
-    spec = AttentionSpec(causal, kind, same, float(attrs.get("softcap") or 0.0), vectors)
+    by_key: Access = "same"
+    if mask is not None and mask.strides[2] != 0:
+        by_key = "unit" if mask.strides[3] == 1 else "strided"
+    spec = AttentionSpec(bool(attrs.get("is_causal")), kind, by_key, float(attrs.get("softcap") or 0.0), vectors)
     out = low.temp(FLOAT32, (batch, heads, queries, width), BY_ROW, node.output.name)
     args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
     args += [Address(v.buffer, v.offset) for v in (q, key, value, mask) if v is not None]
