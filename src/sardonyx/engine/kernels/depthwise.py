@@ -19,7 +19,7 @@ from sardonyx.tile.expr import Broadcast, binary
 
 __all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
 
-BAND = 8  # output rows of a task
+BAND = 16  # output rows of a task
 VECTORS = 4  # of channels, of a task
 
 
