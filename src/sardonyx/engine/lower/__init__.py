@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sardonyx.engine.lower import attention, conv, elementwise, index, linalg, norm, pool, reduce, shape
+from sardonyx.engine.lower import attention, conv, elementwise, index, linalg, norm, order, pool, reduce, shape
 
-__all__ = ["attention", "conv", "elementwise", "index", "linalg", "norm", "pool", "reduce", "shape"]
+__all__ = ["attention", "conv", "elementwise", "index", "linalg", "norm", "order", "pool", "reduce", "shape"]
