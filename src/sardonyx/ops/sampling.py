@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from sardonyx.ir import Array
 
-__all__ = ["at_points", "linear"]
+__all__ = ["at_points", "cubic", "linear", "triangle"]
 
 
 def at_points(x: Array, places: Sequence[Array]) -> Array:
@@ -41,3 +41,20 @@ def linear(x: Array, points: Sequence[Array]) -> Array:
         total = part if total is None else total + part
     assert total is not None
     return total
+
+
+def triangle(t: Array) -> Array:
+    """The weight, in linear interpolation, of an element at distance t."""
+    return np.clip(1 - np.abs(t), 0, 1)
+
+
+def cubic(a: float) -> Callable[[Array], Array]:
+    """The weight, in cubic interpolation, of an element at distance t; `a` is the slope of the kernel at 1."""
+
+    def weight(t: Array) -> Array:
+        t = np.abs(t)
+        inner = ((a + 2) * t - (a + 3)) * t * t + 1
+        outer = ((t - 5) * t + 8) * t * a - 4 * a
+        return np.where(t <= 1, inner, np.where(t < 2, outer, 0))
+
+    return weight

@@ -43,7 +43,13 @@ FAMILIES = (
     "loss",
     "training",
     "image",
+    "resize",
+    "signal",
+    "text",
     "detect",
+    "ml",
+    "classify",
+    "trees",
 )
 
 LATEST: dict[str, int] = {
