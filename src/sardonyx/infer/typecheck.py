@@ -23,7 +23,7 @@ def spell(kind: Type | None) -> DType | str | None:
         return None if inner is None else f"{'seq' if isinstance(kind, SequenceType) else 'optional'}({inner})"
     if isinstance(kind, MapType):
         inner = _inside(kind.value)
-        return None if inner is None else f"map({kind.key.text}, {inner})"
+        return None if inner is None else f"map({kind.key.text},{inner})"
     return None
 
 

@@ -9,7 +9,7 @@ from sardonyx.core import dtypes as d
 from sardonyx.core.dtypes import DType
 
 # A type constraint lists what a formal may be: element types stand for dense tensors, other types for themselves, spelled
-# as the standard spells them: "seq(tensor(float))", "optional(tensor(int64))", "map(string, float)".
+# as the standard spells them: "seq(tensor(float))", "optional(tensor(int64))", "map(string,tensor(float))".
 TypeSet: TypeAlias = frozenset[DType | str]
 
 FLOATS: TypeSet = frozenset({d.FLOAT16, d.FLOAT32, d.FLOAT64})
