@@ -11,7 +11,7 @@ from sardonyx.engine.kernels.map import Access, decode
 from sardonyx.tile import Builder, Expr, Kernel, Pointer, Ramp, Type, f32, i64, select
 from sardonyx.tile.expr import Broadcast, binary
 
-__all__ = ["ElementsSpec", "Join", "TuplesSpec", "elements_kernel", "tuples_kernel"]
+__all__ = ["ElementsSpec", "Join", "PutSpec", "TuplesSpec", "elements_kernel", "put_kernel", "tuples_kernel"]
 
 Join = Literal["none", "add", "mul", "max", "min"]
 
@@ -112,4 +112,33 @@ def tuples_kernel(spec: TuplesSpec, target: Target) -> Kernel:
             one(t)
     else:
         one(k.task)
+    return k.build()
+
+
+@dataclass(frozen=True)
+class PutSpec:
+    """The kinds of the elements and of the indices, and how an element joins what is there."""
+
+    kind: str
+    index: str
+    join: Join
+
+
+@functools.cache
+def put_kernel(spec: PutSpec, target: Target) -> Kernel:
+    """data[o, index[o, t, i], i] = join(that, updates[o, t, i]), t after t. All dense.
+
+    Parameters: data, updates, index; the extents of data's axis, of the indices' axis and of what lies inside. Task: (o, i).
+    """
+    k = Builder("put")
+    kind = Type(spec.kind)
+    data, updates, index = k.ptr("data", kind), k.ptr("updates", kind), k.ptr("index", Type(spec.index))
+    extent, count, inner = k.param("extent"), k.param("count"), k.param("inner")
+    o, i = k.let("o", k.task // inner), k.let("i", k.task % inner)
+    with k.loop("t", 0, count) as t:
+        spot = k.let("spot", (o * count + t) * inner + i)
+        found = wrapped(k.let("found", index.load(spot).to(i64)), extent)
+        there = k.let("there", (o * extent + found) * inner + i)
+        value: Expr = updates.load(spot)
+        data.store(there, value if spec.join == "none" else binary(spec.join, data.load(there), value))
     return k.build()

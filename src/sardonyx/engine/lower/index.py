@@ -11,7 +11,15 @@ from sardonyx.core.dims import Dim, Expr, dmax, floordiv
 from sardonyx.core.dtypes import INT32, INT64, DType
 from sardonyx.engine.fuse import Steps, fuse, low_value
 from sardonyx.engine.kernels.gather import GatherSpec, gather_kernel
-from sardonyx.engine.kernels.pick import ElementsSpec, Join, TuplesSpec, elements_kernel, tuples_kernel
+from sardonyx.engine.kernels.pick import (
+    ElementsSpec,
+    Join,
+    PutSpec,
+    TuplesSpec,
+    elements_kernel,
+    put_kernel,
+    tuples_kernel,
+)
 from sardonyx.engine.lowering import Lowering, NotNative, access, kind_of, lower
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.space import collapse
@@ -123,6 +131,30 @@ def scatter_nd(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     low.copy(low.view(data), out, (node.name or node.op_type,))
     lines, where = low.contiguous(low.view(updates)), low.contiguous(low.view(indices))
     _tuples(low, node, lines, out, where, 0, scatter=True, join=join)
+    low.give(node.output, out)
+
+
+@lower("ScatterElements")
+def scatter_elements(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    """The data are copied, then the elements of each line along the axis are written in order."""
+    data, indices, updates = node.inputs
+    assert data is not None and indices is not None and updates is not None
+    dtype, shape, places = low.dtype(data), low.shape(data), low.shape(indices)
+    _check(node, dtype, low.dtype(indices))
+    axis, join = attrs["axis"] % len(shape), attrs.get("reduction") or "none"
+    if any(a != b for i, (a, b) in enumerate(zip(shape, places, strict=True)) if i != axis):
+        raise NotNative("ScatterElements by indices that leave places out")
+    if join != "none" and kind_of(dtype) == "i1":
+        raise NotNative("ScatterElements that joins truth values")
+    names = (node.name or node.op_type,)
+    out = low.temp(dtype, shape, name=node.output.name)
+    low.copy(low.view(data), out, names)
+    new, where = low.contiguous(low.view(updates)), low.contiguous(low.view(indices))
+    kind = kind_of(dtype) if join != "none" else _bits(dtype)
+    args: list[Argument | None] = [Address(v.buffer, v.offset, v is out) for v in (out, new, where)]
+    inner, outer = product(shape[axis + 1 :]), product(shape[:axis])
+    kernel = put_kernel(PutSpec(kind, kind_of(where.dtype), join), low.target)
+    low.call(Call(kernel, [*args, shape[axis], places[axis], inner], outer * inner, names, grain=64))
     low.give(node.output, out)
 
 
