@@ -88,3 +88,60 @@ def test_swap(shape: tuple[int, int, int], kind: str, level: str) -> None:
     model = parse(f"({kind}[a,{shape[1]},{shape[2]}] x) => (y) {{ y = Transpose<perm = [0, 2, 1]>(x) }}")
     numpy = {"float": np.float32, "bool": np.bool_}.get(kind, kind)
     agree(model, [np.random.default_rng(0).integers(0, 100, shape).astype(numpy)], level)
+
+
+PADS = {"around": "0, 0, 1, 2, 0, 0, 2, 1", "cut": "0, 0, -1, 1, 0, 0, 2, -2", "channels": "0, 2, 0, 0, 0, 1, 0, 0"}
+
+
+@needs("Pad")
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("pads", PADS.values(), ids=PADS)
+@pytest.mark.parametrize("last", [False, True])
+def test_pad(last: bool, pads: str, level: str) -> None:
+    """Of images in C order, and of images whose channels are innermost."""
+    source = "Transpose<perm = [0, 3, 1, 2]>(x)" if last else "Identity(x)"
+    model = parse(
+        f"(float[a,b,c,d] x) => (y) <int64[8] p = {{ {pads} }}, float v = {{ 1.5 }}> {{ t = {source}  y = Pad(t, p, v) }}"
+    )
+    agree(model, [floats(2, 4, 5, 6)], level)
+
+
+SERIES = {
+    "tile": "y = Tile(x, counts)",
+    "upper triangle": "h = Neg(x)  y = Trilu(h, k)",
+    "lower triangle": "y = Trilu<upper = 0>(x, k)",
+    "running sums": "y = CumSum(x, k)",
+    "running sums backwards": "y = CumSum<exclusive = 1, reverse = 1>(x, k)",
+}
+
+
+@needs("Tile", "Trilu", "CumSum")
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("case", SERIES.values(), ids=SERIES)
+def test_series(case: str, level: str) -> None:
+    model = parse(f"(float[9,20] x) => (y) <int64[2] counts = {{2, 3}}, int64 k = {{1}}> {{ {case} }}")
+    agree(model, [floats(9, 20)], level)
+
+
+@needs("OneHot")
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_one_hot(axis: int, level: str) -> None:
+    """Indices below zero count from the end; those out of range choose nothing."""
+    model = parse(
+        f"(int64[a,b] i) => (y) <int64 d = {{6}}, float[2] v = {{-1, 2}}> {{ y = OneHot<axis = {axis}>(i, d, v) }}"
+    )
+    agree(model, [np.random.default_rng(0).integers(-8, 8, (3, 21))], level)
+
+
+@needs("DepthToSpace", "SpaceToDepth")
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+@pytest.mark.parametrize("last", [False, True])
+def test_blocks(last: bool, mode: str) -> None:
+    source = "Transpose<perm = [0, 3, 1, 2]>(x)" if last else "Identity(x)"
+    shape = "2,6,8,12" if last else "2,12,6,8"
+    model = parse(
+        f'(float[{shape}] x) => (y, z) {{ t = {source}  y = DepthToSpace<blocksize = 2, mode = "{mode}">(t)'
+        "z = SpaceToDepth<blocksize = 2>(t) }"
+    )
+    agree(model, [floats(*map(int, shape.split(",")))], LEVELS[-1])
