@@ -14,7 +14,6 @@ import sardonyx as sx
 from sardonyx.core.dims import symbol
 from sardonyx.core.dtypes import BOOL, FLOAT32, INT64
 from sardonyx.core.errors import InputError, VerifyError
-from sardonyx.engine.session import Session
 from sardonyx.ir import Graph, Model, TensorType, Value
 from sardonyx.ops.builder import Builder
 from sardonyx.verify import random_inputs
@@ -45,7 +44,7 @@ def onnxruntime_of(model: Model) -> Any:
     return onnxruntime.InferenceSession(sx.to_bytes(model), providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("make", [lambda m: m, Session, onnxruntime_of], ids=["model", "session", "onnxruntime"])
+@pytest.mark.parametrize("make", [lambda m: m, sx.Session, onnxruntime_of], ids=["model", "session", "onnxruntime"])
 def test_the_same_model_agrees(make: Callable[[Model], Any]) -> None:
     report = sx.verify(make(chain()), chain())
     assert report
@@ -54,7 +53,7 @@ def test_the_same_model_agrees(make: Callable[[Model], Any]) -> None:
     report.raise_if_different()
 
 
-@pytest.mark.parametrize("make", [lambda m: m, Session, onnxruntime_of], ids=["model", "session", "onnxruntime"])
+@pytest.mark.parametrize("make", [lambda m: m, sx.Session, onnxruntime_of], ids=["model", "session", "onnxruntime"])
 def test_the_first_value_that_differs_is_found(make: Callable[[Model], Any]) -> None:
     report = sx.verify(make(broken()), chain())
     assert not report

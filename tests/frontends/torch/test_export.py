@@ -240,6 +240,41 @@ def test_in_place_operators_on_views() -> None:
     assert_like_torch(from_torch(function, (torch.randn(3, 3),)), function, torch.randn(3, 3))
 
 
+# -- control flow ----------------------------------------------------------------------------------------------------------
+
+
+def test_branches() -> None:
+    def function(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.cond(x.sum() > 0, lambda a, b: (a + b).relu(), lambda a, b: a * b, (x, y))
+
+    model = from_torch(function, (torch.ones(2, 3), torch.randn(2, 3)), dynamic_shapes=({0: "n"}, {0: "n"}))
+    for sign in (1, -1):
+        assert_like_torch(model, function, sign * torch.rand(4, 3), torch.randn(4, 3))
+
+
+def test_loops() -> None:
+    from torch._higher_order_ops import while_loop
+
+    def function(x: torch.Tensor, step: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        start = (torch.tensor(0), x.clone())
+        return while_loop(lambda i, y: (i < 9) & (y.sum() < 100), lambda i, y: (i + 1, y * 2 + step), start)
+
+    model = from_torch(function, (torch.ones(3), torch.ones(3)))
+    for scale in (1.0, 7.0, -1.0):
+        assert_like_torch(model, function, torch.full((3,), scale), torch.randn(3))
+
+
+def test_a_recurrent_network_over_any_length() -> None:
+    module = nn.LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=True).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = from_torch(module, (torch.randn(2, 5, 3),), dynamic_shapes={"input": {0: "batch", 1: "time"}})
+    assert [n.op_type for n in model.graph.nodes].count("LSTM") == 2
+    assert not [v for v in model.graph.initializers.values() if not v.uses]
+    for size in ((1, 1, 3), (3, 9, 3)):
+        assert_like_torch(model, module, torch.randn(*size))
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------------
 
 
@@ -267,12 +302,51 @@ def test_the_hint_to_add_a_rule_works(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_like_torch(model, lambda x: 1 / x.reshape(1, 1), torch.tensor(8.0))
 
 
-def test_what_torch_cannot_capture() -> None:
+def test_a_decision_by_data_is_explained() -> None:
     def function(x: torch.Tensor) -> torch.Tensor:
         return x + 1 if x.sum() > 0 else x
 
-    with pytest.raises(UnsupportedError, match=r"torch\.export cannot capture"):
+    line = function.__code__.co_firstlineno + 1
+    with pytest.raises(UnsupportedError, match=r"torch\.export cannot capture") as caught:
         from_torch(function, (torch.randn(2),))
+    assert "known only when it runs" in str(caught.value.why)
+    assert "torch.cond" in str(caught.value.fix)
+    assert str(caught.value.where).endswith(f"test_export.py:{line}")
+
+
+def test_what_else_torch_cannot_capture() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("not today")
+
+    with pytest.raises(UnsupportedError, match="cannot capture _Call: not today") as caught:
+        from_torch(function, (torch.randn(2),))
+    assert "torch.export.export" in str(caught.value.fix)
+
+
+def test_complex_numbers_are_listed() -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        from_torch(lambda x: torch.fft.rfft(x).abs() + torch.linalg.qr(x.reshape(4, 2))[1].sum(), (torch.randn(8),))
+    assert "aten._fft_r2c.default" in caught.value.missing
+    assert "aten.linalg_qr.default" in caught.value.missing
+
+
+def test_inputs_that_do_not_fit() -> None:
+    with pytest.raises(InputError, match="do not fit the module: too many positional") as caught:
+        from_torch(Digits().eval(), (torch.randn(2, 1, 8, 8), torch.randn(2)))
+    assert "forward(image" in str(caught.value.why)
+    with pytest.raises(InputError, match="missing a required argument: 'image'"):
+        from_torch(Digits().eval())
+
+
+@pytest.mark.parametrize("opset", [7, 99])
+def test_an_opset_that_cannot_be_written(opset: int) -> None:
+    with pytest.raises(InputError, match=f"opset {opset} cannot be written"):
+        from_torch(lambda x: x, (torch.randn(2),), opset=opset)
+
+
+def test_an_operator_that_the_opset_lacks_is_listed() -> None:
+    with pytest.raises(UnsupportedError, match="HardSwish came with opset 14"):
+        from_torch(functional.hardswish, (torch.randn(2),), opset=13)
 
 
 def test_something_that_is_no_module() -> None:

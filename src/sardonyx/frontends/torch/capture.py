@@ -16,6 +16,7 @@ from torch.export import ExportedProgram
 from sardonyx.core.errors import InputError, SardonyxError, UnsupportedError
 from sardonyx.frontends.torch.dynamic import for_torch
 from sardonyx.frontends.torch.registry import kept_operators
+from sardonyx.frontends.torch.rnn import of_any_length
 from sardonyx.frontends.torch.source import keeping_lines, line_of
 
 __all__ = ["as_module", "capture", "decomposed"]
@@ -96,6 +97,7 @@ def capture(
             keeping_lines(),
             _quiet(),
             _plain_attention(),
+            of_any_length(),
         ):
             program = torch.export.export(
                 module, tuple(args), dict(kwargs), dynamic_shapes=for_torch(dynamic_shapes), strict=False

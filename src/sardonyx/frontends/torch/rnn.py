@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import torch
+from torch._decomp import decomposition_table
 
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.frontends.torch.registry import aten
 from sardonyx.ir import Tensor, Value
 from sardonyx.ops.builder import Builder
 
-__all__: list[str] = []
+__all__ = ["of_any_length"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +146,31 @@ def _arranged(g: Builder, kind: _Kind, weight: Value) -> Value | np.ndarray[Any,
     rows = weight.shape[0] // len(kind.gates)
     order = np.concatenate([np.arange(i * rows, (i + 1) * rows) for i in kind.gates])
     return g.Gather(weight, order, axis=0)
+
+
+# -- while torch looks at the module ------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def of_any_length() -> Iterator[None]:
+    """Let torch see only the shapes a recurrent network gives. It would unroll the network, for the example's length."""
+    overloads: list[Any] = [getattr(torch.ops.aten, name).input for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")]
+    with contextlib.ExitStack() as stack:
+        known = {overload: _shapes for overload in overloads if overload in decomposition_table}
+        stack.enter_context(mock.patch.dict(decomposition_table, known))
+        for overload in overloads:
+            kernels = getattr(overload, "py_kernels", None)
+            if kernels:
+                stack.enter_context(mock.patch.dict(kernels, dict.fromkeys(kernels, _shapes)))
+                stack.callback(overload._dispatch_cache.clear)
+                overload._dispatch_cache.clear()
+        yield
+
+
+def _shapes(
+    input: torch.Tensor, hx: Any, params: Sequence[torch.Tensor], has_biases: bool, num_layers: int, dropout: float,
+    train: bool, bidirectional: bool, batch_first: bool,
+) -> tuple[torch.Tensor, ...]:  # fmt: skip
+    states = [hx] if isinstance(hx, torch.Tensor) else list(hx)
+    width = states[0].shape[2] * (2 if bidirectional else 1)
+    return input.new_empty((input.shape[0], input.shape[1], width)), *(h.new_empty(h.shape) for h in states)
