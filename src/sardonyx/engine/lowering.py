@@ -133,6 +133,7 @@ class Lowering:
         """Forget what was emitted since."""
         steps, self.state = mark
         del self.program.steps[steps:]
+        self._copies = {key: (view, at) for key, (view, at) in self._copies.items() if at < steps}
 
     # -- what is known --------------------------------------------------------------------------------------------------
 
@@ -255,9 +256,15 @@ class Lowering:
         """The view, or a copy of it that lies densely in `order` (C order if not given)."""
         if view.is_contiguous(order):
             return view
-        out = self.temp(view.dtype, view.shape, order)
-        self.copy(view, out)
-        return out
+        key = (view.buffer, view.shape, view.strides, view.offset, None if order is None else tuple(order))
+        found = self._copies.get(key)
+        if found is None:  # whoever asks again takes the same copy: values never change
+            out = self.temp(view.dtype, view.shape, order)
+            found = self._copies[key] = (out, len(self.program.steps))
+            self.copy(view, out)
+        return found[0]
+
+    _copies: dict[tuple[Any, ...], tuple[View, int]] = field(default_factory=dict[tuple[Any, ...], "tuple[View, int]"])
 
     def copy(self, source: View, out: View, nodes: tuple[str, ...] = ("copy",)) -> None:
         """Copy elements from view to view of one shape."""
@@ -278,8 +285,10 @@ class Lowering:
                 continue
             if formula.steps or len(views) > 1:  # a copy that lies as the result does is read faster
                 views[i - 1] = self.contiguous(view, order)
-                return self.map(formula, views, out, order, nodes)
-            return self.call(swap(self.target, space, out, view, axis, nodes))
+                self.map(formula, views, out, order, nodes)
+            else:
+                self.call(swap(self.target, space, out, view, axis, nodes))
+            return
         sources = tuple(Source(k, access(s[-1])) for k, s in zip(formula.args, space.strides[1:], strict=True))
         outer = len(space.outer)
         kernel = map_kernel(MapSpec(formula, sources, outer, own), self.target)
