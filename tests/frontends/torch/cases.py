@@ -300,6 +300,8 @@ add(
     [0, 0, 0],
 )
 add("pixel_shuffle", f(2, 8, 2, 3), 2)
+add("col2im", f(2, 12, 9), [4, 4], [2, 2], [1, 1], [0, 0], [1, 1], fixed=True)
+add("col2im", f(12, 9), [4, 5], [2, 2], [1, 2], [1, 0], [2, 1], fixed=True)
 
 for name in ("softmax", "log_softmax"):
     add(f"{name}.int", f(2, 3), 1)
@@ -412,6 +414,7 @@ for correction in (None, 0, 1, 0.5):
     add("var.correction", f(3, 4), [1], correction=correction)
     add("std.correction", f(3, 4), None, correction=correction, keepdim=True)
 add("var_mean.correction", f(3, 4), [0], correction=1)
+add("var.dim", f(3, 4), [0], False, True)
 for order in (0, 1, 2, 3, INF, -INF):
     add("linalg_vector_norm", f(3, 4), order, [1])
 add("linalg_vector_norm", f(3, 4))

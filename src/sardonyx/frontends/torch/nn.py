@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.frontends.torch.cast import cast
@@ -159,3 +160,19 @@ def dropout(g: Builder, input: Value, p: float, train: bool | None) -> Any:
 def pixel_shuffle(g: Builder, self: Value, upscale_factor: int) -> Value:
     lifted, undo = batched(g, self, 2)
     return undo(g.DepthToSpace(lifted, blocksize=upscale_factor, mode="CRD"))
+
+
+@aten(
+    "col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor"
+)
+def col2im(
+    g: Builder, self: Value, output_size: Sequence[Dim], kernel_size: Any, dilation: Any, padding: Any, stride: Any
+) -> Value:
+    lifted, undo = batched(g, self, 1)
+    pads = per_axis(padding, 2)
+    return undo(
+        g.Col2Im(
+            lifted, g.extents.vector(output_size), per_axis(kernel_size, 2),
+            dilations=per_axis(dilation, 2), pads=[*pads, *pads], strides=per_axis(stride, 2),
+        )
+    )  # fmt: skip

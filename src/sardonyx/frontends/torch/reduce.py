@@ -80,6 +80,11 @@ def std(g: Builder, self: Value, dim: Axes, *, correction: float | None, keepdim
     return g.Sqrt(variance(g, self, dim, correction, keepdim)[0])
 
 
+@aten("var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor")
+def var_dim(g: Builder, self: Value, dim: Axes, unbiased: bool, keepdim: bool) -> Value:
+    return variance(g, self, dim, int(unbiased), keepdim)[0]
+
+
 @aten(
     "var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)"
 )
