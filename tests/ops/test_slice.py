@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sardonyx.core.dims import Dim, evaluate, symbol
-from sardonyx.ops.slice import padded, parts, sliced
+from sardonyx.ops.slice import padded, parts, sliced, taken
+from tests.ops.apply import apply
 
 N, M = symbol("n"), symbol("m")
 FAR = (1 << 63) - 1
@@ -33,13 +34,21 @@ def test_a_slice_keeps_symbols(extent: Dim, start: Dim, end: Dim, step: int, exp
 
 
 @pytest.mark.parametrize("step", [-3, -2, -1, 1, 2, 3])
-def test_a_slice_is_as_long_as_numpy_says(step: int) -> None:
+def test_a_slice_is_as_long_as_inference_says(step: int) -> None:
     """With numbers and with a symbol that gets its number later."""
     ends = [-FAR, -7, -2, -1, 0, 1, 3, 6, FAR]
     for extent, start, end in itertools.product([0, 1, 4, 5], ends, ends):
-        truth = len(range(extent)[start:end:step])
+        truth = len(range(extent)[taken(extent, start, end, step)])
         assert sliced(extent, start, end, step) == truth
         assert evaluate(sliced(N, start, end, step), {"n": extent}) == truth
+
+
+def test_a_backward_slice_starts_at_the_first_element_or_behind_it() -> None:
+    """NumPy starts in front of it, and takes nothing; the standard moves the start to 0."""
+    x = np.array([1, 2, 3])
+    assert x[-7:-9:-2].tolist() == []
+    assert apply("Slice", x, np.array([-7]), np.array([-9]), np.array([0]), np.array([-2])).tolist() == [1]
+    assert apply("Slice", x[:0], np.array([-7]), np.array([-9]), np.array([0]), np.array([-2])).tolist() == []
 
 
 def test_parts_add_up() -> None:

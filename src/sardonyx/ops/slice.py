@@ -24,18 +24,21 @@ def _is_negative(position: Dim) -> bool:
 
 
 def _from_front(position: Dim, extent: Dim, least: int, most: Dim) -> Dim:
-    """A start or end of a slice, counted from the front and moved into the axis."""
+    """A start or end of a slice, counted from the front and moved between `least` and `most`."""
     if isinstance(position, int) and abs(position) >= FAR - 1:
         return most if position > 0 else least
     return dims.dmax(extent + position, least) if _is_negative(position) else dims.dmin(position, most)
 
 
 def sliced(extent: Dim, start: Dim, end: Dim, step: int) -> Dim:
-    """How many elements ``x[start:end:step]`` has on an axis of that extent."""
+    """How many elements a slice takes of an axis of that extent.
+
+    As ``x[start:end:step]``, but that a backward slice never starts in front of the first element.
+    """
     if step < 0:
-        last = extent - 1
-        length = _from_front(start, extent, -1, last) - _from_front(end, extent, -1, last)
-        return dims.ceildiv(dims.dmax(length, 0), -step)
+        begin = extent - 1 if start == -1 else _from_front(start, extent, 0, extent - 1)
+        length = dims.dmax(begin - _from_front(end, extent, -1, extent - 1), 0)
+        return dims.ceildiv(dims.dmin(length, extent), -step)
     stop = _from_front(end, extent, 0, extent)
     if start == 0:
         length = stop
@@ -47,9 +50,14 @@ def sliced(extent: Dim, start: Dim, end: Dim, step: int) -> Dim:
     return dims.ceildiv(length, step)
 
 
+def taken(extent: int, start: int, end: int, step: int) -> slice:
+    """The slice itself, as NumPy has it."""
+    return slice(max(start, -extent) if step < 0 else start, end, step)
+
+
 @operator("Slice", since=(1, 10, 11, 13), carries=True)
 class Slice:
-    """data[starts:ends:steps] on each named axis; without axes, on the first ones."""
+    """data[starts:ends:steps] on each named axis; without axes, on the first ones. No slice starts in front of an axis."""
 
     T = types({1: CLASSIC, 13: CLASSIC_BF})
     Tind = types(INDICES)
@@ -88,7 +96,7 @@ class Slice:
         strides = np.ones(starts.size, np.int64) if steps is None else steps
         cut = [slice(None)] * data.ndim
         for axis, begin, stop, stride in zip(where, starts, ends, strides, strict=True):
-            cut[axis] = slice(int(begin), int(stop), int(stride))
+            cut[axis] = taken(data.shape[axis], int(begin), int(stop), int(stride))
         return data[tuple(cut)]
 
 
