@@ -100,11 +100,11 @@ class GridSample:
             at = (g + 1) / 2 * (extent - 1) if align_corners else ((g + 1) * extent - 1) / 2
             borders = (0.0, extent - 1.0) if align_corners else (-0.5, extent - 0.5)
             at = np.rint(at) if mode == "nearest" else at
-            if padding_mode == "border":
-                at = np.clip(at, 0, extent - 1)
-            elif padding_mode == "reflection":
-                at = reflected(at, *borders)
             reach = 2 if mode in ("cubic", "bicubic") else 1
+            if padding_mode == "border" and reach == 1:  # of a cubic, only the neighbours are held or mirrored
+                at = np.clip(at, 0, extent - 1)
+            elif padding_mode == "reflection" and reach == 1:
+                at = reflected(at, *borders)
             kernel = cubic(-0.75) if reach == 2 else triangle
             near = [np.floor(at) + k for k in range(1 - reach, reach + 1)] if mode != "nearest" else [at]
             taps.append([(within(p, extent, padding_mode, borders), kernel(p - at)) for p in near])

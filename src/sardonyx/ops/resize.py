@@ -28,20 +28,21 @@ class Axis:
     start: float = 0.0  # the part of the axis that tf_crop_and_resize takes, from 0 to 1
     end: float = 1.0
 
-    def origins(self, mode: str) -> Array:
-        """Where on the old axis each new element lies."""
-        at = np.arange(self.new, dtype=np.float64)
-        whole = self.scale * self.old  # the new extent before it was cut to a whole number
+    def origins(self, mode: str, kind: type[np.floating[Any]] = np.float64) -> Array:
+        """Where on the old axis each new element lies, computed in `kind`."""
+        at = np.arange(self.new, dtype=kind)
+        scale = kind(self.scale)
+        whole = scale * self.old  # the new extent before it was cut to a whole number
         if mode == "asymmetric":
-            return at / self.scale
+            return at / scale
         if mode == "align_corners":
             return at * 0 if whole == 1 else at * (self.old - 1) / (whole - 1)
         if mode == "tf_crop_and_resize":
             part = (self.end - self.start) * (self.old - 1)
             return self.start * (self.old - 1) + (at * 0 + part / 2 if whole == 1 else at * part / (whole - 1))
         if mode == "tf_half_pixel_for_nn":
-            return (at + 0.5) / self.scale
-        half = (at + 0.5) / self.scale - 0.5
+            return (at + kind(0.5)) / scale
+        half = (at + kind(0.5)) / scale - kind(0.5)
         if mode == "half_pixel":
             return half
         if mode == "pytorch_half_pixel":
@@ -52,8 +53,8 @@ class Axis:
 
 
 ROUNDED: dict[str, Callable[[Array], Array]] = {
-    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
-    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "round_prefer_floor": lambda x: np.ceil(x - x.dtype.type(0.5)),
+    "round_prefer_ceil": lambda x: np.floor(x + x.dtype.type(0.5)),
     "floor": np.floor,
     "ceil": np.ceil,
 }
@@ -161,7 +162,9 @@ class Resize:
         outside: list[tuple[int, Array]] = []
         for k, i in enumerate(chosen):
             axis = Axis(old[k], *new[k], *(parts[k] if parts is not None else (0.0, 1.0)))
-            at = axis.origins(mapping) if axis.old and axis.new else np.zeros(axis.new)
+            # Points halfway between two elements are common: they are told apart in the precision that scales have.
+            kind = np.float32 if mode == "nearest" else np.float64
+            at = axis.origins(mapping, kind) if axis.old and axis.new else np.zeros(axis.new)
             if mapping == "tf_crop_and_resize":
                 outside.append((i, (at < 0) | (at > axis.old - 1)))
             elif axis.scale == 1 and axis.new == axis.old and mode != "cubic":

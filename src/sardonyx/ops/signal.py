@@ -27,6 +27,14 @@ def in_pairs(z: Array) -> Array:
     return np.stack([np.real(z), np.imag(z)], -1)
 
 
+def signal_axis(axis: int, rank: int) -> int:
+    """The axis to transform, counted from the front."""
+    at = axis_of(axis, rank)
+    if at == rank - 1:
+        raise ShapeError("the last axis holds real and imaginary parts", fix="transform another axis")
+    return at
+
+
 @operator("DFT", since=(17, 20))
 class DFT:
     """The discrete Fourier transform along an axis of `dft_length` elements: X is cut, or zeros follow it.
@@ -46,9 +54,7 @@ class DFT:
         at = -2 if axis is None else axis.scalar()
         if not isinstance(at, int):
             return (None,) * (input.rank - 1) + (1 if inverse and onesided else 2,)
-        at = axis_of(at, input.rank)
-        if at == input.rank - 1:
-            raise ShapeError("the last axis holds real and imaginary parts", fix="transform another axis")
+        at = signal_axis(at, input.rank)
         if dft_length is not None:
             length = dft_length.scalar()
         else:
@@ -58,7 +64,7 @@ class DFT:
 
     @reference
     def run(input: Array, dft_length: Array | None, axis: Array | None, *, inverse: bool, onesided: bool) -> Array:
-        at = (-2 if axis is None else int(axis.reshape(-1)[0])) % input.ndim
+        at = signal_axis(-2 if axis is None else int(axis.reshape(-1)[0]), input.ndim)
         length = None if dft_length is None else int(dft_length.reshape(-1)[0])
         z = as_complex(input)
         if inverse and onesided:
@@ -115,7 +121,7 @@ def _window(name: str, weight: Callable[[Array], Array], doc: str) -> None:
         count = int(size)
         if count == 1:
             return np.ones(1, d.dtype(output_datatype).numpy)
-        angle = np.arange(count) * (2 * np.pi / (count if periodic else count - 1))
+        angle = np.arange(count) * (2 * np.pi / max(count if periodic else count - 1, 1))
         return weight(angle).astype(d.dtype(output_datatype).numpy)
 
     T1, T2 = types(INDICES), types(NUMBERS_BF)

@@ -6,8 +6,8 @@ import numpy as np
 
 from sardonyx.passes.versions.adapter import Old, down, up
 from sardonyx.rewrite import Expr
+from sardonyx.rewrite.op import DFT, Slice
 from sardonyx.rewrite.op import Shape as ShapeOf
-from sardonyx.rewrite.op import Slice
 
 
 @up("Concat", 4)
@@ -35,9 +35,8 @@ def pad_renamed(old: Old) -> Expr:
 @up("DFT", 20)
 def dft_axis(old: Old) -> Expr:
     """The axis became an input, with another default."""
-    axis = old.attr("axis")
-    old.node.set_attr("axis", None)
-    old.wrap_input(2, np.array(1 if axis is None else axis, np.int64))
+    axis = np.array(old.attr("axis"), np.int64)
+    return DFT(old.input(0), old.input(1), axis, inverse=old.attr("inverse"), onesided=old.attr("onesided"))
 
 
 @up("Tile", 6)
