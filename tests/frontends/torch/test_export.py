@@ -195,6 +195,22 @@ def test_an_example_of_size_one_stays_dynamic() -> None:
     assert str(model.graph.inputs[0].type) == "float32[batch, 3]"
 
 
+def test_an_example_of_size_one_does_not_broadcast() -> None:
+    function = lambda x, y: torch.cat([x + torch.zeros(1, 3), y])  # noqa: E731
+    model = from_torch(function, (torch.randn(1, 3), torch.randn(1, 3)), dynamic_shapes=({0: "n"}, {0: "m"}))
+    assert str(model.graph.outputs[0].type) == "float32[m + n, 3]"
+    for n, m in ((1, 1), (4, 2), (3, 3)):
+        assert_like_torch(model, function, torch.randn(n, 3), torch.randn(m, 3))
+
+
+def test_a_size_that_must_be_one_is_told() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(3)
+
+    with pytest.warns(UserWarning, match="axis 0 of 'x' was to be dynamic"):
+        from_torch(function, (torch.randn(1, 3),), dynamic_shapes={"x": {0: "n"}})
+
+
 def test_arithmetic_on_sizes_is_written_once() -> None:
     def function(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         n = x.shape[0]

@@ -58,6 +58,16 @@ def test_gpt2(attention: str, masked: bool) -> None:
         assert_like_torch(model, module, **{n: given[n] for n in names})
 
 
+def test_gpt2_from_an_example_of_one() -> None:
+    config = transformers.GPT2Config(vocab_size=99, n_embd=32, n_layer=1, n_head=4, bos_token_id=0, eos_token_id=0)
+    module = transformers.GPT2LMHeadModel(config).eval()
+    ids = {"input_ids": TEXT["input_ids"]}
+    model = from_torch(module, (), {"input_ids": torch.randint(0, 99, (1, 6))}, dynamic_shapes=ids)
+    module.config.use_cache = False
+    for size in SIZES:
+        assert_like_torch(model, module, input_ids=torch.randint(0, 99, size))
+
+
 class Step(torch.nn.Module):
     """One step of generation: new tokens and what is known of the past; scores, and what is then known."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
 import re
 import warnings
@@ -78,13 +77,8 @@ def capture(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     dynamic_shapes: Any,
-    *,
-    has_dynamic_ones: bool = False,
 ) -> ExportedProgram:
     """The program that `torch.export` finds, decomposed.
-
-    Args:
-        has_dynamic_ones: a size that is to be dynamic is 1 in the example.
 
     Raises:
         UnsupportedError: torch cannot follow the module's Python code.
@@ -93,7 +87,6 @@ def capture(
         with (
             inference_mode_of(module),
             torch.no_grad(),
-            _sizes_of_one(has_dynamic_ones),
             keeping_lines(),
             _quiet(),
             _plain_attention(),
@@ -142,17 +135,6 @@ def decomposed(program: ExportedProgram) -> ExportedProgram:
     for op in kept_operators():
         table.pop(op, None)
     return program.run_decompositions(table)
-
-
-@contextlib.contextmanager
-def _sizes_of_one(wanted: bool) -> Iterator[None]:
-    """Let a dynamic size be 1 in the example: torch would otherwise take it for fixed."""
-    config: Any = importlib.import_module("torch.fx.experimental._config")
-    if not wanted or not hasattr(config, "backed_size_oblivious"):
-        yield
-        return
-    with config.patch(backed_size_oblivious=True):
-        yield
 
 
 @contextlib.contextmanager

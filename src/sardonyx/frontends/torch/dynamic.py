@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from sardonyx.core.errors import InputError
 
-__all__ = ["axes_of_inputs", "for_torch", "from_axes", "has_ones"]
+__all__ = ["axes_of_inputs", "enlarged", "for_torch", "from_axes"]
 
 
 def for_torch(spec: Any) -> Any:
@@ -91,10 +92,25 @@ def axes_of_inputs(
     return [leaves.get(id(t), {}) for t in tensors]
 
 
-def has_ones(axes: Sequence[Mapping[int, str]], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Whether an axis that is to be dynamic has at most one element in the example."""
-    tensors = [x for x in pytree.tree_leaves((tuple(args), dict(kwargs))) if isinstance(x, torch.Tensor)]
-    return any(t.shape[axis] <= 1 for t, named in zip(tensors, axes, strict=True) for axis in named)
+def enlarged(
+    axes: Sequence[Mapping[int, str]], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The example with every dynamic axis of size 1 repeated; None if it has no such axis.
+
+    Torch takes a size of 1 for fixed, and broadcasts it: a program found with it would be wrong at another size.
+    """
+    leaves, spec = pytree.tree_flatten((tuple(args), dict(kwargs)))
+    tensors = [(i, x) for i, x in enumerate(leaves) if isinstance(x, torch.Tensor)]
+    named = [
+        (i, x, axis, name) for (i, x), by_axis in zip(tensors, axes, strict=True) for axis, name in by_axis.items()
+    ]
+    taken = {x.shape[axis] for _, x, axis, _ in named}
+    free = (n for n in itertools.count(2) if n not in taken)
+    sizes = {name: next(free) for name in dict.fromkeys(name for _, x, axis, name in named if x.shape[axis] == 1)}
+    for i, x, axis, name in named:
+        if name in sizes and x.shape[axis] == 1:
+            leaves[i] = torch.repeat_interleave(leaves[i], sizes[name], axis)
+    return pytree.tree_unflatten(leaves, spec) if sizes else None
 
 
 def _collect(value: Any, spec: Any, leaves: dict[int, dict[int, str]]) -> None:

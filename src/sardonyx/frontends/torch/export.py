@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from sardonyx.core.errors import InputError
+from sardonyx.core.errors import InputError, UnsupportedError
 from sardonyx.frontends.torch import families as families  # registers the rules
 from sardonyx.frontends.torch.capture import as_module, capture, decomposed
-from sardonyx.frontends.torch.dynamic import axes_of_inputs, from_axes, has_ones
+from sardonyx.frontends.torch.dynamic import axes_of_inputs, enlarged, from_axes
 from sardonyx.frontends.torch.naming import output_names as default_names
 from sardonyx.frontends.torch.symbols import Symbols
 from sardonyx.frontends.torch.translate import Translator
@@ -66,11 +67,21 @@ def from_torch(
             raise InputError("dynamic_shapes and dynamic_axes are both given", fix="give one of them")
         dynamic_shapes = from_axes(dynamic_axes, called.forward, args, kwargs, input_names)
     axes = axes_of_inputs(dynamic_shapes, called.forward, args, kwargs)
-    program = capture(called, args, kwargs, dynamic_shapes, has_dynamic_ones=has_ones(axes, args, kwargs))
+    program = _captured(called, args, kwargs, dynamic_shapes, enlarged(axes, args, kwargs))
     model = translated(program, version, axes, input_names=input_names, output_names=output_names)
     if verify:
         verify_export(model, called, args, kwargs)
     return model
+
+
+def _captured(
+    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], dynamic_shapes: Any, larger: Any
+) -> ExportedProgram:
+    """The program, found with the larger example if there is one that the module takes."""
+    if larger is not None:
+        with contextlib.suppress(UnsupportedError):
+            return capture(module, larger[0], larger[1], dynamic_shapes)
+    return capture(module, args, kwargs, dynamic_shapes)
 
 
 def _version(opset: int | None) -> int:
