@@ -29,7 +29,7 @@ def test_conv_transpose_is_torchs(facts: dict[str, Any]) -> None:
     wanted = fn.conv_transpose2d(torch.tensor(X), torch.tensor(W), torch.tensor(B), groups=2, **facts)
     pads = facts.get("padding", (0, 0))
     names = {"stride": "strides", "output_padding": "output_padding", "dilation": "dilations"}
-    attrs = {names[k]: list(v) for k, v in facts.items() if k in names}
+    attrs: dict[str, Any] = {names[k]: list(v) for k, v in facts.items() if k in names}
     found = apply("ConvTranspose", X, W, B, group=2, pads=[*pads, *pads], **attrs)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 

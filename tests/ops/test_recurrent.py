@@ -49,7 +49,7 @@ def test_a_shorter_sequence_is_run_alone(op: str) -> None:
     torch.manual_seed(0)
     module = getattr(torch.nn, op)(FEATURES, HIDDEN, bidirectional=True)
     w, r, b = weights(module, op, 2)
-    attrs = {"hidden_size": HIDDEN, "direction": "bidirectional"}
+    attrs: dict[str, Any] = {"hidden_size": HIDDEN, "direction": "bidirectional"}
     y, last = apply(op, X, w, r, b, np.array([5, 2, 0], np.int32), outputs=2, **attrs)
     alone, end = apply(op, X[:2, 1:2], w, r, b, outputs=2, **attrs)
     np.testing.assert_allclose(y[:2, :, 1:2], alone, rtol=1e-5, atol=1e-6)
@@ -70,7 +70,7 @@ def test_layout_puts_the_batch_first() -> None:
 def test_activations_take_their_alphas_in_order() -> None:
     w, r = np.ones((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32)
     x = np.array([[[-2.0]], [[3.0]]], np.float32)
-    attrs = {"hidden_size": 1, "activations": ["LeakyRelu"], "activation_alpha": [0.5]}
+    attrs: dict[str, Any] = {"hidden_size": 1, "activations": ["LeakyRelu"], "activation_alpha": [0.5]}
     assert apply("RNN", x, w, r, outputs=2, **attrs)[0].reshape(-1).tolist() == [-1, 3]
 
 

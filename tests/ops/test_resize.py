@@ -58,7 +58,7 @@ def peer(x: Any, scales: list[float], **attrs: Any) -> Any:
 @pytest.mark.parametrize("rounding", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
 @pytest.mark.parametrize("mapping", ["half_pixel", "asymmetric", "pytorch_half_pixel"])
 def test_nearest_is_onnxruntimes(mapping: str, rounding: str, scales: list[float]) -> None:
-    attrs = {"coordinate_transformation_mode": mapping, "nearest_mode": rounding}
+    attrs: dict[str, Any] = {"coordinate_transformation_mode": mapping, "nearest_mode": rounding}
     found = apply("Resize", X, None, np.array(scales, np.float32), **attrs)
     np.testing.assert_array_equal(found, peer(X, scales, **attrs))
 
