@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -363,6 +365,13 @@ def test_an_opset_that_cannot_be_written(opset: int) -> None:
 def test_an_operator_that_the_opset_lacks_is_listed() -> None:
     with pytest.raises(UnsupportedError, match="HardSwish came with opset 14"):
         from_torch(functional.hardswish, (torch.randn(2),), opset=13)
+
+
+def test_without_torch_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; import sardonyx as sx; sx.from_torch"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'sardonyx[torch]'" in done.stderr
 
 
 def test_something_that_is_no_module() -> None:

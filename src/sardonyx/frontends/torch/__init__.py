@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from sardonyx.core.errors import UnsupportedError
+
+try:
+    import torch as torch
+except ModuleNotFoundError as error:
+    raise UnsupportedError(
+        "from_torch needs PyTorch, which is not installed", fix="pip install 'sardonyx[torch]'"
+    ) from error
+
 from sardonyx.frontends.torch.export import from_torch
 from sardonyx.frontends.torch.registry import aten
 
