@@ -163,7 +163,13 @@ class Runner:
             self._interpret(part, scope, symbols, times)
             for value in part.dead:
                 values.pop(value, None)
-        return [scope[v] for v in self.compiled.wanted]
+        given = {id(a) for a in arrays}
+        results = [(v, scope[v]) for v in self.compiled.wanted]
+        # The results are the caller's: what the model or the caller keeps is copied.
+        return [
+            np.array(x) if isinstance(x, np.ndarray) and (v.producer is None or id(x) in given) else x
+            for v, x in results
+        ]
 
     def _interpret(self, part: LinkedPart, scope: Scope, symbols: dict[str, int], times: list[Timing] | None) -> None:
         for node in part.after:

@@ -22,7 +22,9 @@ from pathlib import Path
 __all__ = ["SOURCE", "folder", "read", "write"]
 
 _MAGIC = b"SDXOBJ1\n"
-SOURCE = "codegen-4"  # raised when the same kernel text is to give other code: a function of tile.math that changed, too
+SOURCE = (
+    "codegen-4"  # raised when the same kernel text is to give other code: a function of tile.math that changed, too
+)
 
 
 def folder() -> Path | None:

@@ -52,6 +52,7 @@ class Stats:
 _lock = threading.RLock()
 _stats = Stats()
 _memory: dict[str, CompiledKernel] = {}
+_texts: dict[str, dict[str, int]] = {}
 _seen: dict[tuple[int, Target], tuple[Kernel, str]] = {}  # the keys of kernels by identity; keeping them keeps ids true
 _machines: dict[Target, llvm.TargetMachine] = {}
 _linker: list[llvm.LLJIT] = []
@@ -83,11 +84,14 @@ def link_text(text: str, names: Sequence[str], target: Target) -> dict[str, int]
     """The addresses of functions of an LLVM module that is no kernel; its code is cached like a kernel's."""
     key = _key(text, target)
     with _lock:
+        if key in _texts:
+            return _texts[key]
         image = cache.read(key)
         if image is None:
             image = _machine(target).emit_object(_optimised(text, names[0], target))
             cache.write(key, image)
-        return _link(names, key, image)
+        found = _texts[key] = _link(names, key, image)
+        return found
 
 
 def _key_of(kernel: Kernel, target: Target) -> str:
