@@ -16,8 +16,9 @@ from sardonyx.evaluate import evaluate
 from sardonyx.ir import TensorType
 from tests.engine.oracle import floats, parse
 
-CHAIN = """(float[N, 8] x) => (float[N, 4] y)
-<float[8, 4] w = {%s}> { m = MatMul(x, w) r = Relu(m) y = Softmax(r) }""" % ", ".join(str(i % 5 - 2) for i in range(32))
+WEIGHTS = ", ".join(str(i % 5 - 2) for i in range(32))
+CHAIN = f"""(float[N, 8] x) => (float[N, 4] y)
+<float[8, 4] w = {{{WEIGHTS}}}> {{ m = MatMul(x, w) r = Relu(m) y = Softmax(r) }}"""
 # What NonZero gives has as many columns as the data say; the rest is compiled in two parts around it.
 SPLIT = "(float[N] x) => (float[M] y, int64[1, M] at) { d = Add(x, x) at = NonZero(d) flat = Constant <value_ints = [-1]> () row = Reshape(at, flat) f = Cast <to = 1> (row) y = Mul(f, f) }"
 BRANCH = """(bool c, float[N] x) => (float[N] y)

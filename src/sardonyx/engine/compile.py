@@ -59,13 +59,22 @@ class Compiled:
         return self.parts[0].linked if len(self.parts) == 1 and not self.parts[0].after else None
 
 
-def compile_model(model: Model, target: Target, *, precision: str, cache: bool = True) -> Compiled:
-    """Lower and link a prepared model (newest opset, optimized); `cache` keeps its kernels on disk."""
+def compile_model(model: Model, target: Target, *, precision: str, cache: bool = True, why: str = "") -> Compiled:
+    """Lower and link a prepared model (newest opset, optimized).
+
+    Args:
+        cache: keep its kernels on disk.
+        why: why the model could not be prepared, so that the interpreter runs all of it.
+    """
     facts = infer(model)
     interpreter = Interpreter(model)
     wanted = list(model.graph.outputs)
     refused: dict[str, str] = {}
-    outside = dict.fromkeys(_foreign(model), "it calls a function of the model")
+    outside = (
+        dict.fromkeys(model.graph.nodes, why)
+        if why
+        else dict.fromkeys(_foreign(model), "it calls a function of the model")
+    )
     lone: dict[Node, str] = {}  # nodes whose lowering failed when others had joined it
     base = Lowering(facts, target, model.opsets, precision)
     while True:

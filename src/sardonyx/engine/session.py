@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from sardonyx.core.errors import InputError
+from sardonyx.core.errors import InputError, VersionError
 from sardonyx.engine.codegen import detect
 from sardonyx.engine.compile import compile_model
 from sardonyx.engine.prepare import prepare
@@ -218,8 +218,12 @@ class Session:
         with self._lock:
             found = self._runners.get(choice)
             if found is None:
-                model = prepare(specialize(self._source, choice))
-                compiled = compile_model(model, detect(), precision=self.precision, cache=self._cache)
+                model, why = specialize(self._source, choice), ""
+                try:
+                    model = prepare(model)
+                except VersionError as error:  # lowerings know the newest versions only
+                    why = error.what
+                compiled = compile_model(model, detect(), precision=self.precision, cache=self._cache, why=why)
                 found = self._runners[choice] = Runner(compiled, self.threads)
             return found
 
