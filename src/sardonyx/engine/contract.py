@@ -244,6 +244,7 @@ class Blocking:
     itemsize: int
 
     STAGED_TILES = 5  # rows of tiles that a task copies at a time
+    NEAR = 128 * 1024  # bytes of A, the result and an operand that a task works on at a time
     CACHE = 512 * 1024  # bytes of A or B that a task may count on keeping near
 
     def may_stage(self, left: Left) -> bool:
@@ -271,6 +272,9 @@ class Blocking:
         most = max(1, self.CACHE // (row_bytes * self.tile.rows))
         if staged:
             most = min(self.STAGED_TILES, max(1, self.CACHE // (whole * self.itemsize * self.tile.rows)))
+        if panels * panel_bytes <= self.CACHE:  # B stays near, so rows go by in blocks whose results do too
+            line = row_bytes + 2 * n * self.itemsize
+            most = min(most, max(1, self.NEAR // (line * self.tile.rows)))
         wanted = max(1, 1 if threads == 1 else 8 * threads // max(outer, 1))
         high = min(tiles, most)
         wide = panels

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, emit, load, pointer, store
 from sardonyx.engine.kernels.map import decode
-from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select, u8
 from sardonyx.tile.expr import Broadcast, binary
 
 __all__ = ["GAP", "ContractSpec", "MicroTile", "contract_kernel", "finish", "micro_tile"]
@@ -93,15 +93,18 @@ class _Block:
         with k.loop("i", 0, tile.rows * tile.width, tile.lanes) as i:  # what no product is added to is zero
             self.sums.store(i, Const(0.0, kind.x(tile.lanes)))
 
-    def compute(self, left: Expr, columns: Expr, rows: _Rows, panel: Pointer) -> Expr:
-        """sums = the sums of the tallest block that fits into `left` rows; gives its height."""
+    def compute(self, left: Expr, columns: Expr, rows: _Rows, panel: Pointer, far: tuple[Pointer, Expr]) -> Expr:
+        """sums = the sums of the tallest block that fits into `left` rows; gives its height.
+
+        far: memory to bring near meanwhile, and how many bytes of it per step.
+        """
         k, tile = self.k, self.tile
         left = k.let("rows_left", left)
         height = k.reg("height", i64, 0)
 
         def chain(heights: Sequence[int], vectors: int) -> None:
             def block() -> None:
-                self._sum(heights[0], vectors, rows, panel)
+                self._sum(heights[0], vectors, rows, panel, far)
                 k.set(height, heights[0])
 
             if len(heights) == 1:
@@ -118,9 +121,9 @@ class _Block:
             chain(tile.heights, 1)
         return k.let("done", height)
 
-    def _sum(self, height: int, vectors: int, rows: _Rows, b: Pointer) -> None:
+    def _sum(self, height: int, vectors: int, rows: _Rows, b: Pointer, far: tuple[Pointer, Expr]) -> None:
         k, lanes, width = self.k, self.tile.lanes, self.tile.width
-        panel = k.ptr_reg("panel", b)
+        panel, ahead = k.ptr_reg("panel", b), k.ptr_reg("ahead", far[0])
         with k.loop("first_tap", 0, self.taps, self.together) as first_tap:
             last_tap = k.let("last_tap", binary("min", first_tap + self.together, self.taps))
             with k.loop("start", 0, self.depth, self.chunk) as start:
@@ -131,6 +134,8 @@ class _Block:
                     with k.loop("p", start, stop) as p:
                         self._step(acc, row, panel, p)
                         k.advance(panel, width)
+                        ahead.prefetch(0, locality=2)
+                        k.advance(ahead, far[1])
                 self._add(acc, (first_tap + start).eq(0), vectors)
 
     def _step(self, acc: Sequence[Sequence[Reg]], row: Sequence[Pointer], panel: Pointer, p: Expr) -> None:
@@ -223,10 +228,14 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         left = k.let("left", binary("min", n - column, tile.width))
         panel = Pointer(k, k.let("b_panel", b.at(j * panel_size).base), kind)
         row = k.reg("row", i64, first)
-        with k.loop("part", 0, parts):
+        # While the rows go by, the next panel comes near, a part of it with each block.
+        pace = k.let("pace", binary("floordiv", Const(kind.bytes * tile.width, i64), parts))
+        following = panel.at(panel_size).cast(u8)
+        with k.loop("part", 0, parts) as part:
             top = k.let("top", row)
             here = _Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
-            height = block.compute(last - top, left, here, panel)
+            far = following.at(part * pace * whole)
+            height = block.compute(last - top, left, here, panel, (far, pace))
             finish(k, spec.epilogue, block.sums, tile, [out, *operands], steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()
