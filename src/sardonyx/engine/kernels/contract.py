@@ -234,11 +234,32 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         with k.loop("part", 0, parts) as part:
             top = k.let("top", row)
             here = _Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
+            _approach(
+                k, [out, *operands], steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows))
+            )
             far = following.at(part * pace * whole)
             height = block.compute(last - top, left, here, panel, (far, pace))
             finish(k, spec.epilogue, block.sums, tile, [out, *operands], steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()
+
+
+def _approach(
+    k: Builder,
+    places: Sequence[Pointer],
+    steps: Sequence[Expr],
+    epilogue: Epilogue,
+    tile: MicroTile,
+    block: tuple[Expr, Expr, Expr],
+) -> None:
+    """Ask for the memory that the block at hand will be stored to, and for its operands, before its sums are taken."""
+    top, column, height = block
+    with k.loop("r", 0, height) as r:
+        for i, (place, step) in enumerate(zip(places, steps, strict=True)):
+            if i == 0 or epilogue.operands[i - 1].unit:
+                line = place.at((top + r) * step + column)
+                for at in range(0, tile.width, max(1, 64 // place.kind.bytes)):
+                    line.prefetch(at, write=i == 0)
 
 
 def _stage(
