@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -57,6 +58,11 @@ _seen: dict[tuple[int, Target], tuple[Kernel, str]] = {}  # the keys of kernels 
 _machines: dict[Target, llvm.TargetMachine] = {}
 _linker: list[llvm.LLJIT] = []
 _alive: list[llvm.ResourceTracker] = []  # code stays loaded for the life of the process: plans hold bare addresses
+
+
+# A child must not inherit the lock from a thread that it does not have, nor LLVM in the midst of a change.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def stats() -> Stats:
