@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.engine.oracle import LEVELS, agree, calls, floats, parse, run
 
@@ -31,6 +33,15 @@ def test_matmul(shape: tuple[int, int, int], kind: str, level: str) -> None:
     model = parse(f"({kind}[m,{k}] x, {kind}[{k},{n}] w) => ({kind}[m,{n}] y) {{ y = MatMul(x, w) }}")
     tolerance = 2e-6 if kind == "float" else 1e-14
     agree(model, [numbers(m, k, kind=kind), numbers(k, n, seed=1, kind=kind)], level, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(deadline=None, max_examples=20)
+@given(m=st.integers(0, 70), k=st.integers(1, 600), n=st.integers(0, 150))
+def test_any_extents(level: str, m: int, k: int, n: int) -> None:
+    """No extent is known when the kernels are made."""
+    model = parse("(float[m,k] x, float[k,n] w, float[n] b) => (float[m,n] y) { h = MatMul(x, w)  y = Add(h, b) }")
+    agree(model, [floats(m, k), floats(k, n, seed=1), floats(n, seed=2)], level)
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -28,7 +28,7 @@ from sardonyx.tile.expr import Broadcast, binary
 __all__ = ["GAP", "ContractSpec", "MicroTile", "contract_kernel", "finish", "micro_tile"]
 
 RUN = 256  # products that are added up in one go
-AHEAD = 16  # rows of B between what is multiplied and what is prefetched
+AHEAD = 32  # rows of B between what is multiplied and what is prefetched
 GAP = 16  # elements between rows in scratch, so that they do not all meet in one set of the cache
 
 
