@@ -73,10 +73,9 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     outer = (groups,) if groups > 1 else ()
     b = _reshaped(low, spread, (*outer, *((taps,) if taps > 1 else ()), depth, last))
     right = pack_right(low, b, outer, nodes, taps)
-    if groups > 1:  # the split shape: [n, group, m, spatial...]
-        axes = Axes((1,), (0, *range(3, rank + 3)), 2)
-    else:
-        axes = Axes((), (0, *range(2, rank + 2)), 1)
+    # with groups, of the split shape [n, group, m, spatial...]
+    split_axes, plain = Axes((1,), (0, *range(3, rank + 3)), 2), Axes((), (0, *range(2, rank + 2)), 1)
+    axes = split_axes if groups > 1 else plain
     head = ContractHead(shape, order, axes, left, right, groups, 1)
     kind = kind_of(x.dtype)
     found = Deferred(shape, x.dtype, Formula((kind,)), [], head, order, nodes)
