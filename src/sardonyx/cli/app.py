@@ -7,13 +7,28 @@ documented error, which is printed as what, where, why and fix; 2 if the command
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-__all__ = ["AsJson", "Dims", "Inputs", "ModelPath", "Precisely", "Seed", "Threads", "app", "out", "print_json"]
+__all__ = [
+    "AsJson",
+    "Dims",
+    "Inputs",
+    "ModelPath",
+    "Precisely",
+    "Seed",
+    "Threads",
+    "app",
+    "out",
+    "print_json",
+    "print_table",
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,3 +75,11 @@ def _main(
 def print_json(facts: Any) -> None:
     """Plain JSON, so that pipes get what they expect."""
     print(json.dumps(facts, indent=1, default=str))
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of plain text: what stands in brackets, as in float32[batch, 3], is no markup."""
+    table = Table(*headers)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from sardonyx.cli.app import AsJson, Dims, Inputs, Seed, out, print_json
+from sardonyx.cli.app import AsJson, Dims, Inputs, Seed, out, print_json, print_table
 from sardonyx.core.errors import ExecutionError, SardonyxError, UnsupportedError
 
 __all__ = ["bench"]
@@ -73,11 +72,16 @@ def bench(
         return
     given = ", ".join(f"{n} {shape}" for n, shape in shapes.items())
     out.print(f"{model}: {given}; {threads} threads, engines take turns", markup=False, highlight=False)
-    table = Table("engine", "median", "90 %", "first run", f"beside {base}", *(["error"] if errors else []))
-    for name, row in rows.items():
-        cells = [f"{row[k]:.3f} ms" for k in ("median_ms", "p90_ms", "first_ms")] + [f"{row[f'times_{base}']:.2f}x"]
-        table.add_row(name, *cells, *([f"{row['error']:.1e}"] if errors else []))
-    out.print(table)
+    cells = [
+        (
+            name,
+            *(f"{row[k]:.3f} ms" for k in ("median_ms", "p90_ms", "first_ms")),
+            f"{row[f'times_{base}']:.2f}x",
+            *([f"{row['error']:.1e}"] if errors else []),
+        )
+        for name, row in rows.items()
+    ]
+    print_table(["engine", "median", "90 %", "first run", f"beside {base}", *(["error"] if errors else [])], cells)
 
 
 def _started(

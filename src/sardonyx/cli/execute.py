@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from sardonyx.cli.app import AsJson, Dims, Inputs, ModelPath, Precisely, Seed, Threads, out, print_json
+from sardonyx.cli.app import AsJson, Dims, Inputs, ModelPath, Precisely, Seed, Threads, out, print_json, print_table
 from sardonyx.core.errors import InputError
 
 __all__ = ["run", "verify"]
@@ -56,10 +55,12 @@ def run(
     if as_json:
         print_json(rows)
     else:
-        table = Table("output", "type", "min", "mean", "max")
-        for name, row in rows.items():
-            table.add_row(name, row["type"], *(f"{row[k]:.6g}" if k in row else "" for k in ("min", "mean", "max")))
-        out.print(table)
+        statistics = ("min", "mean", "max")
+        cells = [
+            (name, row["type"], *(f"{row[k]:.6g}" if k in row else "" for k in statistics))
+            for name, row in rows.items()
+        ]
+        print_table(["output", "type", *statistics], cells)
     if output is not None:
         arrays: dict[str, Any] = {name: np.asarray(result) for name, result in named.items()}
         np.savez(output, allow_pickle=False, **arrays)

@@ -6,9 +6,8 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from sardonyx.cli.app import AsJson, ModelPath, out, print_json
+from sardonyx.cli.app import AsJson, ModelPath, out, print_json, print_table
 
 __all__ = ["check", "explain", "info", "show"]
 
@@ -67,15 +66,9 @@ def info(model: ModelPath, as_json: AsJson = False) -> None:
     out.print(f"{model.name}: IR {loaded.ir_version}, {opsets}, {len(graph)} nodes, {weights / 1e6:.1f} MB of weights")
     for key, text in loaded.metadata.items():
         out.print(f"{key}: {text}", markup=False, highlight=False)
-    table = Table("", "name", "type")
-    for role, values in (("in", inputs), ("out", graph.outputs)):
-        for value in values:
-            table.add_row(role, value.name, str(value.type or "?"))
-    out.print(table)
-    counts = Table("operator", "nodes")
-    for name, count in operators.most_common():
-        counts.add_row(name, str(count))
-    out.print(counts)
+    ports = [("in", v) for v in inputs] + [("out", v) for v in graph.outputs]
+    print_table(["", "name", "type"], [(role, v.name, str(v.type or "?")) for role, v in ports])
+    print_table(["operator", "nodes"], [(name, str(count)) for name, count in operators.most_common()])
 
 
 def show(
