@@ -11,8 +11,9 @@ from sardonyx.core import dtypes
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import Folder
+from sardonyx.io.types import read_dtype
 from sardonyx.ir import Array, ExternalLocation, SparseTensor, Tensor
-from sardonyx.ir.entries import count_entries, from_entries
+from sardonyx.ir.entries import count_entries, from_entries, unfit
 from sardonyx.proto import SparseTensorProto, TensorProto
 
 __all__ = ["read_sparse", "read_tensor", "write_sparse", "write_tensor"]
@@ -34,9 +35,10 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
     """
     shape = tuple(int(d) for d in proto.dims)
     where = f"tensor '{proto.name}'"
-    if any(d < 0 for d in shape):
-        raise FormatError(f"{where} has a negative extent", why=f"its shape is {list(shape)}")
-    dtype = dtypes.dtype(proto.data_type)
+    dtype = read_dtype(proto.data_type, where)
+    fault = unfit(dtype, shape)
+    if fault is not None:
+        raise FormatError(f"{where} has an impossible shape: {fault}", why=f"its shape is {list(shape)}"[:200])
     if proto.HasField("segment"):
         raise FormatError(f"{where} is stored in segments", why="the standard has never defined how segments join")
     facts: dict[str, Any] = {

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from sardonyx.core import dims, dtypes
 from sardonyx.core.dims import Dim
+from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import FormatError
 from sardonyx.ir import MapType, OpaqueType, OptionalType, SequenceType, Shape, SparseTensorType, TensorType, Type
 from sardonyx.proto import TensorShapeProto, TypeProto
 
-__all__ = ["read_type", "write_type"]
+__all__ = ["read_dtype", "read_type", "write_type"]
+
+
+_KNOWN = {row.code: row for row in dtypes.ALL}
+
+
+def read_dtype(code: int, where: str) -> DType:
+    """The element type of that code; `where` says whose it is."""
+    found = _KNOWN.get(code)
+    if found is None:
+        raise FormatError(
+            f"{where} has the element type {code}, which the standard does not know",
+            why=f"its codes are 1 to {max(_KNOWN)}",
+            fix="the file is damaged, or newer than this version of Sardonyx",
+        )
+    return found
 
 
 def read_dim(proto: TensorShapeProto.Dimension) -> Dim | None:
@@ -33,7 +49,7 @@ def read_type(proto: TypeProto) -> Type | None:
     which = proto.WhichOneof("value")
     if which in ("tensor_type", "sparse_tensor_type"):
         tensor = proto.tensor_type if which == "tensor_type" else proto.sparse_tensor_type
-        dtype = dtypes.dtype(tensor.elem_type) if tensor.elem_type else None
+        dtype = read_dtype(tensor.elem_type, "a type") if tensor.elem_type else None
         shape = read_shape(tensor.shape) if tensor.HasField("shape") else None
         if which == "tensor_type":
             return TensorType(dtype, shape, proto.denotation or None)
@@ -43,7 +59,7 @@ def read_type(proto: TypeProto) -> Type | None:
     if which == "optional_type":
         return OptionalType(read_type(proto.optional_type.elem_type))
     if which == "map_type":
-        return MapType(dtypes.dtype(proto.map_type.key_type), read_type(proto.map_type.value_type))
+        return MapType(read_dtype(proto.map_type.key_type, "the key of a map"), read_type(proto.map_type.value_type))
     if which == "opaque_type":
         return OpaqueType(proto.opaque_type.domain, proto.opaque_type.name)
     return None

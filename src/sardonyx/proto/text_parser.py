@@ -17,10 +17,11 @@ __all__ = ["from_text"]
 
 M = TypeVar("M", bound="Message")
 
-_SPACE: Final = re.compile(r"(?:\s+|#[^\n]*)*")
+# Possessive: what is long is read without remembering, byte by byte, where it could be split otherwise.
+_SPACE: Final = re.compile(r"(?:\s++|#[^\n]*+)*+")
 _TOKEN: Final = re.compile(
-    r"""(?P<word>[A-Za-z_]\w*) | (?P<number>-?[0-9.](?:[eE][+-]|[\w.])*) | (?P<minus>-[A-Za-z]\w*)
-      | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*') | (?P<mark>[\[\]{}<>:,;])""",
+    r"""(?P<word>[A-Za-z_]\w*) | (?P<number>-?[0-9.](?:[eE][+-]|[\w.])*+) | (?P<minus>-[A-Za-z]\w*)
+      | (?P<string>"(?:[^"\\\n]++|\\.)*+" | '(?:[^'\\\n]++|\\.)*+') | (?P<mark>[\[\]{}<>:,;])""",
     re.VERBOSE,
 )
 _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
@@ -141,10 +142,11 @@ class _Parser:
         if field.type in (Field.TYPE_STRING, Field.TYPE_BYTES):
             if self.kind != "string":
                 raise self.error(f"a quoted string is wanted for {field.full_name}")
-            raw = b""
+            pieces: list[bytes] = []
             while self.kind == "string":
-                raw += self.unquote(self.token[1:-1])
+                pieces.append(self.unquote(self.token[1:-1]))
                 self.advance()
+            raw = b"".join(pieces)
             return raw if field.type == Field.TYPE_BYTES else raw.decode()
         if field.type in (Field.TYPE_FLOAT, Field.TYPE_DOUBLE):
             return self.number()
@@ -182,4 +184,9 @@ class _Parser:
                 raise self.error(f"the escape \\{code.decode(errors='replace')} has no meaning")
             return bytes((_SIMPLE[code[0]],))
 
-        return _ESCAPE.sub(one, body.encode())
+        raw, out, at = body.encode(), bytearray(), 0
+        for found in _ESCAPE.finditer(raw):  # `sub` would hold an object for every byte of a weight until the end
+            out += raw[at : found.start()]
+            out += one(found)
+            at = found.end()
+        return bytes(out + raw[at:])

@@ -106,6 +106,8 @@ class _Parser:
     # --- tokens of the current line ------------------------------------------------------------------------------------
 
     def peek(self) -> str:
+        if self.row >= len(self.lines):
+            return ""
         tokens = self.lines[self.row].tokens
         return tokens[self.column].text if self.column < len(tokens) else ""
 
@@ -128,20 +130,22 @@ class _Parser:
                 raise self.fail(f"expected {text!r}, found {self.peek()!r}")
 
     def name(self) -> str:
-        tokens = self.lines[self.row].tokens
+        tokens = self.lines[self.row].tokens if self.row < len(self.lines) else ()
         if self.column >= len(tokens) or tokens[self.column].kind != "name":
             raise self.fail(f"expected a name, found {self.peek()!r}")
         return self.next()
 
     def integer(self) -> int:
         text = self.next()
-        if not re.fullmatch(r"-?\d+", text):
+        if not re.fullmatch(r"-?\d{1,20}", text):
+            self.column -= 1
             raise self.fail(f"expected an integer, found {text!r}")
         return int(text)
 
     def type(self) -> Type:
         text = self.name()
-        if re.sub(r"x\d+$", "", text) not in KINDS:
+        if re.sub(r"x\d{1,6}$", "", text) not in KINDS:
+            self.column -= 1
             raise self.fail(f"{text!r} is no type")
         return parse_type(text)
 
@@ -344,6 +348,9 @@ class _Parser:
         t = parse_type(kind) if kind else i64
         if t.is_bool:
             return Const(number == "true", t)
+        if not t.is_float and not re.fullmatch(r"-?\d{1,20}", number):
+            self.column -= 1
+            raise self.fail(f"expected an integer, found {number!r}", fix=f"write its type, as in {number}:f32")
         value = float(number) if t.is_float else int(number)
         return Const(math.nan if value != value else value, t)
 

@@ -10,11 +10,12 @@ from sardonyx.ir.text.words import unquote
 
 __all__ = ["Lexer"]
 
-_SPACE: Final = re.compile(r"(?:[ \t\n\v\f\r]+|#[^\n]*)*")
+# Possessive: what is long is read without remembering, byte by byte, where it could be split otherwise.
+_SPACE: Final = re.compile(r"(?:[ \t\n\v\f\r]++|#[^\n]*+)*+")
 _TOKEN: Final = re.compile(
     r"""(?P<word>[A-Za-z_][A-Za-z0-9_]*) | (?P<arrow>=>) | (?P<mark>[][(){}<>,:=.?@])
       | (?P<number>-(?i:infinity|inf|nan)(?![A-Za-z0-9]) | -?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)
-      | (?P<string>"[^"\\]*(?:\\.[^"\\]*)*") | (?P<open>") """,
+      | (?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+") | (?P<open>") """,
     re.VERBOSE | re.DOTALL,
 )
 

@@ -13,7 +13,7 @@ from sardonyx.core import dims, dtypes
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import ParseError
-from sardonyx.ir.entries import count_entries, entry_type, from_entries
+from sardonyx.ir.entries import count_entries, entry_type, from_entries, unfit
 from sardonyx.ir.tensor import Array, ExternalLocation, Tensor
 from sardonyx.ir.text.lexer import Lexer
 from sardonyx.ir.text.words import DTYPES, TYPE_WORDS, UNKNOWN
@@ -132,6 +132,9 @@ def read_tensor(lexer: Lexer, type: Type | None, name: str, external: External) 
         raise lexer.error(f"constant '{name}' needs a shape of numbers, not {type}")
     dtype = type.dtype
     start = lexer.start
+    fault = unfit(dtype, shape)
+    if fault is not None:
+        raise lexer.error(f"constant '{name}' has an impossible shape: {fault}")
     if lexer.at("["):
         place = _location(lexer)
         view = external(place, dtype.nbytes(math.prod(shape)))
