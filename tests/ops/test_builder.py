@@ -138,7 +138,7 @@ def test_new_names_avoid_those_of_the_graph() -> None:
 
 
 def test_names_cost_constant_time() -> None:
-    g, (x,) = builder(x=f32(2))
+    g, _ = builder(x=f32(2))
     begun = time.perf_counter()
     names = [g.fresh("v") for _ in range(100_000)]
     assert len(set(names)) == len(names)
