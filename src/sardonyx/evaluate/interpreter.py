@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sardonyx.core.errors import ExecutionError, InputError, SardonyxError, UnsupportedError
+from sardonyx.evaluate.gradient import GRADIENT, gradient
 from sardonyx.evaluate.inputs import bind_inputs
 from sardonyx.evaluate.scope import Scope
 from sardonyx.ir import Function, Graph, Model, Node, Value
@@ -87,6 +88,8 @@ class Interpreter:
             if schema is None:
                 raise _unknown(node, scope)
             attrs = attributes(schema, node, lambda graph: self._closure(graph, scope), scope.bindings)
+            if (node.domain, node.op_type) == GRADIENT:
+                return self._gradient(node, arrays, attrs, scope)
             schema, arrays, attrs = promote(schema, arrays, attrs)
             return run_reference(schema, arrays, attrs, len(node.outputs))
         except SardonyxError as error:
@@ -139,6 +142,16 @@ class Interpreter:
             return self._run_graph(graph, graph.outputs, inner)
 
         return Branch(graph, run)
+
+    def _gradient(self, node: Node, arrays: Sequence[Any], attrs: Mapping[str, Any], scope: Scope) -> list[Any]:
+        def attributes_of(step: Node) -> Mapping[str, Any]:
+            schema = schema_of(step.domain, step.op_type, scope.opsets.get(step.domain, 1))
+            return {} if schema is None else attributes(schema, step, None, scope.bindings)
+
+        def run(step: Node, inputs: Sequence[Any]) -> list[Any]:
+            return self.run_node(step, None, inputs, scope)
+
+        return gradient(node, arrays, attrs, run, attributes_of, scope.__getitem__)
 
     def _call(self, function: Function, node: Node, arrays: Sequence[Any], scope: Scope) -> list[Any]:
         if function.key in scope.calls:

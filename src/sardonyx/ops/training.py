@@ -70,7 +70,7 @@ class Dropout:
 class Gradient:
     """The derivative of the value that `y` names with respect to each of those that `xs` names; `zs` names what else it needs.
 
-    It speaks of other nodes of its graph, which no function of its inputs can do: it has no reference.
+    It speaks of other nodes of its graph, which no function of its inputs can do: the interpreter computes it.
     """
 
     T1, T2 = types(CLASSIC), types(FLOATS)

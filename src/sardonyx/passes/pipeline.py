@@ -58,6 +58,14 @@ PIPELINE: tuple[Stage, ...] = (
 )
 
 
+# What a model with a Gradient node goes through: the node speaks of others by name, so they must stay.
+PREPARATIONS = (inline_functions, upgrade)
+
+
+def _names_others(model: Model) -> bool:
+    return any(node.op_type == "Gradient" for graph in model.graphs() for node in graph.walk())
+
+
 def stages(level: int = 2) -> list[Stage]:
     """The stages of a level, in order."""
     return [stage for stage in PIPELINE if stage.level <= level]
@@ -78,7 +86,10 @@ def run_pipeline(
         if stop not in names:
             raise InputError(f"there is no pass '{stop}'", why=f"level {level} has {', '.join(names)}")
         stop = names.index(stop) + 1
+    whole = _names_others(work.model)
     for stage in chosen[:stop]:
+        if whole and stage.apply not in PREPARATIONS:
+            continue
         modified = stage.apply(work)
         if after is not None:
             after(stage, modified)
