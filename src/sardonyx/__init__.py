@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from sardonyx.passes import convert_version as convert_version
     from sardonyx.passes import evaluate as evaluate
     from sardonyx.passes import optimize as optimize
+    from sardonyx.passes.edit import extract as extract
+    from sardonyx.passes.edit import merge as merge
+    from sardonyx.passes.edit import prefix as prefix
+    from sardonyx.passes.edit import rename as rename
+    from sardonyx.passes.edit import restore_weights as restore_weights
+    from sardonyx.passes.edit import strip_weights as strip_weights
     from sardonyx.verify import verify as verify
 
 __version__ = "0.1.0"
@@ -70,6 +76,7 @@ _HOMES = {
     "load": "io",
     "save": "io",
     **dict.fromkeys(("convert_version", "evaluate", "optimize"), "passes"),
+    **dict.fromkeys(("extract", "merge", "prefix", "rename", "restore_weights", "strip_weights"), "passes.edit"),
     "to_bytes": "io",
     "verify": "verify",
     **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),
