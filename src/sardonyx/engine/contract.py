@@ -11,6 +11,7 @@ from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.core.dtypes import FLOAT32
 from sardonyx.engine.formula import Epilogue, Formula, Operand
 from sardonyx.engine.kernels.contract import GAP, ContractSpec, MicroTile, contract_kernel, micro_tile
+from sardonyx.engine.kernels.matrix import PARTS, STEP, TILE, MatrixSpec, matrix_kernel, split_panels
 from sardonyx.engine.kernels.pack import PackSpec, pack_kernel, packed
 from sardonyx.engine.lowering import Lowering, kind_of
 from sardonyx.engine.program import Address, Argument, Call, Table
@@ -50,10 +51,14 @@ class Left:
 
 @dataclass(eq=False)
 class Right:
-    """Packed B, and its strides along the outer axes of the result."""
+    """Packed B, and its strides along the outer axes of the result.
+
+    parts: into how many its numbers are split for the matrix unit; 0: not at all.
+    """
 
     buffer: Buffer
     strides: tuple[Dim, ...]
+    parts: int = 0
 
 
 def split(view: View, axis: int, groups: int) -> View:
@@ -114,7 +119,6 @@ class ContractHead:
         units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
         epilogue = Epilogue(formula, tuple(Operand(k, u) for k, u in zip(formula.args[1:], units, strict=True)))
         left, n = self.left, found.views[0].shape[self.axes.column]
-        tile = micro_tile(Type(kind), low.target)
         whole = left.depth * left.taps
         args: list[Argument | None] = [
             Address(out.buffer, out.offset, True),
@@ -132,11 +136,16 @@ class ContractHead:
                 s.insert(0, 0)
         for axis in range(2):
             args += [extents[axis], *(s[axis] for s in strides)]
-        blocking = Blocking(tile, out.dtype.itemsize)
+        parts = self.right.parts
+        if parts:
+            kernel, blocking = matrix_kernel(MatrixSpec(parts, epilogue), low.target), SplitBlocking(TILE, 2 * parts)
+        else:
+            kernel = contract_kernel(ContractSpec(kind, epilogue), low.target)
+            blocking = Blocking(micro_tile(Type(kind), low.target), out.dtype.itemsize)
         scratch = blocking.scratch(whole) if blocking.may_stage(left) else 0
         low.call(
             Call(
-                contract_kernel(ContractSpec(kind, epilogue), low.target),
+                kernel,
                 args,
                 1,
                 nodes,
@@ -181,9 +190,11 @@ _NOWHERE = Buffer("temp", FLOAT32, 0)
 def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, ...], taps: int = 1) -> Right:
     """Pack B [outer..., tap, k, n] (`taps` > 1: with the axis of taps) for a result with outer extents `shape`.
 
-    What is constant is packed here and now, the rest by a call.
+    What is constant is packed here and now, the rest by a call. Here it is chosen what multiplies: the matrix unit takes
+    constant float32, split as the precision asks; vectors take all else, and what is computed, in full precision.
     """
     tile = micro_tile(Type(kind_of(b.dtype)), low.target)
+    parts = PARTS[low.precision] if low.target.at_least("amx") and b.dtype is FLOAT32 and b.const is not None else 0
     inner = 2 if taps == 1 else 3
     own = b.shape[: b.rank - inner]
     own = (*(1 for _ in range(len(shape) - len(own))), *own)
@@ -193,7 +204,9 @@ def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, .
     array = b.const
     if array is not None:
         flat = array.reshape(*array.shape[: array.ndim - inner], taps * array.shape[-2], array.shape[-1])
-        buffer = low.constant(packed(flat, tile.width), b.buffer.name).buffer
+        if parts:
+            size = ceildiv(n, TILE.width) * TILE.width * ceildiv(k * taps, STEP) * STEP * parts
+        buffer = low.constant(split_panels(flat, parts) if parts else packed(flat, tile.width), b.buffer.name).buffer
     else:
         buffer = low.temp(b.dtype, (product(own), size), name=b.buffer.name).buffer
         _emit_pack(low, b, buffer, own, (size, panels, taps), nodes)
@@ -202,7 +215,7 @@ def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, .
     for extent in reversed(own):
         strides.append(0 if extent == 1 else step)
         step = step * extent
-    return Right(buffer, tuple(reversed(strides)))
+    return Right(buffer, tuple(reversed(strides)), parts)
 
 
 def _emit_pack(
@@ -292,3 +305,13 @@ class Blocking:
         high = -(-tiles // -(-tiles // high))
         blocks_m, blocks_n = -(-tiles // high), -(-panels // wide)
         return int(staged), high * self.tile.rows, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
+
+
+class SplitBlocking(Blocking):
+    """The same for the matrix unit, whose tasks always copy their rows, split; `itemsize` is that of all parts."""
+
+    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
+        return True
+
+    def scratch(self, whole: Dim) -> Dim:
+        return ceildiv(whole, STEP) * STEP * (self.STAGED_TILES * self.tile.rows * self.itemsize + 4) + 64

@@ -25,7 +25,7 @@ from sardonyx.engine.kernels.map import decode
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select, u8
 from sardonyx.tile.expr import Broadcast, binary
 
-__all__ = ["GAP", "ContractSpec", "MicroTile", "contract_kernel", "finish", "micro_tile"]
+__all__ = ["GAP", "ContractSpec", "MicroTile", "Rows", "contract_kernel", "finish", "micro_tile", "row_start"]
 
 RUN = 256  # products that are added up in one go
 AHEAD = 32  # rows of B between what is multiplied and what is prefetched
@@ -70,7 +70,7 @@ class ContractSpec:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Where rows of A start: `table[tap * m + row]` elements into `base`, or at `zeros` if that is negative."""
 
     base: Pointer
@@ -93,7 +93,7 @@ class _Block:
         with k.loop("i", 0, tile.rows * tile.width, tile.lanes) as i:  # what no product is added to is zero
             self.sums.store(i, Const(0.0, kind.x(tile.lanes)))
 
-    def compute(self, left: Expr, columns: Expr, rows: _Rows, panel: Pointer, far: tuple[Pointer, Expr]) -> Expr:
+    def compute(self, left: Expr, columns: Expr, rows: Rows, panel: Pointer, far: tuple[Pointer, Expr]) -> Expr:
         """sums = the sums of the tallest block that fits into `left` rows; gives its height.
 
         far: memory to bring near meanwhile, and how many bytes of it per step.
@@ -121,7 +121,7 @@ class _Block:
             chain(tile.heights, 1)
         return k.let("done", height)
 
-    def _sum(self, height: int, vectors: int, rows: _Rows, b: Pointer, far: tuple[Pointer, Expr]) -> None:
+    def _sum(self, height: int, vectors: int, rows: Rows, b: Pointer, far: tuple[Pointer, Expr]) -> None:
         k, lanes, width = self.k, self.tile.lanes, self.tile.width
         panel, ahead = k.ptr_reg("panel", b), k.ptr_reg("ahead", far[0])
         with k.loop("first_tap", 0, self.taps, self.together) as first_tap:
@@ -161,7 +161,7 @@ class _Block:
                 self.sums.store(at, self.sums.load(at, lanes) + value)
 
 
-def row_start(k: Builder, rows: _Rows, index: Expr) -> Pointer:
+def row_start(k: Builder, rows: Rows, index: Expr) -> Pointer:
     """Where a row of A starts."""
     offset = k.let("offset", rows.table.load(index).to(i64))
     base = k.let("row", select(offset < 0, rows.zeros.base, rows.base.at(offset).base))
@@ -216,7 +216,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
     out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
     first = k.let("first", ib * block_m)
     last = k.let("last", binary("min", first + block_m, m))
-    rows = _Rows(a, zeros, table)
+    rows = Rows(a, zeros, table)
     stage_table = scratch.at((last - first) * pitch).cast(i32)
     with k.when(stages):
         _stage(k, rows, scratch, stage_table, (first, last, m), (depth, taps, pitch), tile.lanes)
@@ -233,7 +233,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         following = panel.at(panel_size).cast(u8)
         with k.loop("part", 0, parts) as part:
             top = k.let("top", row)
-            here = _Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
+            here = Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
             _approach(
                 k, [out, *operands], steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows))
             )
@@ -264,7 +264,7 @@ def _approach(
 
 def _stage(
     k: Builder,
-    rows: _Rows,
+    rows: Rows,
     scratch: Pointer,
     table: Pointer,
     range_m: tuple[Expr, Expr, Expr],

@@ -1,0 +1,245 @@
+"""The contraction kernel on the matrix unit (AMX): float32 products as sums of bfloat16 products.
+
+A float32 is split into bfloat16 parts, and the parts are multiplied crosswise:
+
+    parts    how, and bits                products                              error of a product
+    3        cut: 8 + 8 + 8 bits          h h + (h m + m h + m m + h l + l h)   that of float32: about 2**-24
+    2        rounded, then cut: 8 + 8     h h + (h m + m h)                     about 2**-16
+    1        rounded: 8                   h h                                   about 2**-8
+
+B is constant and split where it is packed (`split_panels`); the rows of A are found as in `kernels.contract`, and a task
+splits its own into scratch memory. A block of 32 x 32 results fills four tiles. The sum is taken in runs of RUN products;
+in each, the small products are summed apart from h h, smallest first, and then join it. So the large sums are rounded as
+often as in plain float32, and the order of all additions follows from the depth alone: neither blocks nor threads change a
+bit of the result.
+
+Where h h gives infinity or NaN it is the result, for the parts of what is not finite mean nothing. Rounding never makes an
+infinity of a finite number, and NaN stays NaN. The unit takes denormal numbers as zero: the lower parts of numbers below
+about 2**-110, and products below 2**-126, are lost.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy as np
+
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.formula import Epilogue, pointer
+from sardonyx.engine.kernels.contract import MicroTile, Rows, finish, row_start
+from sardonyx.engine.kernels.map import decode
+from sardonyx.ir import Array
+from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, bf16, f32, i32, i64, select, u16, u32
+from sardonyx.tile.expr import binary
+
+__all__ = ["PARTS", "STEP", "TILE", "MatrixSpec", "matrix_kernel", "split_panels"]
+
+PARTS = {"highest": 3, "high": 2, "medium": 1}  # by precision
+TILE = MicroTile((32,), 2, 16)  # the block of results that four tiles hold
+STEP = 32  # elements along k in a tile
+RUN = 4  # steps that are summed in one go
+# The products beside h h, as (part of A, part of B), smallest first.
+SMALL = {1: (), 2: ((1, 0), (0, 1)), 3: ((2, 0), (0, 2), (1, 1), (1, 0), (0, 1))}
+TILED = 512  # elements of a tile of bfloat16
+
+_UPPER, _EXPONENT, _QUIET, _HALF = 0xFFFF0000, 0x7F800000, 0x00400000, 0x7FFF
+
+
+@dataclass(frozen=True)
+class MatrixSpec:
+    """Into how many parts numbers are split, and what becomes of each sum."""
+
+    parts: int
+    epilogue: Epilogue
+
+
+def split_panels(b: Array, parts: int) -> Array:
+    """[..., k, n] float32 -> bfloat16 [..., n / 32, k / 32, part, n half, pair of k, n, 2], filled up with zeros."""
+    *outer, k, n = b.shape
+    steps, panels = -(-k // STEP), -(-n // TILE.width)
+    rest = np.zeros((*outer, steps * STEP, panels * TILE.width), np.float32)
+    rest[..., :k, :n] = b
+    out = np.empty((*outer, panels, steps, parts, 2, 16, 16, 2), ml_dtypes.bfloat16)
+    for part in range(parts):
+        upper = _upper(rest, rounds=_rounds(part, parts))
+        halves = (upper >> 16).astype(np.uint16).reshape(*outer, steps, 16, 2, panels, 2, 16)
+        at = len(outer)
+        order = (*range(at), at + 3, at, at + 4, at + 1, at + 5, at + 2)
+        out[..., part, :, :, :, :] = halves.transpose(order).view(ml_dtypes.bfloat16)
+        with np.errstate(invalid="ignore"):
+            rest = rest - upper.view(np.float32)
+    return out
+
+
+def _rounds(part: int, parts: int) -> bool:
+    """Three parts hold every bit as they are cut off. Of fewer, the first is rounded; a second is cut, lest it overflow."""
+    return part == 0 and parts < 3
+
+
+def _upper(x: Array, *, rounds: bool) -> Array:
+    """The bits of x as a bfloat16, in the upper half of 32 bits."""
+    bits = x.view(np.uint32)
+    cut = bits & np.uint32(_UPPER)
+    found = cut
+    if rounds:
+        with np.errstate(over="ignore"):
+            found = (bits + ((bits >> 16) & 1) + np.uint32(_HALF)) & np.uint32(_UPPER)
+        found = np.where((found & np.uint32(_EXPONENT)) == _EXPONENT, cut, found)
+    return np.where(np.isnan(x), cut | np.uint32(_QUIET), found)
+
+
+def _upper_lanes(k: Builder, x: Expr, *, rounds: bool) -> Expr:
+    """`_upper` of a vector."""
+    lanes = x.type.lanes
+
+    def number(value: int) -> Expr:
+        return Const(value, u32.x(lanes))
+
+    bits = k.let("all_bits", x.bits(u32))
+    cut = k.let("cut", bits & number(_UPPER))
+    found: Expr = cut
+    if rounds:
+        near = k.let("near", (bits + ((bits >> number(16)) & number(1)) + number(_HALF)) & number(_UPPER))
+        found = select((near & number(_EXPONENT)).eq(number(_EXPONENT)), cut, near)
+    return k.let("upper", select(x.ne(x), cut | number(_QUIET), found))
+
+
+@functools.cache
+def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
+    """The kernel of a contraction of float32 with split B.
+
+    Parameters and tasks: those of `contract_kernel`, but b is what `split_panels` makes, and rows are always staged.
+    Scratch: a row of A with all taps in float32, filled up to whole steps; then block_m rows of it in parts, as bfloat16
+    [32 rows][step][part][row half][16 rows][32].
+    """
+    tile, parts = TILE, spec.parts
+    k = Builder("matrix")
+    out = k.ptr("out", pointer(spec.epilogue.out))
+    a, b, zeros = k.ptr("a", f32), k.ptr("b", bf16), k.ptr("zeros", f32)
+    table = k.ptr("rows", i32)
+    operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
+    depth, taps, m, n, _ = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
+    block_m, block_n, blocks_m, blocks_n = (k.param(x) for x in ("block_m", "block_n", "blocks_m", "blocks_n"))
+    row_steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
+    moved = [out, a, b, *operands]
+    extents: list[Expr] = []
+    strides: list[list[Expr]] = []
+    for axis in range(2):
+        extents.append(k.param(f"e{axis}"))
+        strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
+    scratch = k.scratch(f32)
+    with k.setup():
+        k.instr("tileconfig")
+        steps = k.let("steps", (depth * taps + (STEP - 1)) // STEP)
+        panels = k.let("panels", (n + tile.width - 1) // tile.width)
+        panel_size = k.let("panel_size", steps * (parts * 2 * TILED))  # as of 32 rows of A
+
+    outer0, outer1, jb, ib = decode(k, k.task, [*extents, blocks_n, blocks_m])
+    out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
+    first = k.let("first", ib * block_m)
+    last = k.let("last", binary("min", first + block_m, m))
+    split = Pointer(k, k.let("split", scratch.at(steps * STEP).base), bf16)
+    _split_rows(k, parts, Rows(a, zeros, table), (scratch, split), (first, last, m), (depth, taps, steps))
+    sums = _Sums(k, parts, steps)
+    with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
+        column = k.let("column", j * tile.width)
+        left = k.let("left", binary("min", n - column, tile.width))
+        panel = Pointer(k, k.let("b_panel", b.at(j * panel_size).base), bf16)
+        with k.loop("top", first, last, tile.rows) as top:
+            here = Pointer(k, k.let("a_panel", split.at((top - first) // tile.rows * panel_size).base), bf16)
+            sums.compute(here, panel)
+            height = k.let("height", binary("min", last - top, tile.rows))
+            finish(k, spec.epilogue, sums.sums, tile, [out, *operands], row_steps, (top, column, height, left))
+    return k.build()
+
+
+def _split_rows(
+    k: Builder,
+    parts: int,
+    rows: Rows,
+    memory: tuple[Pointer, Pointer],
+    range_m: tuple[Expr, Expr, Expr],
+    sizes: tuple[Expr, Expr, Expr],
+) -> None:
+    """Split the rows first..last of A, each by way of a copy in which its taps lie one behind the other."""
+    (line, split), (first, last, m), (depth, taps, steps) = memory, range_m, sizes
+
+    def clear(i: Expr, mask: Expr | None) -> None:
+        line.store(i, Const(0.0, f32.x(16)), mask)
+
+    k.strip("z", depth * taps, steps * STEP, 16, clear)
+    with k.loop("row", 0, last - first) as r:
+        with k.loop("tap", 0, taps) as tap:
+            source = row_start(k, rows, tap * m + first + r)
+            place = line.at(tap * depth)
+
+            def copy(i: Expr, mask: Expr | None, source: Pointer = source, place: Pointer = place) -> None:
+                place.store(i, source.load(i, 16, mask), mask)
+
+            k.strip("i", 0, depth, 16, copy)
+        # half h of block i: rows 32 i + 16 h and on
+        start = k.let("start", r // 32 * steps * (parts * 2 * TILED) + r % 32 * STEP)
+        target = split.at(start).cast(u16)
+        with k.loop("step", 0, steps) as step:
+            for half in range(0, STEP, 16):
+                x: Expr = line.load(step * STEP + half, 16)
+                for part in range(parts):
+                    upper = _upper_lanes(k, x, rounds=_rounds(part, parts))
+                    place = step * (parts * 2 * TILED) + (part * 2 * TILED + half)
+                    target.store(place, (upper >> Const(16, u32.x(16))).to(u16))
+                    if part < parts - 1:
+                        x = k.let("rest", x - upper.bits(f32))
+
+
+class _Sums:
+    """Computes blocks of 32 x 32 sums."""
+
+    def __init__(self, k: Builder, parts: int, steps: Expr) -> None:
+        self.k, self.parts, self.steps = k, parts, steps
+        size = TILE.rows * TILE.width
+        self.sums = k.local("sums", f32, size)
+        self.large, self.small = k.local("large", f32, size), k.local("small", f32, size)
+
+    def compute(self, a: Pointer, b: Pointer) -> None:
+        """sums = 32 split rows times a split panel."""
+        k = self.k
+        size = TILE.rows * TILE.width
+        with k.loop("i", 0, size, 16) as i:
+            self.sums.store(i, Const(0.0, f32.x(16)))
+        with k.loop("run", 0, self.steps, RUN) as run:
+            stop = k.let("stop", binary("min", run + RUN, self.steps))
+            if self.parts > 1:
+                self._products(SMALL[self.parts], a, b, (run, stop), self.small)
+            self._products(((0, 0),), a, b, (run, stop), self.large)
+            with k.loop("i", 0, size, 16) as i:
+                total: Expr = self.large.load(i, 16)
+                if self.parts > 1:
+                    exponent = Const(_EXPONENT, u32.x(16))
+                    odd = (total.bits(u32) & exponent).eq(exponent)  # infinity or NaN
+                    total = select(odd, total, total + self.small.load(i, 16))
+                self.sums.store(i, self.sums.load(i, 16) + total)
+
+    def _products(
+        self, products: tuple[tuple[int, int], ...], a: Pointer, b: Pointer, steps: tuple[Expr, Expr], to: Pointer
+    ) -> None:
+        """to = the sum of some products of parts over some steps. Tiles 0-3 accumulate, 4-5 hold A, 6-7 hold B."""
+        k = self.k
+        line = k.let("line", Const(64, i64))
+        for t in range(4):
+            k.instr("tilezero", t)
+        with k.loop("s", *steps) as s:
+            at = k.let("here", s * (self.parts * 2 * TILED))
+            held: dict[str, int] = {}
+            for product in products:
+                for side, panel, part, tiles in (("a", a, product[0], (4, 5)), ("b", b, product[1], (6, 7))):
+                    if held.get(side) != part:
+                        held[side] = part
+                        for half, t in enumerate(tiles):
+                            k.instr("tileload", t, panel.at(at + (part * 2 + half) * TILED).base, line)
+                for t, (x, y) in enumerate(((4, 6), (4, 7), (5, 6), (5, 7))):
+                    k.instr("tdpbf16ps", t, x, y)
+        row = k.let("row", Const(TILE.width * 4, i64))
+        for t in range(4):
+            k.instr("tilestore", t, to.at(t // 2 * 16 * TILE.width + t % 2 * 16).base, row)
