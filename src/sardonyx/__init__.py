@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from sardonyx.passes.edit import prefix as prefix
     from sardonyx.passes.edit import rename as rename
     from sardonyx.passes.edit import restore_weights as restore_weights
+    from sardonyx.passes.edit import set_batch as set_batch
+    from sardonyx.passes.edit import set_dims as set_dims
     from sardonyx.passes.edit import strip_weights as strip_weights
     from sardonyx.verify import verify as verify
 
@@ -76,7 +78,8 @@ _HOMES = {
     "load": "io",
     "save": "io",
     **dict.fromkeys(("convert_version", "evaluate", "optimize"), "passes"),
-    **dict.fromkeys(("extract", "merge", "prefix", "rename", "restore_weights", "strip_weights"), "passes.edit"),
+    **dict.fromkeys(("extract", "merge", "prefix", "rename"), "passes.edit"),
+    **dict.fromkeys(("restore_weights", "set_batch", "set_dims", "strip_weights"), "passes.edit"),
     "to_bytes": "io",
     "verify": "verify",
     **dict.fromkeys(("Attr", "Function", "Graph", "Model", "Node", "Tensor", "Value"), "ir"),

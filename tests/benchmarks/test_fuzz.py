@@ -76,7 +76,10 @@ def test_element_types_of_no_standard_are_refused() -> None:
         from_bytes(proto.SerializeToString())
 
 
-@pytest.mark.parametrize("cut", ["kernel k(x: ptr) task t", "kernel k(x: ptr) task t\nbody\n  let v: i64 = 0.5"])
+CUT = ("", "\nbody\n  let v: i64 = 0.5", "\nbody\n  let v: i64 = " + "(t + " * 5000)
+
+
+@pytest.mark.parametrize("cut", [f"kernel k(x: ptr) task t{rest}" for rest in CUT], ids=["early", "number", "deep"])
 def test_kernels_that_end_early_are_refused(cut: str) -> None:
     with pytest.raises(FormatError):
         parse_kernel(cut)

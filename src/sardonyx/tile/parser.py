@@ -44,6 +44,8 @@ _TOKEN = re.compile(
 )
 _BY_SIGN = {sign: op for op, (_, sign) in ARITHMETIC.items() if sign} | {sign: op for op, sign in COMPARISONS.items()}
 
+_DEPTH = 100  # of expressions inside expressions
+
 
 def parse_kernel(text: str) -> Kernel:
     """The kernel that prints as `text`, verified."""
@@ -70,6 +72,7 @@ class _Parser:
         self.lines = self._split()
         self.row = 0
         self.column = 0
+        self.depth = 0  # of the expression in hand
         self.types: dict[str, Type] = {}  # of variables, and of registers with their $
 
     def fail(self, what: str, fix: str | None = None) -> ParseError:
@@ -318,6 +321,15 @@ class _Parser:
         return e
 
     def expr(self) -> Expr:
+        if self.depth >= _DEPTH:
+            raise self.fail("expressions are nested too deeply", fix="bind a part of it with let")
+        self.depth += 1
+        try:
+            return self._expr()
+        finally:
+            self.depth -= 1
+
+    def _expr(self) -> Expr:
         tokens = self.lines[self.row].tokens
         if self.column >= len(tokens):
             raise self.fail("an expression is missing")

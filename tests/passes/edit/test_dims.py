@@ -1,0 +1,67 @@
+"""A freed batch gives for many samples what the model gives for each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sardonyx as sx
+from sardonyx.check import check
+from sardonyx.core.errors import InputError, VerifyError
+from sardonyx.ir import Model
+from sardonyx.ir.text import parse_model
+
+
+def model(shape: str, body: str, constants: str, result: str = "float[2]") -> Model:
+    return parse_model(
+        f'<ir_version: 10, opset_import: ["" : 21]> g (float[{shape}] x) => ({result} y) <{constants}> {{ {body} }}'
+    )
+
+
+HEADS = model(
+    "2, 4, 6",
+    "h = Reshape (x, split) t = Transpose <perm = [0, 2, 1, 3]> (h) f = Reshape (t, flat) r = Relu (f) b = Reshape (r, back) "
+    "y = ReduceSum <keepdims = 0> (b, axis)",
+    "int64[4] split = {2, 4, 3, 2}, int64[2] flat = {24, 2}, int64[3] back = {2, -1, 2}, int64[1] axis = {2}",
+    "float[2, 12]",
+)
+EXPANDED = model("3, 1", "e = Expand (x, s) y = Add (e, e)", "int64[2] s = {3, 5}", "float[3, 5]")
+INFERRED_REST = model("1, 4, 6", "y = Reshape (x, s)", "int64[3] s = {1, -1, 3}", "float[1, 8, 3]")
+
+
+@pytest.mark.parametrize("fixed", [HEADS, EXPANDED, INFERRED_REST], ids=["heads", "expand", "rest inferred"])
+def test_constants_are_repaired(fixed: Model) -> None:
+    freed = sx.set_batch(fixed, "N")
+    check(freed)
+    size, *rest = (int(str(d)) for d in fixed.graph.inputs[0].shape or ())
+    assert str(freed.graph.inputs[0].type) == f"float32[N, {', '.join(map(str, rest))}]"
+    assert str((freed.graph.outputs[0].shape or ("?",))[0]) == "N"
+    x = np.random.default_rng(1).standard_normal((5 * size, *rest)).astype(np.float32)
+    parts = [sx.evaluate(fixed, [x[i : i + size]])[0] for i in range(0, 5 * size, size)]
+    np.testing.assert_allclose(sx.evaluate(freed, [x])[0], np.concatenate(parts), rtol=1e-6)
+    assert fixed.graph.inputs[0].shape == (size, *rest), "the original is left alone"
+
+
+def test_models_that_mix_samples_are_refused() -> None:
+    mixing = model("2, 3", "y = Softmax <axis = 0> (x)", "", "float[2, 3]")
+    with pytest.raises(VerifyError, match="in parts") as caught:
+        sx.set_batch(mixing)
+    assert "output 'y'" in str(caught.value)
+    assert str(sx.set_batch(mixing, "B", verify=False).graph.outputs[0].type) == "float32[B, 3]"
+    held = model("2, 3", "y = Add (x, c)", "float[2, 3] c = {1, 2, 3, 4, 5, 6}", "float[2, 3]")
+    with pytest.raises(VerifyError):
+        sx.set_batch(held)
+
+
+def test_only_a_number_can_be_freed() -> None:
+    with pytest.raises(InputError, match="agree"):
+        sx.set_batch(sx.set_batch(HEADS))
+    with pytest.raises(InputError, match="no input 'z'"):
+        sx.set_batch(HEADS, inputs=["z"])
+
+
+def test_dims_are_set() -> None:
+    freed = sx.set_batch(HEADS, "N")
+    assert str(sx.set_dims(freed, {"N": 4}).graph.outputs[0].type) == "float32[4, 12]"
+    with pytest.raises(InputError, match="no input has a dim 'M'"):
+        sx.set_dims(freed, {"M": 4})
