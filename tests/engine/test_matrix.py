@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sardonyx import io
-from sardonyx.engine.kernels.matrix import PARTS, split_panels
+from sardonyx.engine.codegen import assembly, detect
+from sardonyx.engine.formula import Epilogue, Formula
+from sardonyx.engine.kernels.matrix import PARTS, MatrixSpec, matrix_kernel, split_panels
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
@@ -101,6 +106,14 @@ def test_largest(precision: str) -> None:
     np.testing.assert_allclose(run(product(1, 4, b), [a], precision), truth, rtol=BOUND[precision])
 
 
+@settings(deadline=None, max_examples=20)
+@given(m=st.integers(0, 200), k=st.integers(1, 300), n=st.integers(1, 100), precision=st.sampled_from(list(PARTS)))
+def test_any_extents(m: int, k: int, n: int, precision: str) -> None:
+    a, b = floats(m, k), floats(k, n, seed=1)
+    truth, size = a.astype(np.float64) @ b.astype(np.float64), np.abs(a).astype(np.float64) @ np.abs(b)
+    assert (np.abs(run(product(k, n, b), [a], precision, threads=2) - truth) <= BOUND[precision] * size).all()
+
+
 @pytest.mark.parametrize("extents", [(0, 5, 3), (32, 32, 32), (31, 33, 64), (65, 1, 31)], ids=str)
 def test_ragged(extents: tuple[int, int, int]) -> None:
     """Bias, activation and residual after a product whose extents fill blocks or do not."""
@@ -154,3 +167,17 @@ def test_computed_weights_keep_full_precision() -> None:
     model = parse(text, floats(33, seed=2))
     feeds = [floats(9, 40), floats(40, 33, seed=1)]
     np.testing.assert_allclose(run(model, feeds, "medium"), evaluate(model, feeds)[0], rtol=2e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize(("precision", "products"), [("highest", 24), ("high", 12), ("medium", 4)])
+def test_code_for_the_unit(precision: str, products: int) -> None:
+    """For a CPU that has the unit, each pair of parts is four of its instructions, and its tiles never leave it for memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SARDONYX_ISA", "amx:emulate")
+        target = detect()
+    target = replace(target, features=target.features | {"amx-tile", "amx-bf16"})
+    spec = MatrixSpec(PARTS[precision], Epilogue(Formula(("f32",)), ()))
+    text = assembly(matrix_kernel(spec, target), target)
+    assert text.count("tdpbf16ps") == products
+    assert text.count("tileloadd") == {"highest": 16, "high": 12, "medium": 4}[precision]
+    assert text.count("tilestored") == (4 if precision == "medium" else 8)

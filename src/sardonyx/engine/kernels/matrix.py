@@ -9,8 +9,8 @@ A float32 is split into bfloat16 parts, and the parts are multiplied crosswise:
 
 B is constant and split where it is packed (`split_panels`); the rows of A are found as in `kernels.contract`, and a task
 splits its own into scratch memory. A block of 32 x 32 results fills four tiles. The sum is taken in runs of RUN products;
-in each, the small products are summed apart from h h, smallest first, and then join it. So the large sums are rounded as
-often as in plain float32, and the order of all additions follows from the depth alone: neither blocks nor threads change a
+in each, the small products are summed apart from h h, and then join it. So the large sums are rounded as often as in
+plain float32, and the order of all additions follows from the depth alone: neither blocks nor threads change a
 bit of the result.
 
 Where h h gives infinity or NaN it is the result, for the parts of what is not finite mean nothing. Rounding never makes an
@@ -40,8 +40,8 @@ PARTS = {"highest": 3, "high": 2, "medium": 1}  # by precision
 TILE = MicroTile((32,), 2, 16)  # the block of results that four tiles hold
 STEP = 32  # elements along k in a tile
 RUN = 4  # steps that are summed in one go
-# The products beside h h, as (part of A, part of B), smallest first.
-SMALL = {1: (), 2: ((1, 0), (0, 1)), 3: ((2, 0), (0, 2), (1, 1), (1, 0), (0, 1))}
+# The products beside h h, as (part of A, part of B): each has one part in common with the one before, whose tiles stay.
+SMALL = {1: (), 2: ((1, 0), (0, 1)), 3: ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0))}
 TILED = 512  # elements of a tile of bfloat16
 
 _UPPER, _EXPONENT, _QUIET, _HALF = 0xFFFF0000, 0x7F800000, 0x00400000, 0x7FFF
