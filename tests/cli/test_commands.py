@@ -16,7 +16,8 @@ from tests.cli.running import sardonyx
 
 EXPECTED = [[1.5, 3.5], [0.0, 0.0]]
 COMMANDS = (
-    "quickstart", "convert", "check", "info", "show", "run", "bench", "verify", "infer", "optimize", "explain",
+    "quickstart", "convert", "check", "info", "show", "run", "bench", "verify", "infer", "optimize", "extract",
+    "merge", "diff", "explain",
 )  # fmt: skip
 
 

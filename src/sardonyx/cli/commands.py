@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sardonyx.cli.app import app
 from sardonyx.cli.bench import bench
+from sardonyx.cli.edit import diff, extract, merge
 from sardonyx.cli.execute import run, verify
 from sardonyx.cli.inspect import check, explain, info, show
 from sardonyx.cli.quickstart import quickstart
@@ -11,5 +12,20 @@ from sardonyx.cli.transform import convert, infer, optimize
 
 __all__ = ["app"]
 
-for command in (quickstart, convert, check, info, show, run, bench, verify, infer, optimize, explain):
+for command in (
+    quickstart,
+    convert,
+    check,
+    info,
+    show,
+    run,
+    bench,
+    verify,
+    infer,
+    optimize,
+    extract,
+    merge,
+    diff,
+    explain,
+):
     app.command()(command)
