@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from sardonyx.infer import infer_shapes as infer_shapes
     from sardonyx.io import from_bytes as from_bytes
     from sardonyx.io import load as load
+    from sardonyx.io import load_weights as load_weights
     from sardonyx.io import save as save
+    from sardonyx.io import save_weights as save_weights
     from sardonyx.io import to_bytes as to_bytes
     from sardonyx.ir import Attr as Attr
     from sardonyx.ir import Function as Function
@@ -76,6 +78,8 @@ _HOMES = {
     "infer_shapes": "infer",
     "from_bytes": "io",
     "load": "io",
+    "load_weights": "io",
+    "save_weights": "io",
     "save": "io",
     **dict.fromkeys(("convert_version", "evaluate", "optimize"), "passes"),
     **dict.fromkeys(("extract", "merge", "prefix", "rename"), "passes.edit"),

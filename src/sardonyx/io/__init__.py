@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from sardonyx.io.files import from_bytes, load, save, to_bytes
 from sardonyx.io.read import model_from_proto
+from sardonyx.io.safetensors import load_weights, save_weights
 from sardonyx.io.write import model_to_proto
 
-__all__ = ["from_bytes", "load", "model_from_proto", "model_to_proto", "save", "to_bytes"]
+__all__ = [
+    "from_bytes",
+    "load",
+    "load_weights",
+    "model_from_proto",
+    "model_to_proto",
+    "save",
+    "save_weights",
+    "to_bytes",
+]

@@ -16,7 +16,7 @@ from sardonyx.io.paths import Folder, map_file
 from sardonyx.io.write import model_to_proto
 from sardonyx.ir import ExternalLocation, Model, Tensor
 
-__all__ = ["from_bytes", "load", "save", "to_bytes"]
+__all__ = ["from_bytes", "load", "replace_file", "save", "to_bytes"]
 
 LIMIT = (1 << 31) - 1  # other readers stop at 2 GiB: beyond it, "auto" moves the weights out
 ALIGNMENT = 4096  # so that the data of each tensor can be mapped by itself
@@ -81,7 +81,7 @@ def save(model: Model, path: str | os.PathLike[str], external_data: Literal["aut
     if external_data == "auto":
         external_data = sum(t.nbytes for t in _large(model)) > LIMIT
     if not external_data:
-        _replace(path, lambda file: write(model, {}, file))
+        replace_file(path, lambda file: write(model, {}, file))
         return
     location = external_data if isinstance(external_data, str) else path.name + ".data"
     if Path(location).name != location:
@@ -93,8 +93,8 @@ def save(model: Model, path: str | os.PathLike[str], external_data: Literal["aut
             placement[id(tensor)] = ExternalLocation(location, offset, tensor.nbytes)
             offset += tensor.nbytes
     # The data goes first: a model never names bytes that are not there yet.
-    _replace(path.parent / location, lambda file: _write_data(model, placement, file))
-    _replace(path, lambda file: write(model, placement, file))
+    replace_file(path.parent / location, lambda file: _write_data(model, placement, file))
+    replace_file(path, lambda file: write(model, placement, file))
 
 
 def _large(model: Model) -> Iterator[Tensor]:
@@ -115,7 +115,7 @@ def _write_data(model: Model, placement: dict[int, ExternalLocation], file: IO[b
             file.write(tensor.raw())
 
 
-def _replace(path: Path, write: Callable[[Any], object]) -> None:
+def replace_file(path: Path, write: Callable[[Any], object]) -> None:
     """Write beside `path`, force to disk, rename: a killed process leaves what was there before."""
     descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
