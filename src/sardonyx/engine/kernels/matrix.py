@@ -8,7 +8,7 @@ A float32 is split into bfloat16 parts, and the parts are multiplied crosswise:
     1        rounded: 8                   h h                                   about 2**-8
 
 B is constant and split where it is packed (`split_panels`); the rows of A are found as in `kernels.contract`, and a task
-splits its own into scratch memory. A block of 32 x 32 results fills four tiles. The sum is taken in runs of RUN products;
+splits its own into scratch memory. A block of 32 x 32 results fills four tiles. The sum is taken in runs of RUN steps;
 in each, the small products are summed apart from h h, and then join it. So the large sums are rounded as often as in
 plain float32, and the order of all additions follows from the depth alone: neither blocks nor threads change a
 bit of the result.
@@ -61,16 +61,17 @@ def split_panels(b: Array, parts: int) -> Array:
     steps, panels = -(-k // STEP), -(-n // TILE.width)
     rest = np.zeros((*outer, steps * STEP, panels * TILE.width), np.float32)
     rest[..., :k, :n] = b
-    out = np.empty((*outer, panels, steps, parts, 2, 16, 16, 2), ml_dtypes.bfloat16)
+    out = np.empty((*outer, panels, steps, parts, 2, 16, 16), np.uint32)  # of pairs along k
+    at = len(outer)
+    order = (*range(at), at + 2, at, at + 3, at + 1, at + 4)
     for part in range(parts):
         upper = _upper(rest, rounds=_rounds(part, parts))
-        halves = (upper >> 16).astype(np.uint16).reshape(*outer, steps, 16, 2, panels, 2, 16)
-        at = len(outer)
-        order = (*range(at), at + 3, at, at + 4, at + 1, at + 5, at + 2)
-        out[..., part, :, :, :, :] = halves.transpose(order).view(ml_dtypes.bfloat16)
-        with np.errstate(invalid="ignore"):
-            rest = rest - upper.view(np.float32)
-    return out
+        pairs = (upper[..., 0::2, :] >> 16) | upper[..., 1::2, :]
+        out[..., part, :, :, :] = pairs.reshape(*outer, steps, 16, panels, 2, 16).transpose(order)
+        if part < parts - 1:
+            with np.errstate(invalid="ignore"):
+                rest -= upper.view(np.float32)
+    return out.view(ml_dtypes.bfloat16).reshape(*out.shape, 2)
 
 
 def _rounds(part: int, parts: int) -> bool:
@@ -81,13 +82,15 @@ def _rounds(part: int, parts: int) -> bool:
 def _upper(x: Array, *, rounds: bool) -> Array:
     """The bits of x as a bfloat16, in the upper half of 32 bits."""
     bits = x.view(np.uint32)
-    cut = bits & np.uint32(_UPPER)
-    found = cut
+    found = bits & np.uint32(_UPPER)
     if rounds:
         with np.errstate(over="ignore"):
-            found = (bits + ((bits >> 16) & 1) + np.uint32(_HALF)) & np.uint32(_UPPER)
-        found = np.where((found & np.uint32(_EXPONENT)) == _EXPONENT, cut, found)
-    return np.where(np.isnan(x), cut | np.uint32(_QUIET), found)
+            near = (bits + ((bits >> 16) & 1) + np.uint32(_HALF)) & np.uint32(_UPPER)
+        np.copyto(found, near, where=(near & np.uint32(_EXPONENT)) != _EXPONENT)
+    odd = np.isnan(x)
+    if odd.any():
+        found[odd] = (bits[odd] & np.uint32(_UPPER)) | np.uint32(_QUIET)
+    return found
 
 
 def _upper_lanes(k: Builder, x: Expr, *, rounds: bool) -> Expr:
