@@ -29,7 +29,24 @@ EXPANDED = model("3, 1", "e = Expand (x, s) y = Add (e, e)", "int64[2] s = {3, 5
 INFERRED_REST = model("1, 4, 6", "y = Reshape (x, s)", "int64[3] s = {1, -1, 3}", "float[1, 8, 3]")
 
 
-@pytest.mark.parametrize("fixed", [HEADS, EXPANDED, INFERRED_REST], ids=["heads", "expand", "rest inferred"])
+INNER = model(
+    "1, 7, 6",
+    "t = Transpose <perm = [1, 0, 2]> (x) h = Reshape (t, split) f = Reshape (h, flat) b = Reshape (f, back) "
+    "y = Transpose <perm = [1, 0, 2]> (b)",
+    "int64[4] split = {7, 1, 3, 2}, int64[2] flat = {7, 6}, int64[3] back = {7, 1, -1}",
+    "float[1, 7, 6]",
+)
+INNER_OF_TWO = model(
+    "2, 7, 6",
+    "t = Transpose <perm = [1, 0, 2]> (x) h = Reshape (t, split) f = Reshape (h, flat) b = Reshape (f, back) "
+    "y = Transpose <perm = [1, 0, 2]> (b)",
+    "int64[4] split = {7, 2, 3, 2}, int64[2] flat = {14, -1}, int64[3] back = {7, -1, 6}",
+    "float[2, 7, 6]",
+)
+FIXED = {"heads": HEADS, "expand": EXPANDED, "rest": INFERRED_REST, "inner": INNER, "inner of two": INNER_OF_TWO}
+
+
+@pytest.mark.parametrize("fixed", FIXED.values(), ids=FIXED)
 def test_constants_are_repaired(fixed: Model) -> None:
     freed = sx.set_batch(fixed, "N")
     check(freed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def _repair(model: Model, batch: str, size: int, shapes: Mapping[Node, Shape | N
     names, done = Names([model.graph]), set[Node]()
     while True:
         found = infer(model)
-        node = next((n for n in model.graph.walk() if n not in done and _is_stuck(n, found, batch, size)), None)
+        node = next((n for n in model.graph.walk() if n not in done and _is_stuck(n, found, batch, size, shapes)), None)
         if node is None:
             return
         done.add(node)
@@ -99,17 +100,38 @@ def _repair(model: Model, batch: str, size: int, shapes: Mapping[Node, Shape | N
         if node.op_type == "Expand":
             repaired[0] = 1  # the batch of what is expanded stays
         else:
-            rest = [d for d in (shapes.get(node) or ())[1:] if isinstance(d, int) and d]
-            if len(rest) == len(repaired) - 1:
-                repaired[:] = [-1, *rest]  # all but the batch is as it was
-            else:
-                repaired[0] = 0 if -1 in repaired else -1  # 0 is copied from what is reshaped
+            was = _numbers(shapes.get(node))
+            place = _place(node, found, batch, size, was)
+            if was is not None:
+                repaired[:] = was  # all but the batch is as it was
+            repaired[place] = 0 if was is None and -1 in repaired else -1  # 0 is copied from what is reshaped
         name = names.fresh(f"{node.inputs[1].name}_free")
         graph = model.graph
         node.set_input(1, graph.add_initializer(Tensor(repaired, name=name)))
 
 
-def _is_stuck(node: Node, found: Inference, batch: str, size: int) -> bool:
+def _numbers(shape: Shape | None) -> list[int] | None:
+    """A shape of positive numbers."""
+    numbers = [d for d in shape or () if isinstance(d, int) and d > 0]
+    return numbers if shape is not None and len(numbers) == len(shape) else None
+
+
+def _place(node: Node, found: Inference, batch: str, size: int, was: list[int] | None) -> int:
+    """The dim of a Reshape's result that holds the batch: where as many elements lie in front of it as in its data."""
+    data = found.shape(node.inputs[0]) if node.inputs[0] is not None else None
+    at = next((i for i, d in enumerate(data or ()) if d is not None and batch in dims.free_symbols(d)), 0)
+    outer = _numbers((data or ())[:at])
+    own = _numbers(tuple(dims.substitute(d, {batch: size}) for d in (data or ())[at : at + 1] if d is not None))
+    if was is None or outer is None or not own:
+        return 0
+    start, running = prod(outer), [prod(was[:i]) for i in range(len(was) + 1)]
+    stop = start * own[0]  # the batch may share its dim with others, on either side of it
+    whole = (i for i, d in enumerate(was) if d == size and start <= running[i] and running[i + 1] <= stop)
+    shared = (i for i, d in enumerate(was) if d % size == 0 and running[i] <= start and start * size <= running[i + 1])
+    return next(whole, next(shared, 0))
+
+
+def _is_stuck(node: Node, found: Inference, batch: str, size: int, shapes: Mapping[Node, Shape | None]) -> bool:
     """Whether a node reads something with the free batch, and is told the old number by a constant."""
     if node.domain or node.op_type not in ("Reshape", "Expand") or len(node.inputs) < 2:
         return False
@@ -124,9 +146,10 @@ def _is_stuck(node: Node, found: Inference, batch: str, size: int) -> bool:
     first, here = int(wanted[0]), shape[0] == dims.symbol(batch)
     if node.op_type == "Expand":
         return first == size > 1 and here and len(wanted) == len(shape)
-    if -1 in wanted:
-        return first == size and not node.attr("allowzero", 0)
-    return first > 0 and first % size == 0 and not (0 in wanted and not here)
+    was = _numbers(shapes.get(node))
+    if was is None:
+        return first == size and here if -1 in wanted else first > 0 and first % size == 0
+    return int(wanted[_place(node, found, batch, size, was)]) > 0
 
 
 def _verify(model: Model, freed: Model, batched: Sequence[str], size: int, results: Sequence[Type | None]) -> None:
