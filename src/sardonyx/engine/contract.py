@@ -215,7 +215,8 @@ def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, .
     for extent in reversed(own):
         strides.append(0 if extent == 1 else step)
         step = step * extent
-    return Right(buffer, tuple(reversed(strides)), parts)
+    outer = View(buffer, own, tuple(reversed(strides))).broadcast_to(shape)  # also when symbols turn out to be 1
+    return Right(buffer, outer.strides, parts)
 
 
 def _emit_pack(

@@ -160,6 +160,11 @@ class Lowering:
                 raise NotNative(f"{what}: {a} is not {b}")
             self.program.claims[a, b] = what
 
+    def claim_all(self, a: Sequence[Dim], b: Sequence[Dim], what: str) -> None:
+        """`claim` for extents side by side."""
+        for x, y in zip(a, b, strict=True):
+            self.claim(x, y, what)
+
     def dtype(self, value: Value) -> DType:
         kind = self.facts.type(value)
         if not isinstance(kind, TensorType) or kind.dtype is None:

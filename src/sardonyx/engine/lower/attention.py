@@ -47,6 +47,8 @@ def _joined(low: Lowering, past: Value | None, own: View, name: str) -> View:
         return own
     before = low.view(past)
     batch, heads, rows, width = own.shape
+    fixed = (before.shape[0], before.shape[1], before.shape[3])
+    low.claim_all(fixed, (batch, heads, width), f"the {name} continue what came before")
     whole = low.temp(own.dtype, (batch, heads, before.shape[2] + rows, width), name=name)
     low.copy(before, whole.narrowed(2, 0, before.shape[2]), (name,))
     low.copy(own, whole.narrowed(2, before.shape[2], rows), (name,))
@@ -72,6 +74,8 @@ def attention(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     shared, keys, width = key.shape[1], key.shape[2], value.shape[3]
     if not isinstance(heads, int) or not isinstance(shared, int) or heads % shared:
         raise NotNative(f"Attention of {heads} heads on {shared}")
+    low.claim_all((key.shape[0], key.shape[3]), (batch, depth), f"{node!r} compares each query with keys of its kind")
+    low.claim_all(value.shape[:3], (batch, shared, keys), f"{node!r} has a value for each key")
     scale = attrs.get("scale")
     if scale is None and not isinstance(depth, int):
         raise NotNative("Attention of a symbolic depth")
@@ -149,6 +153,7 @@ def rotary(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     for cache in (cos, sin):
         view = low.view(cache)
         if positions is not None:
+            low.claim_all(low.shape(positions), (batch, rows), f"{node!r} has a position for each row")
             picked = low.temp(FLOAT32, (batch, rows, half))
             gather_slices(low, view, low.view(positions), 0, picked, names)
             view = picked

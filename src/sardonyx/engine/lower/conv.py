@@ -51,6 +51,10 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     groups = attrs["group"]
     if not all(isinstance(d, int) for d in w_shape):
         raise NotNative("Conv with a window of symbolic extents")
+    low.claim(x_shape[1], w_shape[1] * groups, f"{node!r} needs as many channels as its filters have")
+    low.claim(shape[1], w_shape[0], f"{node!r} gives a channel per filter")
+    if bias is not None:
+        low.claim_all(low.shape(bias), (w_shape[0],), f"{node!r} has a bias per filter")
     kernel = tuple(int(d) for d in w_shape[2:])  # pyright: ignore[reportArgumentType] ints, see above
     w = Windows.of(attrs, kernel, x_shape[2:])
     rank = len(kernel)

@@ -39,6 +39,8 @@ def depthwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> bool:
     kernel = [d for d in w_shape[2:] if isinstance(d, int)]
     if len(kernel) != rank or kernel[-1] > MOST_TAPS:
         return False
+    if bias is not None:
+        low.claim_all(low.shape(bias), (w_shape[0],), f"{node!r} has a bias per filter")
     w = Windows.of(attrs, kernel, x_shape[2:])
     order = (0, *range(2, rank + 2), 1)
     x = low.view(source)

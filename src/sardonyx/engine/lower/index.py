@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, Expr, dmax, floordiv
+from sardonyx.core.dims import Dim, Expr, dmax, dmin, floordiv
 from sardonyx.core.dtypes import INT32, INT64, DType
 from sardonyx.engine.fuse import Steps, fuse, low_value
 from sardonyx.engine.kernels.gather import GatherSpec, gather_kernel
@@ -73,6 +73,9 @@ def gather_elements(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     view, where = low.view(data), low.view(indices)
     _check(node, view.dtype, where.dtype)
     axis = attrs["axis"] % view.rank
+    for i, (have, asked) in enumerate(zip(view.shape, where.shape, strict=True)):
+        if i != axis:
+            low.claim(dmin(asked, have), asked, f"{node!r} has no more indices than elements along axis {i}")
     out = low.temp(view.dtype, where.shape, name=node.output.name)
     steps = tuple(0 if i == axis else s for i, s in enumerate(view.strides))
     others = replace(view, shape=where.shape, strides=steps)
@@ -114,7 +117,9 @@ def gather_nd(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     _check(node, low.dtype(data), low.dtype(indices))
     out = low.temp(low.dtype(data), low.shape(node.output), name=node.output.name)
     dense, where = low.contiguous(low.view(data)), low.contiguous(low.view(indices))
-    _tuples(low, node, out, dense, where, attrs.get("batch_dims", 0), scatter=False)
+    batch = attrs.get("batch_dims", 0)
+    low.claim_all(dense.shape[:batch], where.shape[:batch], f"{node!r} has indices for each batch")
+    _tuples(low, node, out, dense, where, batch, scatter=False)
     low.give(node.output, out)
 
 
@@ -130,6 +135,10 @@ def scatter_nd(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     out = low.temp(low.dtype(data), low.shape(data), name=node.output.name)
     low.copy(low.view(data), out, (node.name or node.op_type,))
     lines, where = low.contiguous(low.view(updates)), low.contiguous(low.view(indices))
+    depth = where.shape[-1]
+    if isinstance(depth, int):
+        sizes = (*where.shape[:-1], *out.shape[depth:])
+        low.claim_all(lines.shape, sizes, f"{node!r} has an update for each place")
     _tuples(low, node, lines, out, where, 0, scatter=True, join=join)
     low.give(node.output, out)
 
@@ -150,6 +159,7 @@ def scatter_elements(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     out = low.temp(dtype, shape, name=node.output.name)
     low.copy(low.view(data), out, names)
     new, where = low.contiguous(low.view(updates)), low.contiguous(low.view(indices))
+    low.claim_all(new.shape, where.shape, f"{node!r} has an update for each index")
     kind = kind_of(dtype) if join != "none" else _bits(dtype)
     args: list[Argument | None] = [Address(v.buffer, v.offset, v is out) for v in (out, new, where)]
     inner, outer = product(shape[axis + 1 :]), product(shape[:axis])

@@ -47,6 +47,7 @@ def product_of(low: Lowering, a: View, b: View, shape: tuple[Dim, ...], nodes: t
     """The deferred product of [..., m, k] and [..., k, n]."""
     if a.dtype not in (FLOAT32, FLOAT64) or b.dtype is not a.dtype:
         raise NotNative(f"a product of {a.dtype} and {b.dtype}")
+    low.claim(a.shape[-1], b.shape[-2], f"{nodes[0]} multiplies rows by columns of one length")
     if a.strides[-1] != 1 and a.shape[-1] != 1:
         a = low.contiguous(a)
     rank = len(shape)

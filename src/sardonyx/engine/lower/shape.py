@@ -111,6 +111,9 @@ def concat(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     for value in node.inputs:
         assert value is not None
         extent = low.shape(value)[axis]
+        beside = [i for i in range(out.rank) if i != axis]
+        have, want = ([shape[i] for i in beside] for shape in (low.shape(value), out.shape))
+        low.claim_all(have, want, f"{node!r} joins what agrees but for axis {axis}")
         low.copy(low.view(value), out.narrowed(axis, at, extent), (node.name or "Concat",))
         at = at + extent
     low.give(node.output, out)
