@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, ceildiv, dmax, floordiv, free_symbols
+from sardonyx.core.dims import Dim, ceildiv, dmax, dmin, floordiv, free_symbols
 from sardonyx.core.dtypes import BOOL, DType
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.copy import crossing, swap
@@ -144,6 +144,9 @@ class Lowering:
             raise NotNative(f"the shape of '{value.name}' depends on data")
         if not self._known(d for d in kind.shape if d is not None):
             raise NotNative(f"the shape of '{value.name}' depends on data")
+        for d in kind.shape:
+            if not isinstance(d, int):  # windows larger than an image, or pieces larger than the whole
+                self.at_least(d, 0, f"'{value.name}' has extents of 0 or more")  # pyright: ignore[reportArgumentType] see above
         return kind.shape  # pyright: ignore[reportReturnType] no None in it, see above
 
     def _known(self, dims: Iterable[Dim]) -> bool:
@@ -164,6 +167,10 @@ class Lowering:
         """`claim` for extents side by side."""
         for x, y in zip(a, b, strict=True):
             self.claim(x, y, what)
+
+    def at_least(self, have: Dim, least: Dim, what: str) -> None:
+        """Rely on an extent being as large as another, as `claim` does on equal ones."""
+        self.claim(dmin(have, least), least, what)
 
     def dtype(self, value: Value) -> DType:
         kind = self.facts.type(value)

@@ -150,8 +150,10 @@ def rotary(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     by_row = len(low.shape(source)) == 3
     out = low.temp(FLOAT32, x.shape, BY_ROW if by_row else physical_order(x.shape, [x]), node.output.name)
     angles: list[View] = []
+    low.at_least(depth, turned, f"{node!r} turns no more than there is")
     for cache in (cos, sin):
         view = low.view(cache)
+        low.claim(view.shape[-1], half, f"{node!r} has an angle for each pair")
         if positions is not None:
             low.claim_all(low.shape(positions), (batch, rows), f"{node!r} has a position for each row")
             picked = low.temp(FLOAT32, (batch, rows, half))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,13 +56,16 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     low.claim(shape[1], w_shape[0], f"{node!r} gives a channel per filter")
     if bias is not None:
         low.claim_all(low.shape(bias), (w_shape[0],), f"{node!r} has a bias per filter")
+    channels = int(w_shape[1]) * groups  # pyright: ignore[reportArgumentType] ints, see above
+    shape = (shape[0], w_shape[0], *shape[2:])  # numbers in place of symbols that were just claimed to be equal
     kernel = tuple(int(d) for d in w_shape[2:])  # pyright: ignore[reportArgumentType] ints, see above
     w = Windows.of(attrs, kernel, x_shape[2:])
     rank = len(kernel)
     order = (0, *range(2, rank + 2), 1)
     nodes = (node.name or node.op_type,)
     x, weights = low.view(source), low.view(filters)
-    if groups == 1 and kernel[-1] > 1 and w.dilations[-1] == 1 and int(x_shape[1]) < FEW:  # pyright: ignore[reportArgumentType] as w_shape
+    x = replace(x, shape=(x.shape[0], channels, *x.shape[2:]))
+    if groups == 1 and kernel[-1] > 1 and w.dilations[-1] == 1 and channels < FEW:
         left = _joined(low, x, w, shape, nodes)
         # [m, c, window...] -> [window but its last axis, (last axis, c), m]
         spread = weights.permuted((*range(2, rank + 2), 1, 0))
@@ -84,7 +88,8 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     kind = kind_of(x.dtype)
     found = Deferred(shape, x.dtype, Formula((kind,)), [], head, order, nodes)
     if bias is not None:
-        per_channel = low.contiguous(low.view(bias)).unsqueezed(range(1, rank + 1)).broadcast_to(shape)
+        line = replace(low.contiguous(low.view(bias)), shape=(w_shape[0],))
+        per_channel = line.unsqueezed(range(1, rank + 1)).broadcast_to(shape)
         found.formula, found.operands = Formula((kind, kind), (Step("add", (0, 1), kind),)), [per_channel]
     low.give(node.output, found)
 

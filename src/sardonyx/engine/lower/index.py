@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, Expr, dmax, dmin, floordiv
+from sardonyx.core.dims import Dim, Expr, dmax, floordiv
 from sardonyx.core.dtypes import INT32, INT64, DType
 from sardonyx.engine.fuse import Steps, fuse, low_value
 from sardonyx.engine.kernels.gather import GatherSpec, gather_kernel
@@ -47,6 +47,7 @@ def gather(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     known = low.ints(indices)
     if known is not None and low.shape(indices) == () and not isinstance(known[0], Expr):
         start = known[0] if known[0] >= 0 else view.shape[axis] + known[0]
+        low.at_least(view.shape[axis], max(known[0] + 1, -known[0]), f"{node!r} picks what is there")
         low.give(node.output, view.narrowed(axis, start, 1).squeezed([axis]))
         return
     _check(node, view.dtype, low.dtype(indices))
@@ -75,7 +76,7 @@ def gather_elements(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     axis = attrs["axis"] % view.rank
     for i, (have, asked) in enumerate(zip(view.shape, where.shape, strict=True)):
         if i != axis:
-            low.claim(dmin(asked, have), asked, f"{node!r} has no more indices than elements along axis {i}")
+            low.at_least(have, asked, f"{node!r} has no more indices than elements along axis {i}")
     out = low.temp(view.dtype, where.shape, name=node.output.name)
     steps = tuple(0 if i == axis else s for i, s in enumerate(view.strides))
     others = replace(view, shape=where.shape, strides=steps)

@@ -94,7 +94,7 @@ def group_norm(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert source is not None and scale is not None and bias is not None
     x, groups = low.view(source), attrs["num_groups"]
     channels = x.shape[1]
-    if not isinstance(channels, int) or low.shape(scale) != (channels,) or x.dtype is not FLOAT32:
+    if not isinstance(channels, int) or {low.shape(scale), low.shape(bias)} != {(channels,)} or x.dtype is not FLOAT32:
         raise NotNative("GroupNormalization of a symbolic number of channels, or by group")
     shape = (x.shape[0], groups, channels // groups, *x.shape[2:])
     split = x.reshaped(shape)

@@ -25,6 +25,7 @@ def top_k(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         raise NotNative(f"TopK of {x.dtype}")
     if not isinstance(shape[axis], int) or shape[axis] > MOST:
         raise NotNative("TopK of many elements, or of a number that is data")
+    low.at_least(x.shape[axis], shape[axis], f"{node!r} gives no more than there is")
     values, places = (low.temp(t, shape, name=v.name) for t, v in zip((x.dtype, INT64), node.outputs, strict=True))
     others = [i for i in range(x.rank) if i != axis]
     lines = collapse(x.shape, [values, places, x], others)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, Expr
+from sardonyx.core.dims import Dim, Expr, dmax
 from sardonyx.core.dtypes import FLOAT32, FLOAT64, INT32, INT64
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.fuse import Steps, fuse, low_value
@@ -28,6 +28,7 @@ def source(low: Lowering, node: Node) -> View:
 def reshape(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     """The same elements in the shape that inference found."""
     view, shape = source(low, node), low.shape(node.output)
+    low.claim(view.size, product(shape), f"{node!r} keeps the number of elements")
     found = view.reshaped(shape)
     if found is None:
         found = low.contiguous(view).reshaped(shape)
@@ -82,9 +83,7 @@ def slice_(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         if step <= 0 or isinstance(start, Expr):
             raise NotNative("Slice backwards or from a symbolic start")
         if start < 0:
-            first: Dim = extent + start
-            if isinstance(first, int):
-                first = max(first, 0)
+            first: Dim = dmax(extent + start, 0)
         else:
             first = start if not isinstance(extent, int) else min(start, extent)
         view = view.narrowed(axis, first, shape[axis], step)
@@ -100,6 +99,7 @@ def split(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         extent = low.shape(value)[axis]
         low.give(value, view.narrowed(axis, at, extent))
         at = at + extent
+    low.claim(at, view.shape[axis], f"{node!r} gives all of what it cuts")
 
 
 @lower("Concat")
@@ -169,6 +169,7 @@ def pad(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         axis %= view.rank
         start, cut = max(front, 0), max(-front, 0)
         kept = view.shape[axis] - cut - max(-back, 0)
+        low.at_least(kept, 0, f"{node!r} cuts no more than there is")
         inner = inner.narrowed(axis, start, kept)
         view = view.narrowed(axis, cut, kept)
     names, kind = (node.name or "Pad",), kind_of(view.dtype)
