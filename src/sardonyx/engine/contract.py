@@ -129,13 +129,7 @@ class ContractHead:
             *(Address(v.buffer, v.offset) for v in operands),
         ]
         args += [left.depth, left.taps, found.m, n, None, None, None, None, None, *found.steps]
-        extents, strides = list(found.extents), [list(s) for s in found.strides]
-        while len(extents) < 2:
-            extents.insert(0, 1)
-            for s in strides:
-                s.insert(0, 0)
-        for axis in range(2):
-            args += [extents[axis], *(s[axis] for s in strides)]
+        args += _two_axes(found.extents, found.strides)
         parts = self.right.parts
         if parts:
             kernel, blocking = matrix_kernel(MatrixSpec(parts, epilogue), low.target), SplitBlocking(TILE, 2 * parts)
@@ -151,7 +145,7 @@ class ContractHead:
                 nodes,
                 scratch=scratch,
                 blocking=blocking,
-                blocking_of=(found.m, n, left.depth, left.taps, left.pitch, product(extents)),
+                blocking_of=(found.m, n, left.depth, left.taps, left.pitch, product(found.extents)),
                 flops=out.size * whole * 2,
             )
         )
@@ -219,6 +213,13 @@ def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, .
     return Right(buffer, outer.strides, parts)
 
 
+def _two_axes(extents: Sequence[Dim], strides: Sequence[Sequence[Dim]]) -> list[Dim]:
+    """The outer axes as the kernels take them: always two, each its extent and then every pointer's stride."""
+    missing = 2 - len(extents)
+    filled = [[0] * missing + list(s) for s in strides]
+    return [x for axis, n in enumerate([*[1] * missing, *extents]) for x in (n, *(s[axis] for s in filled))]
+
+
 def _emit_pack(
     low: Lowering, b: View, buffer: Buffer, own: Sequence[Dim], sizes: tuple[Dim, Dim, int], nodes: tuple[str, ...]
 ) -> None:
@@ -235,14 +236,8 @@ def _emit_pack(
     spec = PackSpec(kind, b.strides[-1] == 1)
     args: list[Argument | None] = [Address(buffer, 0, True), Address(b.buffer, b.offset)]
     args += [taps, b.shape[-2], b.shape[-1], panels, b.strides[-3] if taps > 1 else 0, b.strides[-2], b.strides[-1]]
-    extents, strides = list(space.extents), [list(s) for s in space.strides]
-    while len(extents) < 2:
-        extents.insert(0, 1)
-        for s in strides:
-            s.insert(0, 0)
-    for axis in range(2):
-        args += [extents[axis], *(s[axis] for s in strides)]
-    low.call(Call(pack_kernel(spec, low.target), args, product(extents) * panels * taps, nodes))
+    args += _two_axes(space.extents, space.strides)
+    low.call(Call(pack_kernel(spec, low.target), args, product(space.extents) * panels * taps, nodes))
 
 
 def zeros(count: int, itemsize: int) -> np.ndarray:
