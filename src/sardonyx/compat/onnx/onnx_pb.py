@@ -44,6 +44,9 @@ IR_VERSION_2020_5_8: int = Version.Value("IR_VERSION_2020_5_8")
 IR_VERSION_2021_7_30: int = Version.Value("IR_VERSION_2021_7_30")
 IR_VERSION_2023_5_5: int = Version.Value("IR_VERSION_2023_5_5")
 IR_VERSION_2024_3_25: int = Version.Value("IR_VERSION_2024_3_25")
+IR_VERSION_2025_05_12: int = Version.Value("IR_VERSION_2025_05_12")
+IR_VERSION_2025_08_26: int = Version.Value("IR_VERSION_2025_08_26")
+IR_VERSION_2025_11_06: int = Version.Value("IR_VERSION_2025_11_06")
 IR_VERSION: int = Version.Value("IR_VERSION")
 
 __all__ = [
@@ -59,6 +62,9 @@ __all__ = [
     "IR_VERSION_2021_7_30",
     "IR_VERSION_2023_5_5",
     "IR_VERSION_2024_3_25",
+    "IR_VERSION_2025_05_12",
+    "IR_VERSION_2025_08_26",
+    "IR_VERSION_2025_11_06",
     "STABLE",
     "AttributeProto",
     "DeviceConfigurationProto",

@@ -1,0 +1,7 @@
+"""The name under which the official package's generated code holds the values that models take and give."""
+
+from __future__ import annotations
+
+from sardonyx.compat.onnx.onnx_pb import MapProto, OptionalProto, SequenceProto
+
+__all__ = ["MapProto", "OptionalProto", "SequenceProto"]
