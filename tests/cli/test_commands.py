@@ -137,6 +137,17 @@ def test_run_shows_where_the_time_goes(model: Path) -> None:
     done = sardonyx("run", model, "--profile")
     assert done.code == 0 and "head" in done.out  # the node of the product
     assert sardonyx("run", model, "--profile", "--json").code == 1
+    trace = model.with_name("trace.json")
+    assert sardonyx("run", model, "--trace", trace).code == 0 and "traceEvents" in trace.read_text()
+    assert sardonyx("run", model, "--trace", trace, "--reference").code == 1
+
+
+def test_run_traps_what_is_not_finite(model: Path) -> None:
+    huge = model.with_name("huge.npz")
+    np.savez(huge, x=np.full((2, 3), 3e38, np.float32))
+    assert sardonyx("run", model, "--trap").code == 0
+    refused = sardonyx("run", model, "--inputs", huge, "--trap")
+    assert refused.code == 1 and "infinite" in refused.err
 
 
 def test_bench_compares_with_what_is_installed(model: Path) -> None:

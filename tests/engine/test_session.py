@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import sardonyx as sx
-from sardonyx.core.errors import InputError
+from sardonyx.core.errors import ExecutionError, InputError
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import TensorType
@@ -196,3 +197,62 @@ def test_profile_and_trim_and_warmup() -> None:
     assert "NonZero on its NumPy reference (its shape comes with its data)" in str(profile)
     session.trim()
     close(session(floats(10)), evaluate(parse(SPLIT), [floats(10)]))
+
+
+LOGARITHM = """(float[N, 4] x, float[4, 4] w) => (float[N, 4] y)
+{ product = MatMul(x, w) logs = Log(product) y = Relu(logs) }"""
+
+
+def test_results_go_where_they_are_wanted() -> None:
+    session, x, w = Session(parse(LOGARITHM), threads=1), np.abs(floats(3, 4)), np.abs(floats(4, 4))
+    wanted = session.run(None, {"x": x, "w": w})[0]
+    for place in (np.empty((3, 4), np.float32), np.empty((4, 3), np.float32).T, np.empty((3, 8), np.float32)[:, ::2]):
+        [got] = session.run(None, {"x": x, "w": w}, out={"y": place})
+        assert got is place
+        np.testing.assert_array_equal(place, wanted)
+    product = np.empty((3, 4), np.float32)
+    named = session.run(["y", "product"], {"x": x, "w": w}, out={"product": product})
+    assert named[1] is product
+    close(product, x @ w)
+
+
+def test_what_does_not_fit_a_result_is_refused() -> None:
+    session, feeds = Session(parse(LOGARITHM), threads=1), {"x": floats(3, 4), "w": floats(4, 4)}
+    with pytest.raises(InputError, match=r"float32\[2, 4\], but the result is float32\[3, 4\]"):
+        session.run(None, feeds, out={"y": np.empty((2, 4), np.float32)})
+    with pytest.raises(InputError, match="'product', which is not among the results"):
+        session.run(None, feeds, out={"product": np.empty((3, 4), np.float32)})
+
+
+def test_inputs_come_by_dlpack_and_by_buffer() -> None:
+    class Given:
+        def __init__(self, array: np.ndarray) -> None:
+            self.__dlpack__, self.__dlpack_device__ = array.__dlpack__, array.__dlpack_device__
+
+    session, x, w = Session(parse(LOGARITHM), threads=1), np.abs(floats(3, 4)), np.abs(floats(4, 4))
+    np.testing.assert_array_equal(
+        session.run(None, {"x": Given(x), "w": memoryview(w)})[0], session.run(None, {"x": x, "w": w})[0]
+    )
+
+
+def test_the_trap_names_the_node_that_gives_nan() -> None:
+    session, x, w = Session(parse(LOGARITHM), threads=1), np.abs(floats(3, 4)), np.abs(floats(4, 4))
+    session.trap({"x": x, "w": w})
+    with pytest.raises(ExecutionError, match="'logs' has 12 NaN and 0 infinite of 12 elements") as refused:
+        session.trap({"x": -x, "w": w})
+    assert "Log" in (refused.value.where or "") and "'product' in [-" in (refused.value.why or "")
+    x[0, 0] = np.inf  # what comes in so is nobody's fault
+    session.trap({"x": x, "w": w})
+
+
+def test_a_profile_knows_the_peak_and_becomes_a_trace(tmp_path: Path) -> None:
+    session = Session(parse(LOGARITHM), threads=1)
+    profile = session.profile({"x": floats(3, 4), "w": floats(4, 4)})
+    assert profile.peak.flops > 1e8 and profile.peak.bytes > 1e8
+    contraction = next(r for r in profile.rows if r.kernel == "contract")
+    assert contraction.flops == 2 * 3 * 4 * 4 and contraction.bytes >= 4 * (3 * 4 + 3 * 4)
+    assert "of peak" in str(profile)
+    profile.save_trace(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert [e["name"] for e in events] == [r.kernel for r in profile.rows]
+    assert all(e["ph"] == "X" and e["dur"] >= 0 for e in events)

@@ -26,6 +26,10 @@ def run(
     precision: Precisely = "highest",
     threads: Threads = None,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes, kernel by kernel.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write where the time goes as a Chrome trace to this file.")
+    ] = None,
+    trap: Annotated[bool, typer.Option("--trap", help="Name the node that first gives NaN or infinity.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a model on inputs from a file, or on made-up ones, and show the results.
@@ -43,13 +47,21 @@ def run(
     feeds = feeds_for(loaded, inputs, dim, seed)
     if profile and (reference or as_json):
         raise InputError("--profile goes with neither --reference nor --json", why="it shows the kernels of the engine")
+    if reference and (trace or trap):
+        raise InputError("--trace and --trap do not go with --reference", why="they look at the engine")
     if reference:
         results = Interpreter(loaded).run(feeds, wanted or None)
     else:
         session = Session(loaded, precision=precision, threads=threads)  # pyright: ignore[reportArgumentType] it is checked there
+        if trap:
+            session.trap(feeds)
         results = session.run(wanted or None, feeds)
-        if profile:
-            out.print(str(session.profile(feeds)), markup=False, highlight=False)
+        if profile or trace:
+            measured = session.profile(feeds)
+            if trace:
+                measured.save_trace(trace)
+            if profile:
+                out.print(str(measured), markup=False, highlight=False)
     named = dict(zip(wanted or [v.name for v in loaded.graph.outputs], results, strict=True))
     rows = {name: _summary(result) for name, result in named.items()}
     if as_json:

@@ -28,12 +28,13 @@ def address(array: Array) -> int:
 
 @dataclass(frozen=True)
 class Timing:
-    """One step of a run: how long it took, and the floating-point operations in it."""
+    """One step of a run: how long it took, the floating-point operations in it, and the bytes of the buffers it touched."""
 
     kernel: str
     nodes: tuple[str, ...]
     seconds: float
     flops: int
+    bytes: int
     native: bool
 
 
@@ -154,9 +155,13 @@ class Bound:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """The outputs for contiguous inputs of the bound shapes and the right types."""
-        outputs = self._begin(inputs)
+    def run(self, inputs: Sequence[Array], out: Sequence[Array | None] = ()) -> list[Array]:
+        """The outputs for contiguous inputs of the bound shapes and the right types.
+
+        Args:
+            out: where the outputs go; what is None, or cannot be written to directly, is made new.
+        """
+        outputs = self._begin(inputs, out)
         for segment in self.segments:
             if isinstance(segment, Fallback):
                 self._reference(segment, inputs, outputs)
@@ -166,9 +171,12 @@ class Bound:
                 pool().run(segment, self.threads)
         return outputs
 
-    def _begin(self, inputs: Sequence[Array]) -> list[Array]:
+    def _begin(self, inputs: Sequence[Array], out: Sequence[Array | None] = ()) -> list[Array]:
         """Make the outputs, and write into the arguments where they and the inputs lie."""
         outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+        for i, array in enumerate(out):
+            if array is not None and array.flags.carray and (array.shape, array.dtype) == self.outputs[i]:
+                outputs[i] = array
         slots = self._slots
         for arrays, patches in ((inputs, self._inputs), (outputs, self._outputs)):
             for array, places in zip(arrays, patches, strict=True):
@@ -188,7 +196,7 @@ class Bound:
                 start = time.perf_counter()
                 self._reference(segment, inputs, outputs)
                 spent = time.perf_counter() - start
-                times.append(Timing(segment.node.op_type, segment.nodes, spent, 0, False))
+                times.append(Timing(segment.node.op_type, segment.nodes, spent, 0, self._bytes(segment), False))
                 continue
             for call, row in zip(next(calls), segment.split(), strict=True):
                 start = time.perf_counter()
@@ -197,8 +205,14 @@ class Bound:
                 else:
                     pool().run(row, self.threads)
                 spent = time.perf_counter() - start
-                times.append(Timing(call.kernel.name, call.nodes, spent, self.extents[call.flops], True))
+                flops = self.extents[call.flops]
+                times.append(Timing(call.kernel.name, call.nodes, spent, flops, self._bytes(call), True))
         return outputs, times
+
+    def _bytes(self, step: Call | Fallback) -> int:
+        """Of the buffers that a step reads or writes, each counted once."""
+        touched = dict.fromkeys(buffer for buffer, _ in step.buffers())
+        return sum(self.extents[b.size] * b.dtype.itemsize for b in touched)
 
     def _reference(self, step: Fallback, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         program = self.linked.program

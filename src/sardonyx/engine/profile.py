@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from sardonyx.core.dims import free_symbols
 from sardonyx.core.dtypes import STRING
 from sardonyx.core.errors import InputError
 from sardonyx.engine.bind import Timing
+from sardonyx.engine.peak import Peak
+from sardonyx.io.files import replace_file
 from sardonyx.ir import Graph, TensorType
 
 __all__ = ["Profile", "ProfileRow", "sample"]
@@ -27,6 +32,7 @@ class ProfileRow:
         nodes: the ONNX nodes that it computes.
         seconds: the shortest time it took.
         flops: the floating-point operations in it, as far as they are known.
+        bytes: of the buffers it reads and writes, each counted once and whole.
         native: whether it is compiled.
         why: why it is not.
     """
@@ -35,6 +41,7 @@ class ProfileRow:
     nodes: tuple[str, ...]
     seconds: float
     flops: int
+    bytes: int
     native: bool
     why: str = ""
 
@@ -43,22 +50,36 @@ class ProfileRow:
         """10^9 floating-point operations a second."""
         return self.flops / self.seconds / 1e9 if self.seconds else 0.0
 
+    @property
+    def gbytes(self) -> float:
+        """10^9 bytes a second."""
+        return self.bytes / self.seconds / 1e9 if self.seconds else 0.0
+
+    def share(self, peak: Peak) -> float:
+        """How near it comes to what bounds it, arithmetic or memory. Caches, and the matrix unit, can lift it above 1."""
+        return max(self.gflops * 1e9 / peak.flops, self.gbytes * 1e9 / peak.bytes)
+
 
 @dataclass(frozen=True)
 class Profile:
-    """The steps of a run, in order. Printing it gives a table, the slowest first."""
+    """The steps of a run, in order. Printing it gives a table, the slowest first.
+
+    Attributes:
+        peak: what the machine can do at most, with the session's threads.
+    """
 
     rows: tuple[ProfileRow, ...]
+    peak: Peak
 
     @staticmethod
-    def of(runs: Sequence[Sequence[Timing]], refused: Mapping[str, str]) -> Profile:
+    def of(runs: Sequence[Sequence[Timing]], refused: Mapping[str, str], peak: Peak) -> Profile:
         """The shortest time of each step over several runs."""
         rows: list[ProfileRow] = []
         for same in zip(*runs, strict=True):
             step, why = same[0], "" if same[0].native else refused.get(same[0].nodes[0], "")
             seconds = min(t.seconds for t in same)
-            rows.append(ProfileRow(step.kernel, step.nodes, seconds, step.flops, step.native, why))
-        return Profile(tuple(rows))
+            rows.append(ProfileRow(step.kernel, step.nodes, seconds, step.flops, step.bytes, step.native, why))
+        return Profile(tuple(rows), peak)
 
     @property
     def seconds(self) -> float:
@@ -70,16 +91,42 @@ class Profile:
         """The steps that are not native."""
         return tuple(r for r in self.rows if not r.native)
 
+    def save_trace(self, path: str | os.PathLike[str]) -> None:
+        """Write the steps as a trace that chrome://tracing and ui.perfetto.dev show, one after the other."""
+        events: list[dict[str, Any]] = []
+        start = 0.0
+        for row in self.rows:
+            facts = {"nodes": list(row.nodes), "flops": row.flops, "bytes": row.bytes, "native": row.native}
+            kind = "native" if row.native else "reference"
+            took = row.seconds * 1e6
+            events.append(
+                {
+                    "name": row.kernel,
+                    "cat": kind,
+                    "ph": "X",
+                    "ts": start,
+                    "dur": took,
+                    "pid": 0,
+                    "tid": 0,
+                    "args": facts,
+                }
+            )
+            start += took
+        text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns"})
+        replace_file(Path(path), lambda file: file.write(text.encode()))
+
     def __str__(self) -> str:
-        lines = [f"{'us':>10} {'share':>6} {'GFLOP/s':>8}  kernel"]
+        lines = [f"{'us':>10} {'share':>6} {'GFLOP/s':>8} {'GB/s':>7} {'of peak':>7}  kernel"]
         for row in sorted(self.rows, key=lambda r: -r.seconds):
             share = row.seconds / self.seconds if self.seconds else 0.0
             speed = f"{row.gflops:8.1f}" if row.flops else " " * 8
+            speed += f" {row.gbytes:7.1f} {row.share(self.peak):7.0%}"
             name = row.kernel if row.native else f"{row.kernel} on its NumPy reference ({row.why})"
             lines.append(f"{row.seconds * 1e6:10.1f} {share:6.1%} {speed}  {name}: {', '.join(row.nodes)}")
-        lines.append(
-            f"{self.seconds * 1e6:10.1f} 100.0% {'':8}  {len(self.rows)} steps, {len(self.fallbacks)} not native"
-        )
+        flops, moved = self.peak.flops / 1e9, self.peak.bytes / 1e9
+        steps = f"{len(self.rows)} steps, {len(self.fallbacks)} not native"
+        lines.append(f"{self.seconds * 1e6:10.1f} 100.0% {'':24}  {steps}")
+        lines.append(f"{'peak':>17} {flops:8.1f} {moved:7.1f} {'':7}  float32 in the vector unit; reads from memory")
         return "\n".join(lines)
 
 

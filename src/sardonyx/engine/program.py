@@ -57,7 +57,7 @@ class Call:
         blocking: where given, called with the extents `blocking_of` and the number of threads; gives the values that stand
             for the `None`s in `args`, followed by the number of tasks.
         nodes: the ONNX nodes it computes, for the profile.
-        work: floating-point operations and bytes moved, for the profile.
+        flops: floating-point operations, for the profile.
     """
 
     kernel: Kernel

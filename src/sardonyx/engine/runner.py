@@ -57,10 +57,10 @@ class _Native:
         shown = {d.name for v in linked.program.inputs for d in v.shape if isinstance(d, Expr)}
         self._carried = [s for s in linked.symbols if s not in shown]
 
-    def run(self, arrays: Sequence[Array], symbols: Mapping[str, int]) -> list[Array]:
+    def run(self, arrays: Sequence[Array], symbols: Mapping[str, int], out: Sequence[Array | None] = ()) -> list[Array]:
         workspace, bound = self._take(arrays, symbols)
         try:
-            return bound.run(arrays)
+            return bound.run(arrays, out)
         finally:
             self._idle.append(workspace)
 
@@ -127,10 +127,14 @@ class Runner:
         else:
             self._whole = None
 
-    def run(self, arrays: Sequence[Any]) -> list[Any]:
-        """The outputs for one value per input of the graph; arrays must be contiguous and of the right types."""
+    def run(self, arrays: Sequence[Any], out: Sequence[Array | None] = ()) -> list[Any]:
+        """The outputs for one value per input of the graph; arrays must be contiguous and of the right types.
+
+        Args:
+            out: where kernels may write the outputs. What comes back is not there if it could not be written there directly.
+        """
         if self._whole is not None:
-            return self._whole.run(arrays, {})
+            return self._whole.run(arrays, {}, out)
         return self._parts(arrays, None)
 
     def timed(self, arrays: Sequence[Any]) -> list[Timing]:
@@ -178,7 +182,7 @@ class Runner:
                 node, None, [None if v is None else scope[v] for v in node.inputs], scope
             )
             if times is not None:
-                times.append(Timing(node.op_type, (label(node),), time.perf_counter() - start, 0, False))
+                times.append(Timing(node.op_type, (label(node),), time.perf_counter() - start, 0, 0, False))
             for value, result in zip(node.outputs, results, strict=False):
                 scope.values[value] = result
                 self._learn(value, result, symbols)

@@ -14,10 +14,12 @@ import numpy as np
 from sardonyx.core.errors import InputError, VersionError
 from sardonyx.engine.codegen import detect
 from sardonyx.engine.compile import compile_model
+from sardonyx.engine.peak import measure
 from sardonyx.engine.prepare import prepare
 from sardonyx.engine.profile import Profile, sample
 from sardonyx.engine.runner import Runner
 from sardonyx.engine.threads import default_threads
+from sardonyx.engine.trap import raise_nonfinite
 from sardonyx.engine.variant import Choice, specialize
 from sardonyx.evaluate.inputs import bind_inputs
 from sardonyx.io import load
@@ -103,20 +105,33 @@ class Session:
         self._seen: set[tuple[Any, ...]] = set()  # the shapes that were checked against the model's
         self._main = self._runner(Choice()) if self._simple else None
 
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, Any]) -> list[Any]:
+    def run(
+        self,
+        output_names: Sequence[str] | None,
+        feeds: Mapping[str, Any],
+        *,
+        out: Mapping[str, Array] | None = None,
+    ) -> list[Any]:
         """Run the model.
 
         Args:
             output_names: the results wanted, in order; any value of the main graph may be named. None means its outputs.
-            feeds: an array per input. Inputs with a default value may be left out.
+            feeds: an array per input: of NumPy, or anything that gives one by `__array__`, DLPack or the buffer protocol,
+                without a copy where it is contiguous. Inputs with a default value may be left out.
+            out: arrays, by the names of results, that the results are written into and that are returned in their place.
+                Kernels write there directly if they are C-contiguous and aligned and nothing falls back. An array that is
+                also an input may be overwritten before it is read.
 
         Returns:
             An array per result; a list for a sequence, None for an absent optional.
 
         Raises:
-            InputError: an input is missing, unknown, or of the wrong type or shape; an output is unknown.
+            InputError: an input is missing, unknown, or of the wrong type or shape; an output is unknown, or an array of
+                `out` does not fit it.
             ExecutionError: a node refused the values that reached it.
         """
+        if out is not None:
+            return self._run_into(output_names, feeds, out)
         if output_names is None and self._main is not None and len(feeds) == len(self._ports):
             arrays = self._plain(feeds)
             if arrays is not None:
@@ -150,7 +165,21 @@ class Session:
         feeds = sample(self._source.graph, dims or {}) if feeds is None else feeds
         runner, arrays = self._choose(None, feeds)
         runner.run(arrays)
-        return Profile.of([runner.timed(arrays) for _ in range(max(1, runs))], runner.compiled.refused)
+        timings = [runner.timed(arrays) for _ in range(max(1, runs))]
+        return Profile.of(timings, runner.compiled.refused, measure(self.threads))
+
+    def trap(self, feeds: Mapping[str, Any]) -> None:
+        """Run the model, looking at every float value of its main graph, and name the node that first gives NaN or infinity.
+
+        Raises:
+            ExecutionError: a node gave NaN or infinity although what it took was finite.
+            InputError: as `run` does.
+        """
+        graph = self._source.graph
+        watched = [v for node in graph.nodes for v in node.outputs if v.name]
+        found: dict[Value, Any] = bind_inputs(graph, feeds)
+        found.update(zip(watched, self.run([v.name for v in watched], feeds), strict=True))
+        raise_nonfinite(graph, found)
 
     def trim(self) -> None:
         """Give back the memory of the plans; they are made again when needed."""
@@ -189,6 +218,26 @@ class Session:
         runner, arrays = self._choose(distinct, feeds)
         by_name = dict(zip(distinct, runner.run(arrays), strict=True))
         return [by_name[name] for name in output_names]
+
+    def _run_into(
+        self, output_names: Sequence[str] | None, feeds: Mapping[str, Any], out: Mapping[str, Array]
+    ) -> list[Any]:
+        """Run with the results written into `out`, by the kernels themselves where possible."""
+        names = [p.name for p in self.outputs] if output_names is None else list(output_names)
+        for name in out:
+            if name not in names:
+                raise InputError(
+                    f"there is an array for '{name}', which is not among the results",
+                    why="the results are " + ", ".join(names),
+                )
+        distinct = tuple(dict.fromkeys(names))
+        runner, arrays = self._choose(distinct, feeds)
+        results = dict(zip(distinct, runner.run(arrays, [out.get(name) for name in distinct]), strict=True))
+        for name, array in out.items():
+            if results[name] is not array:
+                _copy_into(array, results[name], name)
+                results[name] = array
+        return [results[name] for name in names]
 
     def _choose(self, outputs: tuple[str, ...] | None, feeds: Mapping[str, Any]) -> tuple[Runner, list[Any]]:
         """The runner for this call, and a value for each of its inputs."""
@@ -229,6 +278,17 @@ class Session:
                 compiled = compile_model(model, detect(), precision=self.precision, cache=self._cache, why=why)
                 found = self._runners[choice] = Runner(compiled, self.threads)
             return found
+
+
+def _copy_into(array: Array, result: Any, name: str) -> None:
+    """Give an array the elements of a result."""
+    if not isinstance(result, np.ndarray) or array.shape != result.shape or array.dtype != result.dtype:
+        got = f"{result.dtype}{list(result.shape)}" if isinstance(result, np.ndarray) else type(result).__name__
+        raise InputError(
+            f"the array for '{name}' is {array.dtype}{list(array.shape)}, but the result is {got}",
+            fix="give an array of the result's type and shape",
+        )
+    np.copyto(array, result)
 
 
 def _contiguous(item: Any) -> Any:

@@ -103,6 +103,8 @@ def _converted(graph: Graph, value: Value, item: Any) -> Any:
 
 def _as_array(item: Any, wanted: DType | None) -> Array:
     """Python scalars and lists take the wanted type; arrays keep theirs, and strings are held as objects."""
+    if hasattr(item, "__dlpack__") and not hasattr(item, "__array__"):
+        return np.from_dlpack(item)
     if not hasattr(item, "dtype"):
         fits = wanted is not None and wanted is not STRING
         return np.asarray(item, wanted.numpy if fits else object if wanted is STRING else None)  # pyright: ignore[reportOptionalMemberAccess]
