@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +91,7 @@ def _read(lanes: int) -> Kernel:
     return k.build()
 
 
-def _total(sums: list[Expr]) -> Expr:
+def _total(sums: Sequence[Expr]) -> Expr:
     total: Expr = sums[0]
     for more in sums[1:]:
         total = total + more
