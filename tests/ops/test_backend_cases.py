@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from ml_dtypes import finfo
-from onnx.backend.test.case.node import collect_testcases
 
+from benchmarks.suite import node_cases, nodes, plain
 from sardonyx.evaluate import evaluate
 from sardonyx.infer import infer_shapes
 from sardonyx.io import from_bytes
-from sardonyx.io.tensors import read_tensor
 from sardonyx.ir import TensorType
 from sardonyx.ops import lookup
-from sardonyx.proto import TensorProto, parse
 
-
-@functools.cache
-def cases() -> list[Any]:
-    every: list[Any] = collect_testcases(None)
-    return [c for c in every if all(lookup(n.domain, n.op_type) is not None for n in nodes(c.model.graph))]
-
-
-def nodes(graph: Any) -> Iterator[Any]:
-    """The nodes of an official graph and of the graphs inside it."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from nodes(attribute.g)
+cases = node_cases
 
 
 def random(case: Any) -> bool:
     """Whether the standard leaves open which values the case gives."""
     operators = (lookup(n.domain, n.op_type) for n in nodes(case.model.graph))
     return any(op is not None and not op.deterministic for op in operators)
-
-
-def plain(feeds: Any) -> Any:
-    return [
-        read_tensor(parse(TensorProto, x.SerializeToString())).numpy()
-        if isinstance(x, onnx.TensorProto)
-        else x
-        if x is None or isinstance(x, list)
-        else np.asarray(x)
-        for x in feeds
-    ]
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda c: c.name)
