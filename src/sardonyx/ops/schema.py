@@ -125,7 +125,7 @@ def _least(formals: tuple[FormalSpec, ...]) -> int:
     least = 0
     for i, f in enumerate(formals):
         if f.variadic:
-            least = i + f.min if f.min else least
+            least = i + f.min
         elif not f.optional:
             least = i + 1
     return least

@@ -6,6 +6,7 @@ What is not here yet raises ImportError, as any absent module does.
 from __future__ import annotations
 
 from sardonyx.compat.onnx import (
+    defs,
     external_data_helper,
     helper,
     numpy_helper,
@@ -125,6 +126,7 @@ __all__ = [
     "ValueInfoProto",
     "Version",
     "convert_model_to_external_data",
+    "defs",
     "external_data_helper",
     "helper",
     "load",

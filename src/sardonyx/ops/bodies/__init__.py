@@ -1,0 +1,7 @@
+"""Operators written with other operators: the function bodies that the standard gives some of them."""
+
+from __future__ import annotations
+
+from sardonyx.ops.bodies.body import Body, Call, bodies_of
+
+__all__ = ["Body", "Call", "bodies_of"]
