@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sardonyx.core import dims, dtypes
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import DType
@@ -46,49 +48,50 @@ def read_shape(proto: TensorShapeProto) -> Shape:
 
 def read_type(proto: TypeProto) -> Type | None:
     """The type that `proto` states, or None if it states none."""
-    which = proto.WhichOneof("value")
+    which, denotation = proto.WhichOneof("value"), proto.denotation or None
     if which in ("tensor_type", "sparse_tensor_type"):
         tensor = proto.tensor_type if which == "tensor_type" else proto.sparse_tensor_type
         dtype = read_dtype(tensor.elem_type, "a type") if tensor.elem_type else None
         shape = read_shape(tensor.shape) if tensor.HasField("shape") else None
-        if which == "tensor_type":
-            return TensorType(dtype, shape, proto.denotation or None)
-        return SparseTensorType(dtype, shape)
+        axes = tuple([d.denotation for d in tensor.shape.dim]) if shape else ()
+        kind = TensorType if which == "tensor_type" else SparseTensorType
+        return kind(dtype, shape, denotation, axes if any(axes) else ())
     if which == "sequence_type":
-        return SequenceType(read_type(proto.sequence_type.elem_type))
+        return SequenceType(read_type(proto.sequence_type.elem_type), denotation)
     if which == "optional_type":
-        return OptionalType(read_type(proto.optional_type.elem_type))
+        return OptionalType(read_type(proto.optional_type.elem_type), denotation)
     if which == "map_type":
-        return MapType(read_dtype(proto.map_type.key_type, "the key of a map"), read_type(proto.map_type.value_type))
+        key = read_dtype(proto.map_type.key_type, "the key of a map")
+        return MapType(key, read_type(proto.map_type.value_type), denotation)
     if which == "opaque_type":
-        return OpaqueType(proto.opaque_type.domain, proto.opaque_type.name)
+        return OpaqueType(proto.opaque_type.domain, proto.opaque_type.name, denotation)
     return None
 
 
-def write_shape(shape: Shape, proto: TensorShapeProto) -> None:
+def write_shape(shape: Shape, proto: TensorShapeProto, axes: Sequence[str] = ()) -> None:
     for d in shape:
         dim = proto.dim.add()
         if isinstance(d, int):
             dim.dim_value = d
         elif d is not None:
             dim.dim_param = str(d)
+    if len(axes) == len(shape):
+        for dim, denotation in zip(proto.dim, axes, strict=True):
+            if denotation:
+                dim.denotation = denotation
 
 
 def write_type(type: Type | None, proto: TypeProto) -> None:
     """State `type` in `proto`."""
     match type:
-        case TensorType(dtype, shape, denotation):
-            proto.tensor_type.elem_type = dtype.code if dtype else 0
-            if shape is not None:
-                proto.tensor_type.shape.SetInParent()
-                write_shape(shape, proto.tensor_type.shape)
-            if denotation:
-                proto.denotation = denotation
-        case SparseTensorType(dtype, shape):
-            proto.sparse_tensor_type.elem_type = dtype.code if dtype else 0
-            if shape is not None:
-                proto.sparse_tensor_type.shape.SetInParent()
-                write_shape(shape, proto.sparse_tensor_type.shape)
+        case None:
+            return
+        case TensorType() | SparseTensorType():
+            tensor = proto.tensor_type if isinstance(type, TensorType) else proto.sparse_tensor_type
+            tensor.elem_type = type.dtype.code if type.dtype else 0
+            if type.shape is not None:
+                tensor.shape.SetInParent()
+                write_shape(type.shape, tensor.shape, type.axes)
         case SequenceType(element):
             proto.sequence_type.elem_type.SetInParent()
             write_type(element, proto.sequence_type.elem_type)
@@ -101,5 +104,5 @@ def write_type(type: Type | None, proto: TypeProto) -> None:
             write_type(value, proto.map_type.value_type)
         case OpaqueType(domain, name):
             proto.opaque_type.domain, proto.opaque_type.name = domain, name
-        case None:
-            pass
+    if type.denotation:
+        proto.denotation = type.denotation

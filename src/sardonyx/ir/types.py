@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
 from sardonyx.core.dims import Dim
@@ -31,11 +31,15 @@ def show_shape(shape: Sequence[Dim | None] | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A dense tensor; `shape` is None when the rank is unknown, `dtype` is None when the element type is."""
+    """A dense tensor; `shape` is None when the rank is unknown, `dtype` is None when the element type is.
+
+    `axes` says what each axis stands for (the denotations of its dims), where anything is said. It has no part in equality.
+    """
 
     dtype: DType | None
     shape: Shape | None = None
     denotation: str | None = None
+    axes: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.dtype or '?'}{show_shape(self.shape)}"
@@ -47,6 +51,8 @@ class SparseTensorType:
 
     dtype: DType | None
     shape: Shape | None = None
+    denotation: str | None = field(default=None, compare=False)
+    axes: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"sparse_tensor({self.dtype or '?'}{show_shape(self.shape)})"
@@ -57,6 +63,7 @@ class SequenceType:
     """A sequence whose elements all have one type."""
 
     element: Type | None
+    denotation: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"seq({self.element or '?'})"
@@ -67,6 +74,7 @@ class OptionalType:
     """A value that may be absent."""
 
     element: Type | None
+    denotation: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"optional({self.element or '?'})"
@@ -78,6 +86,7 @@ class MapType:
 
     key: DType
     value: Type | None
+    denotation: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"map({self.key}, {self.value or '?'})"
@@ -89,6 +98,7 @@ class OpaqueType:
 
     domain: str
     name: str
+    denotation: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"opaque({self.domain}, {self.name})"
