@@ -1,0 +1,84 @@
+"""The operators' own rules, asked for what the official package would say of a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sardonyx.compat.onnx._inference.context import InferenceContext
+from sardonyx.compat.onnx._inference.control import CONTROL
+from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
+from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
+from sardonyx.compat.onnx._inference.types import kind_of
+from sardonyx.io.read import Scope, read_attr
+from sardonyx.ir import AttrKind
+from sardonyx.ops import Known, Schema, infer_outputs
+from sardonyx.ops.promote import promote
+from sardonyx.proto import TensorProto
+
+__all__ = ["infer_node"]
+
+# Operators that read integers which were followed, with the inputs that they read so; others want constants.
+READERS = {"Reshape": (1,), "Expand": (1,), "ConstantOfShape": (0,), "Resize": (3,), "AffineGrid": (1,)}
+
+
+def infer_node(ctx: InferenceContext, schema: Schema) -> None:
+    """Set the output types of a node of a standard operator."""
+    control = CONTROL.get(schema.operator.name) if not schema.operator.domain else None
+    if control is not None:
+        control(ctx, schema)
+        return
+    inputs = [_input(ctx, schema, i) for i in range(ctx.get_num_inputs())]
+    attrs = _attributes(ctx, schema)
+    try:
+        promoted: tuple[Schema, Any, Any] = promote(schema, inputs, attrs, symbolic=True)
+        found = infer_outputs(*promoted, ctx.get_num_outputs())
+    except InferenceError:
+        raise
+    except Exception as error:  # whatever a rule trips over, the node contradicts its operator
+        raise refuse_shape(str(error) or type(error).__name__) from error
+    for i, known in enumerate(found):
+        made = type_message(known.type)
+        if kind_of(made) is None or (kind_of(made) == "tensor_type" and not made.tensor_type.elem_type):
+            if ctx.has_output(i):
+                raise refuse_type(f"the type of output {i} does not follow from the inputs")
+            continue
+        ctx.set_output_type(i, made)
+
+
+def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
+    if not ctx.has_input(i):
+        return None
+    message = ctx.get_input_type(i)
+    kind = None if message is None else known_type(message)
+    tensor = ctx.get_input_data(i)
+    if tensor is not None:
+        return constant(tensor, kind)
+    if schema.operator.domain == "" and i in READERS.get(schema.operator.name, ()):
+        values = ctx.get_symbolic_input(i)
+        if values is not None:
+            return with_values(kind, read_extents(values))
+    return Known(kind)
+
+
+def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, spec in schema.attributes.items():
+        given = ctx.get_attribute(name)
+        if given is None:
+            value = spec.default
+        elif spec.kind == AttrKind.GRAPH:
+            value = _body(ctx, name)
+        else:
+            value = read_attr(given, Scope(None, None)).value
+        values[name] = bool(value) if spec.is_flag and value is not None else value
+    return values
+
+
+def _body(ctx: InferenceContext, name: str) -> Any:
+    def infer(*inputs: Known | None) -> list[Known]:
+        types = [None if x is None else type_message(x.type) for x in inputs]
+        data: list[TensorProto | None] = [None] * len(types)
+        results = ctx.get_graph_attribute_inferencer(name).do_inferencing(types, data)
+        return [Known(known_type(r)) for r in results]
+
+    return infer
