@@ -223,5 +223,5 @@ def _prune(program: Program) -> None:
         touched = step.buffers()
         if any(writes and b in needed for b, writes in touched):
             kept.append(step)
-            needed.update(b for b, writes in touched if not writes)
+            needed.update(b for b, _ in touched)  # also what is written: it may be a part, or go on from what was there
     program.steps = kept[::-1]

@@ -51,22 +51,27 @@ USES_ALPHA = {"affine", "leakyrelu", "thresholdedrelu", "scaledtanh", "hardsigmo
 USES_BETA = {"affine", "scaledtanh", "hardsigmoid"}
 
 
-def activations(
+def chosen(
     names: Sequence[str], alphas: Sequence[float] | None, betas: Sequence[float] | None
-) -> list[Activation]:
-    """The functions of those names. Alphas and betas are dealt out in order to the functions that have one."""
+) -> list[tuple[str, float, float]]:
+    """The keys of those names in `ACTIVATIONS`, each with its alpha and beta: dealt out in order to those that have one."""
     alpha, beta = iter(alphas or ()), iter(betas or ())
-    return [_activation(name.lower(), alpha, beta) for name in names]
+    return [_chosen(name.lower(), alpha, beta) for name in names]
 
 
-def _activation(name: str, alphas: Iterator[float], betas: Iterator[float]) -> Activation:
+def _chosen(name: str, alphas: Iterator[float], betas: Iterator[float]) -> tuple[str, float, float]:
     if name not in ACTIVATIONS:
         raise UnsupportedError(
             f"'{name}' is no activation of a recurrent operator", fix=f"use one of {sorted(ACTIVATIONS)}"
         )
-    alpha, beta, function = ACTIVATIONS[name]
+    alpha, beta, _ = ACTIVATIONS[name]
     a = next(alphas, alpha) if name in USES_ALPHA else alpha
     b = next(betas, beta) if name in USES_BETA else beta
+    return name, a, b
+
+
+def _activation(name: str, a: float, b: float) -> Activation:
+    function = ACTIVATIONS[name][2]
     return lambda x: np.asarray(function(x, a, b), x.dtype)
 
 
@@ -108,7 +113,7 @@ def run_recurrent(
     """Y and the last states, by running `cell(direction, activations)` over each direction."""
     x = wide(X)
     x = x.swapaxes(0, 1) if facts["layout"] else x
-    functions = activations(names, facts["activation_alpha"], facts["activation_beta"])
+    functions = [_activation(*one) for one in chosen(names, facts["activation_alpha"], facts["activation_beta"])]
     per = len(functions) // directions
     found: list[list[Array]] = []
     for i in range(directions):

@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from sardonyx.engine.lower import attention, conv, elementwise, index, linalg, norm, order, pool, reduce, shape
+from sardonyx.engine.lower import (
+    attention,
+    conv,
+    elementwise,
+    index,
+    linalg,
+    norm,
+    order,
+    pool,
+    recurrent,
+    reduce,
+    shape,
+)
 
-__all__ = ["attention", "conv", "elementwise", "index", "linalg", "norm", "order", "pool", "reduce", "shape"]
+__all__ = [
+    "attention",
+    "conv",
+    "elementwise",
+    "index",
+    "linalg",
+    "norm",
+    "order",
+    "pool",
+    "recurrent",
+    "reduce",
+    "shape",
+]
