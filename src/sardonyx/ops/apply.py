@@ -13,7 +13,7 @@ from sardonyx.core.dims import Expr
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Attr, AttrKind, Graph, Node, TensorType
-from sardonyx.ops.known import CARRY_LIMIT, Known, known
+from sardonyx.ops.known import CARRY_LIMIT, Known, UnknownRank, known
 from sardonyx.ops.schema import FormalSpec, Schema
 
 __all__ = ["attributes", "infer_outputs", "run_reference"]
@@ -61,10 +61,12 @@ def infer_outputs(
     bound = _bind(schema, inputs)
     results: list[Any] = [None] * n_outputs
     rule = op.infer
-    present = [x for x in inputs if x is not None]
-    if rule is not None and (rule.rankless or all(x.has_shape or not _is_tensor(x) for x in present)):
+    if rule is not None:
         keywords = rule.keywords({**attrs, "n_outputs": n_outputs, "opset": schema.version})
-        found = rule.function(*_padded(schema.inputs, inputs), **keywords)
+        try:
+            found = rule.function(*_padded(schema.inputs, inputs), **keywords)
+        except UnknownRank:
+            found = None
         for i, result in enumerate(found[:n_outputs] if isinstance(found, list) else [found]):
             results[i] = result
     outputs = [_finish(schema, bound, i, result) for i, result in enumerate(results)]
@@ -74,10 +76,6 @@ def infer_outputs(
             outputs[0].type if outputs[0].has_shape else TensorType(outputs[0].dtype, tuple(value.shape)), value
         )
     return outputs
-
-
-def _is_tensor(x: Known) -> bool:
-    return x.type is None or isinstance(x.type, TensorType)
 
 
 def _padded(formals: Sequence[FormalSpec], inputs: Sequence[Any]) -> list[Any]:

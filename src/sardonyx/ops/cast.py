@@ -18,7 +18,6 @@ from sardonyx.ops.declare import (
     String,
     carries,
     infers,
-    infers_always,
     operator,
     reference,
     types,
@@ -129,7 +128,7 @@ class CastLike:
     output = Output(T2)
     saturate, round_mode = Flag(1, since=19), String("up", since=24)
 
-    @infers_always
+    @infers
     def infer(input: Known, target_type: Known) -> Known:
         return known(target_type.dtype, input.shape if input.has_shape else None)
 

@@ -12,7 +12,7 @@ from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
 from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array, OptionalType, SequenceType, TensorType, Type
-from sardonyx.ops.declare import GraphAttr, Input, Int, Ints, Output, infers_always, operator, reference, types
+from sardonyx.ops.declare import GraphAttr, Input, Int, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.known import Known, axis_of, known, same
 from sardonyx.ops.typesets import BOOL, CLASSIC, CLASSIC_BF, I64, IR9, IR10, IR11, IR12, IR13, TypeSet, optionals, seqs
 
@@ -56,7 +56,7 @@ class If:
     outputs = Output(V, variadic=True, homogeneous=False)
     then_branch, else_branch = GraphAttr(required=True), GraphAttr(required=True)
 
-    @infers_always
+    @infers
     def infer(cond: Known, *, then_branch: Any, else_branch: Any) -> list[Known]:
         branches: tuple[list[Known], list[Known]] = else_branch(), then_branch()
         taken = cond.scalar()
@@ -126,7 +126,7 @@ class Loop:
     v_final_and_scan_outputs = Output(V, variadic=True, homogeneous=False)
     body = GraphAttr(required=True)
 
-    @infers_always
+    @infers
     def infer(M: Known | None, cond: Known | None, *v_initial: Known | None, body: Any) -> list[Known]:
         i = known(d.INT64, ())
         going = known(d.BOOL, (), None if cond is None else 1)  # where it is asked, it holds in every round
@@ -174,7 +174,7 @@ class Scan:
     scan_input_axes, scan_input_directions = Ints(since=9), Ints(since=9)
     scan_output_axes, scan_output_directions = Ints(since=9), Ints(since=9)
 
-    @infers_always
+    @infers
     def infer(
         *inputs: Known,
         body: Any,

@@ -55,7 +55,6 @@ __all__ = [
     "TypeVariable",
     "carries",
     "infers",
-    "infers_always",
     "operator",
     "reference",
     "types",
@@ -188,7 +187,6 @@ class Rule:
 
     role: str
     function: Callable[..., Any]
-    rankless: bool = False  # also called when the rank of an input is unknown
     accepts: frozenset[str] | None = None  # None: all
 
     @staticmethod
@@ -207,18 +205,13 @@ class Rule:
 
 
 def infers(function: F) -> F:
-    """The operator's shape (and, if needed, type) inference."""
+    """The operator's shape (and, if needed, type) inference. It may ask for shapes of unknown rank: that ends it."""
     return Rule.of("infer", function)  # pyright: ignore[reportReturnType] the operator decorator collects it
-
-
-def infers_always(function: F) -> F:
-    """Like `infers`, but called even when the rank of an input is unknown: check `has_shape` first."""
-    return Rule.of("infer", function, rankless=True)  # pyright: ignore[reportReturnType]
 
 
 def carries(function: F) -> F:
     """Follows integers through the operator: gets `Known` inputs, gives an array of dims, or None."""
-    return Rule.of("carry", function, rankless=True)  # pyright: ignore[reportReturnType]
+    return Rule.of("carry", function)  # pyright: ignore[reportReturnType]
 
 
 def reference(function: F) -> F:

@@ -19,6 +19,7 @@ __all__ = [
     "CARRY_LIMIT",
     "Dims",
     "Known",
+    "UnknownRank",
     "axes_of",
     "axis_of",
     "broadcast",
@@ -33,6 +34,10 @@ Dims: TypeAlias = tuple[Dim | None, ...]
 
 CARRY_LIMIT = 1024  # elements: shapes and indices are short; anything longer is data
 FLOATS_LIMIT = 64
+
+
+class UnknownRank(Exception):
+    """A rule has asked for a shape of which not even the rank is known: what follows from it cannot be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,19 @@ class Known:
 
     @property
     def shape(self) -> tuple[Dim, ...]:
-        """The shape. Only for inputs whose rank is known (`has_shape`)."""
-        assert isinstance(self.type, TensorType) and self.type.shape is not None
+        """The shape.
+
+        Raises:
+            UnknownRank: not even the rank is known (see `has_shape`). The rule need not catch it.
+        """
+        if not isinstance(self.type, TensorType) or self.type.shape is None:
+            raise UnknownRank
         return self.type.shape  # pyright: ignore[reportReturnType] inference has named every unknown dim
+
+    @property
+    def dims(self) -> tuple[Dim, ...] | None:
+        """The shape, or None."""
+        return self.shape if self.has_shape else None
 
     @property
     def has_shape(self) -> bool:

@@ -25,7 +25,6 @@ from sardonyx.ops.declare import (
     Strings,
     TensorAttr,
     infers,
-    infers_always,
     operator,
     reference,
     types,
@@ -329,7 +328,7 @@ class CastMap:
     Y = Output(T2)
     cast_to, map_form, max_map = String("TO_FLOAT"), String("DENSE"), Int(1)
 
-    @infers_always
+    @infers
     def infer(X: Known, *, cast_to: str, map_form: str, max_map: int) -> Known:
         return known(_CASTS[cast_to], (1, None if map_form == "DENSE" else max_map))
 
@@ -363,7 +362,7 @@ class DictVectorizer:
     Y = Output(T2)
     int64_vocabulary, string_vocabulary = Ints(), Strings()
 
-    @infers_always
+    @infers
     def infer(X: Known, *, int64_vocabulary: Any, string_vocabulary: Any) -> Known:
         value = X.type.value if isinstance(X.type, MapType) else None
         kind = value.dtype if isinstance(value, TensorType) else None
@@ -390,7 +389,7 @@ class ZipMap:
     Z = Output(T)
     classlabels_int64s, classlabels_strings = Ints(), Strings()
 
-    @infers_always
+    @infers
     def infer(X: Known, *, classlabels_int64s: Any, classlabels_strings: Any) -> Known:
         key = d.STRING if classlabels_strings else d.INT64
         return Known(SequenceType(MapType(key, TensorType(d.FLOAT32, ()))))

@@ -58,7 +58,8 @@ def promote(
             promoted.append(_constant(formal, spec, value, kind, symbolic))
         elif not spec.variadic:
             promoted.append(None)
-    dropped = [schema.inputs[i].name for i, x in enumerate(inputs) if x is not None and i not in used]
+    known = zip(schema.inputs, inputs, strict=False)  # what an operator does not take is the checker's to refuse
+    dropped = [spec.name for i, (spec, x) in enumerate(known) if x is not None and i not in used]
     if dropped and not symbolic:
         raise UnsupportedError(
             f"{op.name} of version {schema.version} cannot run with its input '{dropped[0]}'",

@@ -22,7 +22,6 @@ from sardonyx.ops.declare import (
     Output,
     TypeAttr,
     infers,
-    infers_always,
     operator,
     reference,
     types,
@@ -52,7 +51,7 @@ class SequenceConstruct:
     inputs = Input(T, variadic=True)
     output_sequence = Output(S)
 
-    @infers_always
+    @infers
     def infer(*inputs: Known) -> Known:
         return sequence_of(reduce(joined, inputs))
 
@@ -87,7 +86,7 @@ class SequenceInsert:
     input_sequence, tensor, position = Input(S), Input(T), Input(I, optional=True)
     output_sequence = Output(S)
 
-    @infers_always
+    @infers
     def infer(input_sequence: Known, tensor: Known, position: Known | None) -> Known:
         return sequence_of(joined(element(input_sequence), tensor))
 
@@ -115,7 +114,7 @@ class SequenceErase:
     input_sequence, position = Input(S), Input(I, optional=True)
     output_sequence = Output(S)
 
-    @infers_always
+    @infers
     def infer(input_sequence: Known, position: Known | None) -> Known:
         return Known(input_sequence.type)
 
@@ -135,7 +134,7 @@ class SequenceAt:
     input_sequence, position = Input(S), Input(I)
     tensor = Output(T)
 
-    @infers_always
+    @infers
     def infer(input_sequence: Known, position: Known) -> Known:
         return element(input_sequence)
 
@@ -154,7 +153,7 @@ class SequenceLength:
     input_sequence = Input(S)
     length = Output(I)
 
-    @infers_always
+    @infers
     def infer(input_sequence: Known) -> Known:
         return known(d.INT64, ())
 
@@ -172,7 +171,7 @@ class ConcatFromSequence:
     concat_result = Output(T)
     axis, new_axis = Int(required=True), Flag(0)
 
-    @infers_always
+    @infers
     def infer(input_sequence: Known, *, axis: int, new_axis: bool) -> Known:
         one = element(input_sequence)
         if new_axis or not one.has_shape:
@@ -230,7 +229,7 @@ class SequenceMap:
     out_sequence = Output(S, variadic=True, homogeneous=False)
     body = GraphAttr(required=True)
 
-    @infers_always
+    @infers
     def infer(*inputs: Known, body: Any) -> list[Known]:
         elements = [element(x) if isinstance(x.type, SequenceType) else Known(x.type) for x in inputs]
         return [sequence_of(x) for x in body(*elements)]
@@ -251,7 +250,7 @@ class Optional:
     output = Output(O)
     type = TypeAttr()
 
-    @infers_always
+    @infers
     def infer(input: Known | None, *, type: Type | None) -> Known:
         return Known(OptionalType(type if input is None else input.type))
 
@@ -268,7 +267,7 @@ class OptionalHasElement:
     input = Input(O, optional_since=18)
     output = Output(B)
 
-    @infers_always
+    @infers
     def infer(input: Known | None) -> Known:
         return known(d.BOOL, ())
 
@@ -285,7 +284,7 @@ class OptionalGetElement:
     input = Input(O)
     output = Output(V)
 
-    @infers_always
+    @infers
     def infer(input: Known) -> Known:
         return element(input) if isinstance(input.type, OptionalType) else Known(input.type)
 
