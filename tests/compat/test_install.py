@@ -29,6 +29,9 @@ def run(program: str) -> str:
         ("import onnx; print(onnx.__spec__.name, sys.modules['onnx'].helper.__spec__.name)",
          "sardonyx.compat.onnx sardonyx.compat.onnx.helper"),
         ("compat.install(); import onnx; print(sum(type(f).__name__ == '_Finder' for f in sys.meta_path))", "1"),
+        ("import sardonyx.compat.onnxruntime as ours; compat.install('onnxruntime'); import onnxruntime as ort;"
+         "from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument; print(ort is ours)", "True"),
+        ("try: compat.install('nonsense')\nexcept ValueError as e: print('name onnx or onnxruntime' in str(e))", "True"),
     ],
 )  # fmt: skip
 def test_imports_by_the_official_name(program: str, printed: str) -> None:

@@ -6,7 +6,6 @@ import difflib
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ from sardonyx.core.errors import InputError, VersionError
 from sardonyx.engine.codegen import detect
 from sardonyx.engine.compile import compile_model
 from sardonyx.engine.peak import measure
+from sardonyx.engine.port import Port
 from sardonyx.engine.prepare import prepare
 from sardonyx.engine.profile import Profile, sample
 from sardonyx.engine.runner import Runner
@@ -25,34 +25,9 @@ from sardonyx.evaluate.inputs import bind_inputs
 from sardonyx.io import load
 from sardonyx.ir import Array, Model, TensorType, Value
 
-__all__ = ["Port", "Precision", "Session"]
+__all__ = ["Precision", "Session"]
 
 Precision: TypeAlias = Literal["highest", "high", "medium"]
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output of a session.
-
-    `shape` holds ints, names of symbolic dims, and None where nothing is known, as in onnxruntime; `type` spells the type
-    as onnxruntime does.
-    """
-
-    name: str
-    shape: list[int | str | None]
-    type: str
-
-    @staticmethod
-    def of(value: Value) -> Port:
-        """The port of a graph's input or output."""
-        kind = value.type
-        if not isinstance(kind, TensorType) or kind.dtype is None:
-            return Port(value.name, [], str(kind))
-        shape = [d if d is None or isinstance(d, int) else str(d) for d in kind.shape or ()]
-        return Port(value.name, shape, f"tensor({_ORT_NAMES.get(kind.dtype.text, kind.dtype.text)})")
-
-
-_ORT_NAMES = {"float32": "float", "float64": "double"}
 
 
 class Session:

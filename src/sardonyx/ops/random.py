@@ -15,11 +15,19 @@ from sardonyx.ops.known import Known, known
 from sardonyx.ops.typesets import BOOL, CLASSIC, CLASSIC_BF, FLOATS, FLOATS_BF, INDICES, NUMBERS_BF
 
 _GROWN = {1: FLOATS, 22: FLOATS_BF}
+_unseeded: list[np.random.SeedSequence] = []  # where nodes without a seed take theirs from; nothing: from the system
+
+
+def set_seed(seed: int) -> None:
+    """From now on, what nodes without a seed of their own draw follows from `seed` and the order in which they run."""
+    _unseeded[:] = [np.random.SeedSequence(seed)]
 
 
 def generator(seed: float | None) -> np.random.Generator:
-    """Numbers that depend on the bits of `seed` alone; without one, on nothing."""
-    return np.random.default_rng(None if seed is None else int(np.float32(seed).view(np.uint32)))
+    """Numbers that depend on the bits of `seed` alone; without one, on what `set_seed` said, or on nothing."""
+    if seed is not None:
+        return np.random.default_rng(int(np.float32(seed).view(np.uint32)))
+    return np.random.default_rng(_unseeded[0].spawn(1)[0] if _unseeded else None)
 
 
 def _normal(shape: Sequence[int], *, seed: float | None, mean: float, scale: float) -> Array:
