@@ -22,7 +22,7 @@ from sardonyx.passes.contract import Work
 from sardonyx.passes.upgrade import upgrade
 from sardonyx.passes.versions import UP
 
-__all__ = ["Body", "apply"]
+__all__ = ["Body", "apply", "one"]
 
 
 class Body:
@@ -80,6 +80,11 @@ def apply(
     complete = attributes(schema, SimpleNamespace(attrs=written))  # pyright: ignore[reportArgumentType]  # a node's attrs
     newest, arrays, complete = promote(schema, arrays, complete)
     return run_reference(newest, arrays, complete, n_outputs)
+
+
+def one(op_type: str, *inputs: Any, domain: str = "", **attrs: Any) -> Any:
+    """The only output of an operator's newest version."""
+    return apply(op_type, inputs, attrs, 1, domain=domain)[0]
 
 
 def _array(x: Any) -> Any:

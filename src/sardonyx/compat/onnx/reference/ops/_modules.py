@@ -21,7 +21,69 @@ __all__ = ["register"]
 ROOT = __name__.rpartition(".")[0]
 
 # The functions and classes that a module gives beside those of its operators: from which file here, and their names.
-HELPERS: dict[str, tuple[str, str]] = {}
+_POOLS = "get_pad_shape get_pad_with_auto_pad get_output_shape_explicit_padding get_output_shape_auto_pad pool"
+_LASTS = "_argmax_use_numpy_select_last_index _argmin_use_numpy_select_last_index"
+# fmt: off
+HELPERS: dict[str, tuple[str, str]] = {
+    "_op_common_indices": ("_windows", "_get_index _get_indices _is_out"),
+    "_quant_utils": ("_pieces", "reshape_input"),
+    "op_affine_grid": ("_sampling", "apply_affine_transform construct_original_grid"),
+    "op_argmax": ("_pieces", f"_argmax {_LASTS}"),
+    "op_argmin": ("_pieces", f"_argmin {_LASTS}"),
+    "op_attention": ("_attend", "_compute_attention _softcap _softmax"),
+    "op_batch_normalization": ("_norms", "_batchnorm_test_mode _batchnorm_training_mode"),
+    "op_cast": ("_pieces", "cast_to"),
+    "op_cast_like": ("_pieces", "_cast_like cast_to"),
+    "op_causal_conv_with_state": ("_windows", "_conv_implementation"),
+    "op_celu": ("_norms", "_vcelu1"),
+    "op_col2im": ("_windows", "_col2im_naive_implementation_2d col2im_naive_implementation _get_indices _is_out"),
+    "op_concat_from_sequence": ("_pieces", "_concat_from_sequence"),
+    "op_conv": ("_windows", "_conv_implementation _make_ind im2col"),
+    "op_deform_conv": ("_windows", "_deform_conv_implementation"),
+    "op_dft": ("_pieces", "_cfft _cifft _fft _ifft _irfft"),
+    "op_dropout": ("_norms", "_dropout"),
+    "op_expand": ("_pieces", "common_reference_implementation"),
+    "op_gather_elements": ("_pieces", "gather_numpy gather_numpy_2"),
+    "op_gathernd": ("_pieces", "_gather_nd_impl"),
+    "op_gemm": ("_pieces", "_gemm00 _gemm01 _gemm10 _gemm11"),
+    "op_global_average_pool": ("_windows", "_global_average_pool"),
+    "op_global_max_pool": ("_windows", "_global_max_pool"),
+    "op_layer_normalization": ("_norms", "_layer_normalization"),
+    "op_leaky_relu": ("_norms", "_leaky_relu"),
+    "op_linear_attention": ("_attend", "_unpack_3d_to_4d"),
+    "op_matmul": ("_pieces", "numpy_matmul"),
+    "op_negative_log_likelihood_loss": ("_norms", "_compute_negative_log_likelihood_loss"),
+    "op_non_max_suppression": ("_pieces", "max_min suppress_by_iou"),
+    "op_one_hot": ("_pieces", "_one_hot"),
+    "op_pad": ("_pieces", "_pad_impl"),
+    "op_pool_common": ("_windows", _POOLS),
+    "op_reduce_log_sum_exp": ("_pieces", "compute_log_sum_exp"),
+    "op_reshape": ("_pieces", "reshape_reference_implementation"),
+    "op_resize": ("_sampling", "_cartesian _cubic_coeffs _cubic_coeffs_antialias _get_all_coords _get_neighbor "
+                               "_get_neighbor_idxes _interpolate_1d_along_axis _interpolate_nd _linear_coeffs "
+                               "_linear_coeffs_antialias _nearest_coeffs"),
+    "op_rms_normalization": ("_norms", "_rms_normalization"),
+    "op_rotary_embedding": ("_attend", "rotary_embedding"),
+    "op_scatter_elements": ("_pieces", "scatter_elements"),
+    "op_scatternd": ("_pieces", "_scatter_nd_impl"),
+    "op_sequence_insert": ("_pieces", "sequence_insert_reference_implementation"),
+    "op_sigmoid": ("_norms", "sigmoid"),
+    "op_slice": ("_pieces", "_slice"),
+    "op_softmax_cross_entropy_loss": ("_norms", "softmaxcrossentropy"),
+    "op_string_split": ("_pieces", "pad_empty_string split_with_padding"),
+    "op_topk": ("_pieces", "topk_sorted_implementation"),
+    "op_unique": ("_pieces", "_specify_int64"),
+    "aionnx_preview.op_flex_attention": ("_attend", "_compute_flex_attention"),
+    "aionnx_preview_training.op_adagrad": ("_learn", "_apply_adagrad"),
+    "aionnx_preview_training.op_adam": ("_learn", "_apply_adam"),
+    "aionnx_preview_training.op_momentum": ("_learn", "_apply_momentum _apply_nesterov"),
+    "aionnxml._common_classifier": ("_learn", "compute_logistic compute_probit compute_softmax_zero erf_inv expit "
+                                              "logistic probit softmax softmax_zero"),
+    "aionnxml.op_array_feature_extractor": ("_learn", "_array_feature_extractor"),
+    "aionnxml.op_binarizer": ("_learn", "compute_binarizer"),
+    "aionnxml.op_tree_ensemble": ("_learn", "AggregationFunction Mode PostTransform"),
+}
+# fmt: on
 
 
 class _Module(ModuleType):

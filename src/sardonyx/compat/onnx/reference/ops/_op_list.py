@@ -93,7 +93,8 @@ class OpRunReference(OpRun):
 
     def _opset(self) -> int:
         """The version of the operator's domain that the node means, within those of the class."""
-        asked = self.run_params["opsets"].get(self.op_domain) or newest_opset(self.op_domain)
+        params: Mapping[str, Any] = getattr(self, "run_params", {"opsets": {}})  # programs call `_run` without a node
+        asked = params["opsets"].get(self.op_domain) or newest_opset(self.op_domain)
         return min(max(asked, self._since), self._until - 1)
 
     def _find_schema(self) -> Any:
@@ -106,11 +107,17 @@ class OpRunReference(OpRun):
     def _run(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         context, around = kwargs.pop("context", None), kwargs.pop("attributes", None)
         keywords = {"attributes": around, **op_run.checked(kwargs.pop("bindings", None))}
+        opset = self._opset()
+        schema = lookup(self.op_domain, self._op).at(opset)  # pyright: ignore[reportOptionalMemberAccess]
+        inputs = list(args)
+        for place, formal in enumerate(schema.inputs):  # programs also name inputs
+            if formal.name in kwargs and formal.name not in schema.attributes:
+                inputs += [None] * (place + 1 - len(inputs))
+                inputs[place] = kwargs.pop(formal.name)
         attrs = {name: self._body(name, v, context or {}, keywords) for name, v in kwargs.items()}
-        found = apply(
-            self._op, args, attrs, max(len(self.onnx_node.output), 1), domain=self.op_domain, opset=self._opset()
-        )
-        return tuple(found)
+        node = getattr(self, "onnx_node", None)
+        count = len(schema.outputs) if node is None else max(len(node.output), 1)
+        return tuple(apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset))
 
     def _body(self, name: str, value: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
         if not hasattr(value, "rt_nodes_"):
@@ -148,7 +155,7 @@ def domain_base(domain: str) -> type[OpRun]:
 def classes(domain: str) -> dict[str, dict[int | None, type[OpRun]]]:
     """The classes of a domain's operators by version; None is the newest."""
     if domain == "experimental":
-        from sardonyx.compat.onnx.reference.ops._private import Im2Col
+        from sardonyx.compat.onnx.reference.ops._windows import Im2Col
 
         return {"Im2Col": {None: Im2Col}}
     found: dict[str, dict[int | None, type[OpRun]]] = {}
