@@ -6,6 +6,7 @@ What is not here yet raises ImportError, as any absent module does.
 from __future__ import annotations
 
 from sardonyx.compat.onnx import (
+    checker,
     defs,
     external_data_helper,
     helper,
@@ -125,6 +126,7 @@ __all__ = [
     "TypeProto",
     "ValueInfoProto",
     "Version",
+    "checker",
     "convert_model_to_external_data",
     "defs",
     "external_data_helper",
