@@ -7,6 +7,7 @@ from sardonyx.proto.fields import optional, packed, repeated
 from sardonyx.proto.message import Message
 from sardonyx.proto.packed import Packed
 from sardonyx.proto.repeated import Messages, Repeated
+from sardonyx.proto.summary import summarize_function, summarize_graph, summarize_model
 
 __all__ = [
     "AttributeProto",
@@ -137,6 +138,8 @@ OperatorStatus = Enum("OperatorStatus", _OperatorStatus)
 class ModelProto(_Onnx):
     """A graph, the operator sets and functions it uses, and who made it."""
 
+    __repr__ = summarize_model
+
     ir_version: int = optional("int64", 1)
     producer_name: str = optional("string", 2)
     producer_version: str = optional("string", 3)
@@ -153,6 +156,8 @@ class ModelProto(_Onnx):
 
 class GraphProto(_Onnx):
     """Nodes in topological order, between inputs and outputs, with the constants they use."""
+
+    __repr__ = summarize_graph
 
     node: Messages[NodeProto] = repeated("NodeProto", 1)
     name: str = optional("string", 2)
@@ -313,6 +318,8 @@ class ValueInfoProto(_Onnx):
 
 class FunctionProto(_Onnx):
     """An operator defined by a graph of others."""
+
+    __repr__ = summarize_function
 
     name: str = optional("string", 1)
     input: Repeated[str] = repeated("string", 4)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sardonyx.compat.onnx import (
     checker,
+    compose,
     defs,
     external_data_helper,
     helper,
@@ -20,6 +21,8 @@ from sardonyx.compat.onnx import (
     onnx_pb,
     parser,
     printer,
+    serialization,
+    utils,
     version_converter,
 )
 from sardonyx.compat.onnx._files import (
@@ -127,6 +130,7 @@ __all__ = [
     "ValueInfoProto",
     "Version",
     "checker",
+    "compose",
     "convert_model_to_external_data",
     "defs",
     "external_data_helper",
@@ -151,6 +155,8 @@ __all__ = [
     "save",
     "save_model",
     "save_tensor",
+    "serialization",
+    "utils",
     "version_converter",
     "write_external_data_tensors",
 ]

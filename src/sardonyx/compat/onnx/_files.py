@@ -1,24 +1,20 @@
-"""Models and tensors in files and bytes, in the formats of the official package."""
+"""Models and tensors in files and bytes, in the formats that are registered."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
+from sardonyx.compat.onnx import serialization
 from sardonyx.compat.onnx.external_data_helper import (
     convert_model_to_external_data,
     load_external_data_for_model,
     write_external_data_tensors,
 )
 from sardonyx.compat.onnx.onnx_pb import ModelProto, TensorProto
-from sardonyx.compat.onnx.parser import parse_model
-from sardonyx.compat.onnx.printer import to_text as to_syntax
 from sardonyx.proto import Message
-from sardonyx.proto.json_format import from_json, to_json
-from sardonyx.proto.text import to_text
-from sardonyx.proto.text_parser import from_text
 
 __all__ = [
     "load_model",
@@ -31,71 +27,43 @@ __all__ = [
 
 M = TypeVar("M", bound=Message)
 Place = str | os.PathLike[str] | IO[bytes]
-_BY_SUFFIX = {
-    **dict.fromkeys((".onnx", ".pb"), "protobuf"),
-    **dict.fromkeys((".textproto", ".prototxt", ".pbtxt"), "textproto"),
-    **dict.fromkeys((".json", ".onnxjson"), "json"),
-    **dict.fromkeys((".onnxtxt", ".onnxtext"), "onnxtxt"),
-}
+DEFAULT = "protobuf"
 
 
-def _parse_syntax(cls: type[Any], text: str) -> Any:
-    if cls is not ModelProto:
-        raise ValueError(f"{cls.__name__} has no onnxtxt form to read")
-    return parse_model(text)
+def _path(f: Place | None) -> Path | None:
+    """Where a file lies that is named, or open under a name."""
+    named = f if isinstance(f, (str, os.PathLike)) else getattr(f, "name", None)
+    return Path(named).absolute() if isinstance(named, (str, os.PathLike)) else None
 
 
-_READ: dict[str, Callable[[type[Any], str], Any]] = {
-    "textproto": from_text,
-    "json": from_json,
-    "onnxtxt": _parse_syntax,
-}
-_WRITE: dict[str, Callable[[Any], str]] = {"textproto": to_text, "json": to_json, "onnxtxt": to_syntax}
-
-
-def _format(place: object, format: str | None) -> str:
-    """The format that was named, or that the suffix of a path tells; else protobuf."""
-    if format is None and isinstance(place, (str, os.PathLike)):
-        return _BY_SUFFIX.get(Path(place).suffix, "protobuf")
-    return format or "protobuf"
-
-
-def _decode(cls: type[M], data: bytes | str, format: str) -> M:
-    if format == "protobuf":
-        if isinstance(data, str):
-            raise TypeError("Parameter 'serialized' must be bytes, but got type: <class 'str'>")
-        return cls.FromString(data)
-    if format not in _READ:
-        raise ValueError(f"Unsupported format: '{format}'")
-    return _READ[format](cls, data if isinstance(data, str) else data.decode("utf-8"))
-
-
-def _encode(proto: Message, format: str) -> bytes:
-    if format == "protobuf":
-        return proto.SerializeToString()
-    if format not in _WRITE:
-        raise ValueError(f"Unsupported format: '{format}'")
-    return _WRITE[format](proto).encode("utf-8")
+def _serializer(format: str | None, f: Place | None = None) -> serialization.ProtoSerializer:
+    """That of the format that was named, or that the suffix of a path tells; else protobuf's."""
+    path = _path(f)
+    if format is None and path is not None:
+        format = serialization.registry.get_format_from_file_extension(path.suffix)
+    return serialization.registry.get(format or DEFAULT)
 
 
 def _load(cls: type[M], f: Place, format: str | None) -> M:
-    data = Path(f).read_bytes() if isinstance(f, (str, os.PathLike)) else f.read()
-    return _decode(cls, data, _format(f, format))
+    read = cast("Callable[[], bytes] | None", getattr(f, "read", None))
+    data = Path(cast("str", f)).read_bytes() if read is None else read()
+    return _serializer(format, f).deserialize_proto(data, cls())
 
 
 def _save(proto: Message, f: Place, format: str | None) -> None:
-    data = _encode(proto, _format(f, format))
-    if isinstance(f, (str, os.PathLike)):
-        Path(f).write_bytes(data)
+    data: Any = _serializer(format, f).serialize_proto(proto)
+    write = cast("Callable[[Any], object] | None", getattr(f, "write", None))
+    if write is None:
+        Path(cast("str", f)).write_bytes(data)
     else:
-        f.write(data)
+        write(data)
 
 
 def load_model(f: Place, format: str | None = None, load_external_data: bool = True) -> ModelProto:
-    """The model in a file; its external data is read into it when `f` is a path."""
-    model = _load(ModelProto, f, format)
-    if load_external_data and isinstance(f, (str, os.PathLike)):
-        load_external_data_for_model(model, str(Path(f).parent))
+    """The model in a file; its external data is read into it where the place of the file is known."""
+    model, path = _load(ModelProto, f, format), _path(f)
+    if load_external_data and path is not None:
+        load_external_data_for_model(model, str(path.parent))
     return model
 
 
@@ -104,14 +72,14 @@ def load_tensor(f: Place, format: str | None = None) -> TensorProto:
     return _load(TensorProto, f, format)
 
 
-def load_model_from_string(s: bytes | str, format: str = "protobuf") -> ModelProto:
+def load_model_from_string(s: bytes | str, format: str = DEFAULT) -> ModelProto:
     """The model in bytes, or text."""
-    return _decode(ModelProto, s, format)
+    return _serializer(format).deserialize_proto(s, ModelProto())
 
 
-def load_tensor_from_string(s: bytes | str, format: str = "protobuf") -> TensorProto:
+def load_tensor_from_string(s: bytes | str, format: str = DEFAULT) -> TensorProto:
     """The tensor in bytes, or text."""
-    return _decode(TensorProto, s, format)
+    return _serializer(format).deserialize_proto(s, TensorProto())
 
 
 def save_model(
@@ -126,11 +94,12 @@ def save_model(
     convert_attribute: bool = False,
 ) -> None:
     """Write a model, and beside it the files of its external tensors; `save_as_external_data` makes the large ones so."""
-    model = _decode(ModelProto, proto, "protobuf") if isinstance(proto, bytes) else proto
+    model = _serializer(DEFAULT).deserialize_proto(proto, ModelProto()) if isinstance(proto, bytes) else proto
     if save_as_external_data:
         convert_model_to_external_data(model, all_tensors_to_one_file, location, size_threshold, convert_attribute)
-    if isinstance(f, (str, os.PathLike)):
-        model = write_external_data_tensors(model, str(Path(f).parent))
+    path = _path(f)
+    if path is not None:
+        model = write_external_data_tensors(model, str(path.parent))
     _save(model, f, format)
 
 
