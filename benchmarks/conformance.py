@@ -97,7 +97,7 @@ def _array(value: Any) -> Any:
         return value.numpy()
     shape, packed = tuple(value.shape()), dtype(kind)
     raw = ctypes.string_at(value._ortvalue.data_ptr(), packed.nbytes(int(np.prod(shape))))
-    return Tensor(raw, dtype=packed, shape=shape).numpy()
+    return Tensor(memoryview(raw), dtype=packed, shape=shape).numpy()
 
 
 @dataclass(frozen=True)

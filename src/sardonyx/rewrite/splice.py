@@ -35,7 +35,7 @@ def replace_node(node: Node, exprs: Sequence[Any], facts: Facts, names: Names, r
     assert len(made) == len(node.outputs), f"{node!r} has {len(node.outputs)} outputs, its replacement {len(made)}"
     for old, new in zip(node.outputs, made, strict=True):
         facts.equate(old, new)
-        new.name, new.type = old.name, new.type or old.type
+        new.name, new.type = old.name or new.name, new.type or old.type
         results.replace(old, new)
     if made and made[-1].producer is not None:
         made[-1].producer.name = node.name

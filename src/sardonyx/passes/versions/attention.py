@@ -1,104 +1,270 @@
-"""Attention came late; before, it was written in its pieces."""
+"""Attention and what serves it came late; before, they were written in their pieces."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from sardonyx.core.dtypes import BOOL
 from sardonyx.passes.versions.adapter import Old, down
+from sardonyx.passes.versions.write import write
 from sardonyx.rewrite import Expr
-from sardonyx.rewrite.op import (
-    Add,
-    Div,
-    Equal,
-    Expand,
-    MatMul,
-    Mul,
-    ReduceMax,
-    Reshape,
-    Softmax,
-    Tanh,
-    Transpose,
-    Unsqueeze,
-    Where,
-)
+from sardonyx.rewrite.op import Cast
+
+MASK, PAST_KEY, PAST_VALUE, VALID = 3, 4, 5, 6
+
+
+@down("Attention", 25)
+def attention_without_windows(new: Old) -> Expr:
+    """Keys outside the window around a query become keys that the mask hides."""
+    left, right = new.attr("left_window_size"), new.attr("right_window_size")
+    for name in ("left_window_size", "right_window_size"):
+        new.node.set_attr(name, None)
+    if left >= 0 or right >= 0:
+        new.wrap_input(MASK, _masked(new, _allowed(new, causal=False, left=left, right=right)))
 
 
 @down("Attention", 24)
 def attention_without_lengths(new: Old) -> Expr:
-    """The number of keys that are no padding could not be given."""
-    if new.input(6) is not None:
-        new.refuse("input 'nonpad_kv_seqlen' came with opset 24")
+    """Keys behind the given number become keys that the mask hides; causality counts from that number."""
+    if new.input(VALID) is not None:
+        new.wrap_input(MASK, _masked(new, _allowed(new, causal=bool(new.attr("is_causal")))))
+        new.node.set_attr("is_causal", None)
+        new.node.set_input(VALID, None)
 
 
 @down("Attention", 23)
 def attention_in_pieces(new: Old) -> Expr:
     """softmax(q @ k' * scale + mask) @ v, with zeros in rows that may look at nothing."""
     dtype = new.dtype(0)
-    if any(new.input(i) is not None for i in (4, 5)) or len(new.node.outputs) > 1:
-        new.refuse("it keeps keys and values from call to call")
-    if dtype is None or new.attr("softmax_precision") not in (None, dtype.code):
-        new.refuse("its type is unknown, or it takes the softmax in another one")
-    q, heads, features = _by_heads(new, 0, "q_num_heads")
-    k, kv_heads, key_features = _by_heads(new, 1, "kv_num_heads")
-    v, _, value_features = _by_heads(new, 2, "kv_num_heads")
-    if heads != kv_heads:
-        k, v = _repeated(new, k, kv_heads, heads, key_features), _repeated(new, v, kv_heads, heads, value_features)
-    scale = new.attr("scale")
-    if scale is None:
-        if not isinstance(features, int):
-            new.refuse("the number of features is unknown, and with it the scale")
-        scale = 1 / math.sqrt(features)
-    scores = Mul(MatMul(q, Transpose(k, perm=[0, 1, 3, 2])), scale)
-    if cap := new.attr("softcap"):
-        scores = Mul(Tanh(Div(scores, cap)), cap)
-    bias = _bias(new)
-    y = MatMul(Softmax(scores if bias is None else Add(scores, bias), axis=-1), v)
-    if new.input(3) is not None:
-        never = np.asarray(-np.inf, dtype.numpy)
-        y = Where(Equal(ReduceMax(bias, np.array([-1])), never), np.zeros((), dtype.numpy), y)
-    if new.rank(0) == 3:
-        y = Reshape(Transpose(y, perm=[0, 2, 1, 3]), [0, 0, -1])
-    return y
-
-
-def _by_heads(new: Old, i: int, count: str) -> tuple[Any, Any, Any]:
-    """An input as [batch, heads, sequence, features], how many heads it has, and how many features."""
-    rank, shape = new.need_rank(i), new.shape(i)
-    assert shape is not None
-    if rank == 4:
-        return new.input(i), shape[1], shape[3]
-    heads = new.attr(count)
-    features = shape[2] // heads if isinstance(shape[2], int) else None
-    return Transpose(Reshape(new.input(i), [0, 0, heads, -1]), perm=[0, 2, 1, 3]), heads, features
-
-
-def _repeated(new: Old, x: Any, few: Any, many: Any, features: Any) -> Expr:
-    """Each head as often as the heads of the query share it."""
-    if not (isinstance(few, int) and isinstance(many, int) and isinstance(features, int)):
-        new.refuse("heads are shared, and how many is unknown")
-    wide = Expand(Unsqueeze(x, np.array([2])), np.array([1, 1, many // few, 1, 1]))
-    return Reshape(wide, [0, many, -1, features])
-
-
-def _bias(new: Old) -> Any:
-    """What is added to the scores; None where nothing is."""
-    mask, dtype, queries, keys = new.input(3), new.dtype(0), new.shape(0), new.shape(1)
-    assert dtype is not None and queries is not None and keys is not None
-    rows, columns = queries[-2 if len(queries) == 4 else 1], keys[-2 if len(keys) == 4 else 1]
-    nothing, never = np.zeros((), dtype.numpy), np.asarray(-np.inf, dtype.numpy)
-    bias = None
-    if mask is not None:
-        shape = new.shape(3)
-        if shape is None or not shape or shape[-1] != columns:
-            new.refuse("its mask is shorter than the keys")
-        bias = Where(mask, nothing, never) if new.dtype(3) is BOOL else mask
+    if dtype is None:
+        new.refuse("the type of its input is unknown", fix="declare the types of the model's inputs")
     if new.attr("is_causal"):
-        if not isinstance(rows, int) or not isinstance(columns, int):
-            new.refuse("it is causal over a number of positions that depends on the input")
-        lower = np.where(np.tril(np.ones((rows, columns), bool)), nothing, never)
-        bias = lower if bias is None else Add(bias, lower)
-    return bias
+        new.wrap_input(MASK, _masked(new, _allowed(new, causal=True)))
+    if new.input(MASK) is not None:
+        _like_scores(new)
+    heads, kv_heads = _heads(new, 0, "q_num_heads"), _heads(new, 1, "kv_num_heads")
+    steps = [_by_heads(new, i, name, heads if i == 0 else kv_heads) for i, name in enumerate("qkv")]
+    steps += [
+        f"present_{x} = Concat <axis = 2> (past_{x}, {x})"
+        if new.input(i) is not None
+        else f"present_{x} = Identity ({x})"
+        for x, i in (("k", PAST_KEY), ("v", PAST_VALUE))
+    ]
+    steps += [_repeated(new, x, heads, kv_heads) for x in "kv"]
+    steps += [_root(new, dtype.code), "q_small = Mul (q, root)  k_small = Mul (every_k, root)"]
+    steps += ["k_turned = Transpose <perm = [0, 1, 3, 2]> (k_small)  raw = MatMul (q_small, k_turned)"]
+    steps += [_capped(new), _bias(new), _weights(new, dtype.code)]
+    steps += ["y = MatMul (weights, every_v)"]
+    merged = "y_turned = Transpose <perm = [0, 2, 1, 3]> (y)  Y = Reshape (y_turned, merged)"
+    steps += [merged if new.rank(0) == 3 else "Y = Identity (y)"]
+    shown = ("raw", "capped", "scores", "weights")[new.attr("qk_matmul_output_mode")]
+    gives = ["Y", "present_k", "present_v", shown]
+    # fmt: off
+    return write(
+        new, "\n".join(steps), " ".join(gives[: len(new.node.outputs)]),
+        Q=new.input(0), K=new.input(1), V=new.input(2), mask=new.input(MASK),
+        past_k=new.input(PAST_KEY), past_v=new.input(PAST_VALUE),
+        cap=np.array(new.attr("softcap"), dtype.numpy), never=np.array(-np.inf, dtype.numpy),
+        nothing=np.zeros((), dtype.numpy), one=np.ones((), np.float32),
+        given=np.array(np.sqrt(new.attr("scale") or 0.0), dtype.numpy),
+        merged=[0, 0, -1], q_split=[0, 0, heads or 0, -1], kv_split=[0, 0, kv_heads or 0, -1],
+        beside=[2], times=[1, 1, (heads or 1) // (kv_heads or 1), 1, 1], many=[heads or 0],
+        first=[0], second=[2], ends=[2, 3], fourth=np.array(3), last=[-1],
+        hidden=_hidden(new), zeros=[0] * (2 * (new.rank(MASK) or 1) - 1),
+    )
+    # fmt: on
+
+
+def _heads(new: Old, i: int, name: str) -> int | None:
+    """How many heads an input has, where that is known."""
+    shape = new.shape(i)
+    if new.need_rank(i) == 3:
+        return new.attr(name)
+    assert shape is not None
+    return shape[1] if isinstance(shape[1], int) else None
+
+
+def _by_heads(new: Old, i: int, name: str, heads: int | None) -> str:
+    """An input as [batch, heads, sequence, features]."""
+    if new.need_rank(i) == 4:
+        return f"{name} = Identity ({name.upper()})"
+    if heads is None:
+        new.refuse("the number of its heads is not given")
+    split = "q_split" if name == "q" else "kv_split"
+    return f"{name}_split = Reshape ({name.upper()}, {split})  {name} = Transpose <perm = [0, 2, 1, 3]> ({name}_split)"
+
+
+def _repeated(new: Old, name: str, heads: int | None, kv_heads: int | None) -> str:
+    """Each head of keys and values as often as the heads of the query share it."""
+    if heads == kv_heads and heads is not None:
+        return f"every_{name} = Identity (present_{name})"
+    if heads is None or kv_heads is None:
+        same = new.shape(0), new.shape(1)
+        if None not in same and same[0] is not None and same[1] is not None and same[0][1] == same[1][1]:
+            return f"every_{name} = Identity (present_{name})"
+        new.refuse("heads may be shared, and how many there are is unknown")
+    return f"""
+        {name}_shape = Shape (present_{name})
+        {name}_batch = Gather <axis = 0> ({name}_shape, first)
+        {name}_ends = Gather <axis = 0> ({name}_shape, ends)
+        {name}_all = Concat <axis = 0> ({name}_batch, many, {name}_ends)
+        {name}_apart = Unsqueeze (present_{name}, beside)
+        {name}_one = Shape ({name}_apart)
+        {name}_times = Mul ({name}_one, times)
+        {name}_wide = Expand ({name}_apart, {name}_times)
+        every_{name} = Reshape ({name}_wide, {name}_all)
+    """
+
+
+def _root(new: Old, code: int) -> str:
+    """The root of the scale, which is taken to both sides of the product."""
+    if new.attr("scale") is not None:
+        return "root = Identity (given)"
+    return f"""
+        q_shape = Shape (q)
+        features = Gather <axis = 0> (q_shape, fourth)
+        features_f = Cast <to = 1> (features)
+        length = Sqrt (features_f)
+        small = Div (one, length)
+        root_f = Sqrt (small)
+        root = Cast <to = {code}> (root_f)
+    """
+
+
+def _capped(new: Old) -> str:
+    if not new.attr("softcap"):
+        return "capped = Identity (raw)"
+    return "low = Div (raw, cap)  bent = Tanh (low)  capped = Mul (bent, cap)"
+
+
+def _bias(new: Old) -> str:
+    """What is added to the scores: a mask of truth becomes numbers, and one that is too short hides what it leaves out."""
+    if new.input(MASK) is None:
+        return "scores = Identity (capped)"
+    truth = new.dtype(MASK) is BOOL
+    numbers = "bias = Where (full, nothing, never)" if truth else "bias = Identity (full)"
+    return f"""
+        kv_shape = Shape (present_k)  keys = Gather <axis = 0> (kv_shape, second)
+        {_filled(new, new.shape(1), new.input(PAST_KEY) is None)}
+        {numbers}
+        scores = Add (capped, bias)
+    """
+
+
+def _filled(new: Old, keys: Any, whole: bool) -> str:
+    """The mask, and what hides the keys that it leaves out at the end."""
+    mask = new.shape(MASK)
+    if whole and mask and keys and isinstance(mask[-1], int) and mask[-1] == keys[-2 if len(keys) == 4 else 1]:
+        return "full = Identity (mask)"
+    return """
+        m_shape = Shape (mask)  m_count = Gather <axis = 0> (m_shape, last)
+        lack = Sub (keys, m_count)
+        pads = Concat <axis = 0> (zeros, lack)
+        full = Pad (mask, pads, hidden)
+    """
+
+
+def _like_scores(new: Old) -> None:
+    """A mask of numbers takes the type of the scores."""
+    kind, wanted = new.dtype(MASK), new.dtype(0)
+    if kind is None or wanted is None:
+        new.refuse("the type of an input is unknown", fix="declare the types of the model's inputs")
+    if kind is not BOOL and kind is not wanted:
+        new.wrap_input(MASK, Cast(new.input(MASK), to=wanted.code))
+
+
+def _hidden(new: Old) -> Any:
+    """What a mask says of a key that may not be looked at."""
+    kind = new.dtype(MASK) or new.dtype(0)
+    assert kind is not None
+    return np.array(False if kind is BOOL else -np.inf, kind.numpy)
+
+
+def _weights(new: Old, code: int) -> str:
+    """The softmax, in the type asked for; zeros where a query may look at nothing."""
+    precise = new.attr("softmax_precision") or code
+    cast = precise != code
+    text = f"scores_p = Cast <to = {precise}> (scores)  soft_p = Softmax <axis = -1> (scores_p)" if cast else ""
+    text += f"  soft = Cast <to = {code}> (soft_p)" if cast else "soft = Softmax <axis = -1> (scores)"
+    if new.input(MASK) is None:
+        return f"{text}  weights = Identity (soft)"
+    return f"""{text}
+        most = ReduceMax (bias, last)
+        blind = Equal (most, never)
+        weights = Where (blind, nothing, soft)
+    """
+
+
+def _allowed(new: Old, *, causal: bool, left: int = -1, right: int = -1) -> Any:
+    """Which keys a query may look at: a matrix of truth, for each sample where their number is given."""
+    checks: list[str] = []
+    if causal:
+        checks.append("not_ahead = LessOrEqual (distance, zero)")
+    if left >= 0:
+        checks.append("not_far = GreaterOrEqual (distance, left)")
+    if right >= 0:
+        checks.append("near = LessOrEqual (distance, right)")
+    if new.input(VALID) is not None:
+        checks.append("there = Less (column, count)")
+    names = [check.split()[0] for check in checks]
+    text = "  ".join(checks) + "  allowed_0 = Identity (" + names[0] + ")"
+    for i, name in enumerate(names[1:]):
+        text += f"  allowed_{i + 1} = And (allowed_{i}, {name})"
+    past = "past_shape = Shape (past)  past_count = Gather <axis = 0> (past_shape, two)" if new.input(PAST_KEY) else ""
+    keys = "keys = Add (new_keys, past_count)" if past else "keys = Identity (new_keys)"
+    offset = f"offset = Identity ({'past_count' if past else 'zero'})"
+    if new.input(VALID) is not None:
+        offset = "count = Reshape (valid, sample)  offset = Sub (count, queries)"
+    axis = [np.array(new.need_rank(i) - 2 if new.need_rank(i) == 4 else 1) for i in (0, 1)]
+    (found,) = write(
+        new,
+        f"""
+        q_shape = Shape (Q)  queries = Gather <axis = 0> (q_shape, q_axis)
+        k_shape = Shape (K)  new_keys = Gather <axis = 0> (k_shape, k_axis)
+        {past} {keys} {offset}
+        column = Range (zero, keys, one)
+        row_0 = Range (zero, queries, one)  row = Unsqueeze (row_0, behind)
+        place = Add (row, offset)
+        distance = Sub (column, place)
+        {text}
+        """,
+        f"allowed_{len(names) - 1}",
+        Q=new.input(0),
+        K=new.input(1),
+        past=new.input(PAST_KEY),
+        valid=new.input(VALID),
+        zero=np.array(0),
+        one=np.array(1),
+        two=np.array(2),
+        q_axis=axis[0],
+        k_axis=axis[1],
+        behind=[1],
+        sample=[-1, 1, 1, 1],
+        left=np.array(-left),
+        right=np.array(right),
+    )
+    return found
+
+
+def _masked(new: Old, allowed: Any) -> Any:
+    """The mask of the node that also hides what is not allowed; one that is too short is filled up first."""
+    if new.input(MASK) is None:
+        return allowed
+    _like_scores(new)
+    joined = "Y = And (full, allowed)" if new.dtype(MASK) is BOOL else "Y = Where (allowed, full, hidden)"
+    (found,) = write(
+        new,
+        f"""
+        allowed_shape = Shape (allowed)  keys = Gather <axis = 0> (allowed_shape, last)
+        {_filled(new, new.shape(1), new.input(PAST_KEY) is None)}
+        {joined}
+        """,
+        mask=new.input(MASK),
+        allowed=allowed,
+        hidden=_hidden(new),
+        last=[-1],
+        zeros=[0] * (2 * new.need_rank(MASK) - 1),
+    )
+    return found
