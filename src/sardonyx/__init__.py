@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sardonyx.core.errors import UnsupportedError as UnsupportedError
     from sardonyx.core.errors import VerifyError as VerifyError
     from sardonyx.core.errors import VersionError as VersionError
+    from sardonyx.engine.ahead import compile_ahead as compile_ahead
     from sardonyx.engine.session import Session as Session
     from sardonyx.frontends.torch import from_torch as from_torch
     from sardonyx.infer import infer_shapes as infer_shapes
@@ -74,6 +75,7 @@ _ERRORS = (
 _HOMES = {
     "check": "check",
     "Session": "engine.session",
+    "compile_ahead": "engine.ahead",
     "from_torch": "frontends.torch",
     "infer_shapes": "infer",
     "from_bytes": "io",

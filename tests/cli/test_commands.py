@@ -17,7 +17,7 @@ from tests.cli.running import sardonyx
 EXPECTED = [[1.5, 3.5], [0.0, 0.0]]
 COMMANDS = (
     "quickstart", "convert", "check", "info", "show", "run", "bench", "verify", "infer", "optimize", "extract",
-    "merge", "diff", "explain",
+    "merge", "diff", "explain", "compile",
 )  # fmt: skip
 
 
@@ -148,6 +148,17 @@ def test_run_traps_what_is_not_finite(model: Path) -> None:
     assert sardonyx("run", model, "--trap").code == 0
     refused = sardonyx("run", model, "--inputs", huge, "--trap")
     assert refused.code == 1 and "infinite" in refused.err
+
+
+def test_compile_writes_an_object_and_a_header(model: Path) -> None:
+    folder = model.with_name("build")
+    done = sardonyx("compile", model, "-o", folder, "--name", "net", "--dim", "n=2")
+    assert done.code == 0 and "for CPUs of the level" in done.out
+    assert "void net(" in (folder / "net.h").read_text() and (folder / "net.o").stat().st_size > 1000
+    facts = sardonyx("compile", model, "-o", folder, "--dim", "n=2", "--json").json
+    assert facts["workspace"] > 0 and Path(facts["object"]).name == "model.o"
+    refused = sardonyx("compile", model, "-o", folder)
+    assert refused.code == 1 and "n have no number" in refused.err
 
 
 def test_bench_compares_with_what_is_installed(model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sardonyx.cli.ahead import compile
 from sardonyx.cli.app import app
 from sardonyx.cli.bench import bench
 from sardonyx.cli.edit import diff, extract, merge
@@ -23,6 +24,7 @@ for command in (
     verify,
     infer,
     optimize,
+    compile,
     extract,
     merge,
     diff,

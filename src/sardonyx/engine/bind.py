@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sardonyx.core.errors import ExecutionError
 from sardonyx.engine.link import Layout, Linked
-from sardonyx.engine.program import Address, Call, Fallback, Real, Table
+from sardonyx.engine.program import Address, Call, Fallback, Table, arguments
 from sardonyx.engine.threads import NativePlan, alone, pool
 from sardonyx.engine.views import Buffer, View
 from sardonyx.evaluate import Scope
@@ -92,14 +91,11 @@ class Bound:
                 runs.append(step)
                 continue
             assert code is not None
-            tasks = self.extents[step.tasks]
-            chosen: Sequence[int] = ()
-            if step.blocking is not None:
-                *chosen, tasks = step.blocking(*[self.extents[d] for d in step.blocking_of], self.threads)
+            slots, tasks = arguments(step, self.extents, self.threads)
             if tasks == 0:
                 continue
             row = (code.address, len(self._args), tasks, self.extents[step.grain])
-            self._write(step, chosen)
+            self._write(slots)
             if not runs or isinstance(runs[-1], Fallback):
                 runs.append([])
             last = runs[-1]
@@ -124,25 +120,20 @@ class Bound:
         self._inputs = [self._patches.get(v.buffer, []) for v in program.inputs]
         self._outputs = [self._patches.get(v.buffer, []) for v in program.outputs]
 
-    def _write(self, step: Call, chosen: Sequence[int]) -> None:
-        picked = iter(chosen)
-        args, extents = self._args, self.extents
-        for arg in step.args:
+    def _write(self, slots: Iterable[int | Address | Table]) -> None:
+        args = self._args
+        for arg in slots:
             if isinstance(arg, Address):
-                offset = extents[arg.offset] * arg.buffer.dtype.itemsize
+                offset = self.extents[arg.offset] * arg.buffer.dtype.itemsize
                 base = self._base.get(arg.buffer)
                 if base is None:
                     self._patches.setdefault(arg.buffer, []).append((len(args), offset))
                     base = 0
                 args.append(base + offset)
-            elif arg is None:
-                args.append(next(picked))
             elif isinstance(arg, Table):
                 args.append(address(self._table(arg)))
-            elif isinstance(arg, Real):
-                args.append(struct.unpack("<i", struct.pack("<f", arg.value))[0])
             else:
-                args.append(extents[arg])
+                args.append(arg)
 
     def _table(self, table: Table) -> Array:
         numbers = tuple(self.extents[d] for d in table.extents)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
@@ -14,7 +15,7 @@ from sardonyx.engine.views import Buffer, View
 from sardonyx.ir import Array, Node, Value
 from sardonyx.tile import Kernel
 
-__all__ = ["Address", "Argument", "Call", "Fallback", "Program", "Real", "Table", "Work"]
+__all__ = ["Address", "Argument", "Call", "Fallback", "Program", "Real", "Table", "Work", "arguments"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,27 @@ class Call:
     def buffers(self) -> list[tuple[Buffer, bool]]:
         """The buffers it touches, and whether it writes them."""
         return [(a.buffer, a.writes) for a in self.args if isinstance(a, Address)]
+
+
+def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Iterator[int | Address | Table], int]:
+    """The slots of a step's argument block, integers where they are known already, and the number of its tasks."""
+    chosen: Sequence[int] = ()
+    tasks = extents[step.tasks]
+    if step.blocking is not None:
+        *chosen, tasks = step.blocking(*[extents[d] for d in step.blocking_of], threads)
+    return _slots(step, extents, iter(chosen)), tasks
+
+
+def _slots(step: Call, extents: Mapping[Dim, int], chosen: Iterator[int]) -> Iterator[int | Address | Table]:
+    for arg in step.args:
+        if isinstance(arg, (Address, Table)):
+            yield arg
+        elif arg is None:
+            yield next(chosen)
+        elif isinstance(arg, Real):
+            yield struct.unpack("<i", struct.pack("<f", arg.value))[0]
+        else:
+            yield extents[arg]
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ import difflib
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from sardonyx.engine.codegen import detect
 from sardonyx.engine.compile import compile_model
 from sardonyx.engine.peak import measure
 from sardonyx.engine.port import Port
+from sardonyx.engine.precision import Precision, check_precision
 from sardonyx.engine.prepare import prepare
 from sardonyx.engine.profile import Profile, sample
 from sardonyx.engine.runner import Runner
@@ -26,8 +27,6 @@ from sardonyx.io import load
 from sardonyx.ir import Array, Model, TensorType, Value
 
 __all__ = ["Precision", "Session"]
-
-Precision: TypeAlias = Literal["highest", "high", "medium"]
 
 
 class Session:
@@ -58,8 +57,7 @@ class Session:
     ) -> None:
         if device != "cpu":
             raise InputError(f"there is no device {device!r}", fix="device='cpu' is the one there is")
-        if precision not in ("highest", "high", "medium"):
-            raise InputError(f"there is no precision {precision!r}", fix="use 'highest', 'high' or 'medium'")
+        check_precision(precision)
         if threads is not None and threads < 1:
             raise InputError(
                 f"a session cannot run on {threads} threads", fix="give 1 or more, or None for the default"

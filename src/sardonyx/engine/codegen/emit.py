@@ -22,12 +22,13 @@ from sardonyx.tile.ir import walk
 __all__ = ["emit_module"]
 
 
-def emit_module(kernels: Sequence[Kernel], target: Target) -> str:
-    """The text of one module with all kernels; instructions that the target lacks must be expanded before."""
+def emit_module(kernels: Sequence[Kernel], target: Target, *, internal: bool = False) -> str:
+    """The text of one module with all kernels, seen from outside unless `internal`; instructions that the target lacks must
+    be expanded before."""
     declared: dict[str, str] = {}
     bodies: list[str] = []
     for kernel in kernels:
-        emitter = _Emitter(target)
+        emitter = _Emitter(target, "internal " if internal else "")
         emitter.kernel(kernel)
         declared |= emitter.declared
         bodies += emitter.lines
@@ -57,8 +58,9 @@ class _Slot:
 class _Emitter(Values):
     """Emits one kernel's statements; `Values` emits their expressions."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, linkage: str = "") -> None:
         super().__init__(target)
+        self.linkage = linkage
         self.label = "entry"
         self._labels = 0
         self._allocs: list[str] = []
@@ -81,7 +83,9 @@ class _Emitter(Values):
         self._unpack(kernel, slots)
 
     def _unpack(self, kernel: Kernel, slots: list[_Slot]) -> None:
-        self.lines.append(f"define void @{kernel.name}(ptr %args, i64 %begin, i64 %end, ptr %scratch) #0 {{")
+        self.lines.append(
+            f"define {self.linkage}void @{kernel.name}(ptr %args, i64 %begin, i64 %end, ptr %scratch) #0 {{"
+        )
         for i, slot in enumerate(slots):
             self.lines.append(f"  %a{i} = getelementptr i64, ptr %args, i64 {i}")
             self.lines.append(f"  {slot.name} = load {slot.type}, ptr %a{i}, align 8")

@@ -29,7 +29,18 @@ from sardonyx.tile.ir import walk
 from sardonyx.tile.printer import print_kernel
 from sardonyx.tile.schedule import vectorize
 
-__all__ = ["CompiledKernel", "Stats", "assembly", "compile", "link_text", "llvm_text", "stats"]
+__all__ = [
+    "CompiledKernel",
+    "Stats",
+    "assembly",
+    "compile",
+    "link_text",
+    "llvm_text",
+    "machine",
+    "optimised",
+    "prepared",
+    "stats",
+]
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ _stats = Stats()
 _memory: dict[str, CompiledKernel] = {}
 _texts: dict[str, dict[str, int]] = {}
 _seen: dict[tuple[int, Target], tuple[Kernel, str]] = {}  # the keys of kernels by identity; keeping them keeps ids true
-_machines: dict[Target, llvm.TargetMachine] = {}
+_machines: dict[tuple[Target, bool], llvm.TargetMachine] = {}
 _linker: list[llvm.LLJIT] = []
 _alive: list[llvm.ResourceTracker] = []  # code stays loaded for the life of the process: plans hold bare addresses
 
@@ -94,7 +105,7 @@ def link_text(text: str, names: Sequence[str], target: Target) -> dict[str, int]
             return _texts[key]
         image = cache.read(key)
         if image is None:
-            image = _machine(target).emit_object(_optimised(text, names[0], target))
+            image = machine(target).emit_object(optimised(text, names[0], target))
             cache.write(key, image)
         found = _texts[key] = _link(names, key, image)
         return found
@@ -141,7 +152,7 @@ def _link(names: Sequence[str], key: str, image: bytes) -> dict[str, int]:
 # --- one kernel to an object file --------------------------------------------------------------------------------------
 
 
-def _prepare(kernel: Kernel, target: Target) -> Kernel:
+def prepared(kernel: Kernel, target: Target) -> Kernel:
     """The kernel in terms of what the target has: missing instructions spelled out, loops over lanes made vectors."""
     missing = [name for name in uses_instrs(kernel) if not target.has(INSTRS[name].feature)]
     if missing:
@@ -155,42 +166,44 @@ def _prepare(kernel: Kernel, target: Target) -> Kernel:
 
 def llvm_text(kernel: Kernel, target: Target) -> str:
     """The LLVM module of a kernel before optimisation: for people and tests."""
-    return emit_module([_prepare(kernel, target)], target)
+    return emit_module([prepared(kernel, target)], target)
 
 
-def _machine(target: Target) -> llvm.TargetMachine:
-    found = _machines.get(target)
+def machine(target: Target, *, jit: bool = True) -> llvm.TargetMachine:
+    """What makes code for the target: to run in this process, or to be linked into a program."""
+    found = _machines.get((target, jit))
     if found is None:
         cpu = "x86-64" if target.triple.startswith("x86_64") else "generic"
         known = frozenset(llvm.get_host_cpu_features())
         flags = ",".join(f"+{name}" for name in sorted(target.features & known))
-        found = _machines[target] = llvm.Target.from_triple(target.triple).create_target_machine(
-            cpu=cpu, features=flags, opt=3, reloc="pic", codemodel="small", jit=True
+        found = _machines[target, jit] = llvm.Target.from_triple(target.triple).create_target_machine(
+            cpu=cpu, features=flags, opt=3, reloc="pic", codemodel="small", jit=jit
         )
     return found
 
 
-def _optimised(text: str, name: str, target: Target) -> llvm.ModuleRef:
+def optimised(text: str, name: str, target: Target) -> llvm.ModuleRef:
+    """A module after LLVM's scalar optimisations; `name` says what it is in errors."""
     try:
         module = llvm.parse_assembly(text)
         module.verify()
     except RuntimeError as error:
         raise CompileError(f"kernel {name} is not valid LLVM", why=str(error)) from error
-    machine = _machine(target)
+    made_for = machine(target)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     # Kernels are scheduled when they get here: LLVM's own loop transformations would cost time and undo choices.
     options.loop_vectorization = options.slp_vectorization = False
     options.loop_unrolling = options.loop_interleaving = False
-    builder = llvm.create_pass_builder(machine, options)
+    builder = llvm.create_pass_builder(made_for, options)
     builder.getModulePassManager().run(module, builder)
     return module
 
 
 def _object(kernel: Kernel, target: Target) -> bytes:
-    return _machine(target).emit_object(_optimised(llvm_text(kernel, target), kernel.name, target))
+    return machine(target).emit_object(optimised(llvm_text(kernel, target), kernel.name, target))
 
 
 def assembly(kernel: Kernel, target: Target) -> str:
     """The machine code of a kernel as text: for people and tests."""
     with _lock:
-        return _machine(target).emit_assembly(_optimised(llvm_text(kernel, target), kernel.name, target))
+        return machine(target).emit_assembly(optimised(llvm_text(kernel, target), kernel.name, target))
