@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx as official
+import onnx.parser
 
 import sardonyx.compat.onnx as ours
 
-__all__ = ["Program", "outcome", "same"]
+__all__ = ["Program", "outcome", "parsed", "same"]
 
 Program = Callable[[Any], Any]
 # The official package's own errors, and those of Python. Ours may derive from one: whoever catches it catches ours.
@@ -49,3 +50,8 @@ def same(program: Program) -> Any:
     found = outcome(program, ours)
     assert found == outcome(program, official)
     return found
+
+
+def parsed(package: Any, text: str) -> Any:
+    """The model that a text stands for, as the official package reads it, as a message of `package`."""
+    return package.ModelProto.FromString(official.parser.parse_model(text).SerializeToString())

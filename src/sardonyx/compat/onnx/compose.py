@@ -214,7 +214,7 @@ def merge_graphs(
     made = GraphProto()
     made.node.extend(g1.node)
     made.node.extend(_connected(node, {name: output for output, name in io_map}) for node in g2.node)
-    made.input.extend(_kept((*g1.input, *(i for i in g2.input if i.name not in fed)), inputs))
+    made.input.extend(_kept((*g1.input, *(i for i in g2.input if inputs or i.name not in fed)), inputs))
     made.output.extend(_kept((*(o for o in g1.output if outputs or o.name not in used), *g2.output), outputs))
     made.initializer.extend((*g1.initializer, *(t for t in g2.initializer if t.name not in fed)))
     sparse = (s for s in g2.sparse_initializer if s.values.name not in fed)
@@ -295,8 +295,8 @@ def merge_models(
         opset_imports=opsets,
         ir_version=m1.ir_version,
     )
-    properties: dict[str, str] = {}
-    for entry in (*m1.metadata_props, *m2.metadata_props):
+    properties = {entry.key: entry.value for entry in m1.metadata_props}
+    for entry in m2.metadata_props:
         if properties.setdefault(entry.key, entry.value) != entry.value:
             raise ValueError(
                 "Can't merge models with different values for the same model metadata property."

@@ -88,10 +88,11 @@ class Extractor:
         for kept in ("sparse_initializer", "quantization_annotation"):
             if count := len(getattr(self.graph, kept)):
                 raise ValueError(f"len_{kept} is {count}, it must be 0.")
-        names = {name for node in nodes for name in (*outside_names(node), *node.output)}
+        read = {name for node in nodes for name in (*outside_names(node), *node.output)}
+        shown = {name for node in nodes for name in (*node.input, *node.output)}
         return (
-            [tensor for name, tensor in self.initializers.items() if name in names],
-            [info for name, info in self.value_infos.items() if name in names],
+            [tensor for name, tensor in self.initializers.items() if name in read],
+            [info for name, info in self.value_infos.items() if name in shown],
         )
 
     def _make_model(
