@@ -23,6 +23,29 @@ def _softcap(X: Array, softcap: float) -> Array:
     return np.tanh(X / softcap) * softcap if softcap > 0 else X
 
 
+def _ahead(base: Array, offset: Any) -> Array:
+    """By how much each query is ahead of each key; `offset` is where the queries begin, for all or by sample."""
+    queries, keys = base.shape[-2:]
+    start = np.reshape(offset, (-1, 1, 1, 1)) if np.ndim(offset) else int(offset)
+    return start + np.arange(queries)[:, None] - np.arange(keys)
+
+
+def _allow(base: Array, allowed: Array) -> Array:
+    return base + np.where(allowed, base.dtype.type(0), base.dtype.type(-np.inf))
+
+
+def _apply_causal(base: Array, offset: Any) -> Array:
+    """Scores with -inf where the key comes after the query."""
+    return _allow(base, _ahead(base, offset) >= 0)
+
+
+def _apply_sliding_window(base: Array, left_window_size: int, right_window_size: int, offset: Any) -> Array:
+    """Scores with -inf where the key is too far before or after the query; -1 means no limit."""
+    ahead = _ahead(base, offset)
+    near = (ahead <= left_window_size) if left_window_size >= 0 else np.ones_like(ahead, bool)
+    return _allow(base, near & (-ahead <= right_window_size) if right_window_size >= 0 else near)
+
+
 def _compute_attention(
     Q: Array,
     K: Array,

@@ -93,7 +93,7 @@ def erf_inv(x: float) -> float:
     if log is None:
         return 0
     middle = 2.0 / (np.pi * 0.147) + 0.5 * log
-    return float(np.copysign(np.sqrt(np.sqrt(middle * middle - log / 0.147) - middle), x))
+    return np.copysign(np.sqrt(np.sqrt(middle * middle - log / 0.147) - middle), x)
 
 
 def compute_probit(val: float) -> float:

@@ -30,7 +30,7 @@ HELPERS: dict[str, tuple[str, str]] = {
     "op_affine_grid": ("_sampling", "apply_affine_transform construct_original_grid"),
     "op_argmax": ("_pieces", f"_argmax {_LASTS}"),
     "op_argmin": ("_pieces", f"_argmin {_LASTS}"),
-    "op_attention": ("_attend", "_compute_attention _softcap _softmax"),
+    "op_attention": ("_attend", "_apply_causal _apply_sliding_window _compute_attention _softcap _softmax"),
     "op_batch_normalization": ("_norms", "_batchnorm_test_mode _batchnorm_training_mode"),
     "op_cast": ("_pieces", "cast_to"),
     "op_cast_like": ("_pieces", "_cast_like cast_to"),
@@ -127,6 +127,8 @@ def _names_of_operator(module: str, domain: str, op_types: Iterable[str]) -> lis
 def _of_domain(domain: str, name: str) -> Any:
     if name == "load_op":
         return partial(_load_op, domain)
+    if name == "_build_registered_operators":
+        return partial(_op_list.classes, domain)
     base = _op_list.domain_base(domain)
     return base if name == base.__name__ else _op_list.by_class_name(domain)[name]
 

@@ -65,7 +65,9 @@ class OpRunBinaryNum(OpRunBinary):
 
     def _check_results(self, args: Sequence[Any], res: tuple[Any, ...]) -> None:
         if res[0].dtype != args[0].dtype:
-            raise RuntimeTypeError(f"Output type mismatch: {type(self).__name__} made {res[0].dtype} of {args[0].dtype}")
+            raise RuntimeTypeError(
+                f"Output type mismatch: {type(self).__name__} made {res[0].dtype} of {args[0].dtype}"
+            )
 
 
 class OpRunBinaryNumpy(OpRunBinaryNum):

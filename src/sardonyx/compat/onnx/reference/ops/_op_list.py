@@ -26,7 +26,7 @@ FOREVER = 1 << 30
 # fmt: off
 VERSIONS: dict[str, tuple[int, ...]] = {
     "ArgMax": (1, 12), "ArgMin": (1, 12), "Attention": (1, 23, 24, 25), "AveragePool": (1, 7, 11, 19),
-    "BatchNormalization": (6, 9, 14), "Cast": (1, 19, 24, 25), "CastLike": (15, 19, 25), "Clip": (6, 11),
+    "BatchNormalization": (6, 9, 14), "Cast": (1, 19, 24), "CastLike": (15, 19), "Clip": (6, 11),
     "Constant": (1, 9, 11, 12), "DequantizeLinear": (10, 19, 21, 23, 25), "DFT": (17, 20), "Dropout": (7, 12), "Gemm": (6, 7),
     "Pad": (1, 2, 11, 18), "QuantizeLinear": (10, 19, 21, 23, 25), "ReduceL1": (1, 18), "ReduceL2": (1, 18),
     "ReduceLogSum": (1, 18), "ReduceLogSumExp": (1, 18), "ReduceMax": (1, 18), "ReduceMean": (1, 18),
@@ -53,11 +53,14 @@ _BASE_OF = {name: base for base, names in BASES.items() for name in names.split(
 _MODULES = {
     name: f"op_{module}"
     for name, module in {
+        "ArgMax": "argmax",
+        "ArgMin": "argmin",
         "BitCast": "bitcast",
         "BitShift": "bitshift",
         "Col2Im": "col2im",
         "EyeLike": "eyelike",
         "GatherND": "gathernd",
+        "Im2Col": "im2col",
         "IsInf": "isinf",
         "IsNaN": "isnan",
         "MatMul": "matmul",
@@ -67,6 +70,7 @@ _MODULES = {
         "RMSNormalization": "rms_normalization",
         "ScatterND": "scatternd",
         "SwiGLU": "swiglu",
+        "TfIdfVectorizer": "tfidf_vectorizer",
         "TopK": "topk",
         "SVMClassifier": "svm_classifier",
         "SVMRegressor": "svm_regressor",
@@ -190,7 +194,7 @@ def load_of_domain(domain: str, op_type: str, version: int | None, custom: Any =
         return lambda *args: OpFunction(*args, impl=custom)
     known = classes(domain)
     if op_type not in known:
-        raise RuntimeImplementationError(
+        raise NotImplementedError(
             f"nothing here runs operator '{op_type}' of domain '{domain}'; known are {', '.join(sorted(known))}"
         )
     versions = known[op_type]
@@ -222,14 +226,15 @@ def load_op(
         expand: run the function of the operator's schema, not its reference.
         evaluator_cls: runs that function.
     """
+    version = newest_opset() if version is None else version
     if custom is not None or (domain == "" and op_type in classes("") and not expand):
         return load_of_domain(domain, op_type, version, custom)
     if domain != "":
         raise ValueError(f"domain '{domain}' is not the default one")
     schema = known_schemas().get(op_type)
     if schema is None or schema.domain != domain:
-        raise RuntimeImplementationError(f"the standard has no operator '{op_type}'")
-    schema = schema_at(op_type, newest_opset() if version is None else version, domain)
+        raise NotImplementedError(f"the standard has no operator '{op_type}'")
+    schema = schema_at(op_type, version, domain)
     if not schema.has_function and not schema.has_context_dependent_function:
         raise RuntimeImplementationError(f"operator '{op_type}' is not defined by a function")
     if evaluator_cls is None:

@@ -66,7 +66,8 @@ def _concat_from_sequence(seq: Sequence[Array], axis: int, new_axis: int = 0) ->
 
 def sequence_insert_reference_implementation(sequence: Any, tensor: Array, position: Any = None) -> list[Any]:
     """The sequence with a tensor put in front of `position`, or at the end."""
-    items = [] if sequence is None or np.ndim(sequence) == 0 else list(sequence)
+    is_nothing = sequence is None or (isinstance(sequence, np.ndarray) and sequence.ndim == 0)
+    items: list[Any] = [] if is_nothing else list(sequence)
     at = None if position is None else np.asarray(position, np.int64).reshape(-1)[:1]
     return one("SequenceInsert", items, tensor, at)
 
@@ -114,9 +115,7 @@ def _gather_nd_impl(data: Array, indices: Array, batch_dims: int) -> tuple[Array
     return (one("GatherND", data, indices.astype(np.int64), batch_dims=batch_dims),)
 
 
-def scatter_elements(
-    data: Array, indices: Array, updates: Array, axis: int = 0, reduction: str | None = None
-) -> Array:
+def scatter_elements(data: Array, indices: Array, updates: Array, axis: int = 0, reduction: str | None = None) -> Array:
     """ScatterElements."""
     return one("ScatterElements", data, indices.astype(np.int64), updates, axis=axis, reduction=reduction)
 

@@ -19,15 +19,15 @@ def _nearest_coeffs(ratio: Any, mode: str = "round_prefer_floor") -> Array:
     """Which of the two elements around a point counts; `ratio` is how far it is from the first."""
     if float(ratio).is_integer():
         return np.array([0, 1])
-    takes_second = {
-        "round_prefer_floor": ratio > 0.5,
-        "round_prefer_ceil": ratio >= 0.5,
-        "floor": False,
-        "ceil": True,
+    takes = {
+        "round_prefer_floor": (ratio <= 0.5, ratio > 0.5),
+        "round_prefer_ceil": (ratio < 0.5, ratio >= 0.5),
+        "floor": (1, 0),
+        "ceil": (0, 1),
     }
-    if mode not in takes_second:
-        raise ValueError(f"mode is one of {', '.join(takes_second)}, not {mode}")
-    return np.array([not takes_second[mode], takes_second[mode]]).astype(int)
+    if mode not in takes:
+        raise ValueError(f"mode is one of {', '.join(takes)}, not {mode}")
+    return np.array(takes[mode])
 
 
 def _weights(kernel: Callable[[Array], Array], support: int, ratio: float, shrink: float) -> Array:
@@ -71,7 +71,9 @@ def _get_neighbor(x: float, n: int, data: Array) -> tuple[Array, Array]:
 
 def _cartesian(arrays: Sequence[Any], out: Array | None = None) -> Array:
     """Every choice of one element from each array, as rows."""
-    made = np.stack(np.meshgrid(*arrays, indexing="ij"), -1).reshape(-1, len(arrays)).astype(np.asarray(arrays[0]).dtype)
+    made = (
+        np.stack(np.meshgrid(*arrays, indexing="ij"), -1).reshape(-1, len(arrays)).astype(np.asarray(arrays[0]).dtype)
+    )
     if out is None:
         return made
     out[:] = made

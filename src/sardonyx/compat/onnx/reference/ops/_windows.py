@@ -43,9 +43,7 @@ def im2col(
     rank = len(kernel_shape)
     spread = dilations or (1,) * rank
     padded = np.pad(X, [(0, 0), (0, 0), *((pads[i], pads[i + rank]) for i in range(rank))])
-    counts = tuple(
-        (padded.shape[2 + i] - spread[i] * (kernel_shape[i] - 1) - 1) // strides[i] + 1 for i in range(rank)
-    )
+    counts = tuple((padded.shape[2 + i] - spread[i] * (kernel_shape[i] - 1) - 1) // strides[i] + 1 for i in range(rank))
     view = windows(padded, kernel_shape, strides, spread, counts)  # [N, C, *counts, *kernel]
     ordered = np.moveaxis(np.moveaxis(view, 0, 1), range(2, 2 + rank), range(-rank, 0))  # [C, N, *kernel, *counts]
     columns = np.moveaxis(ordered, 1, 1 + rank)
