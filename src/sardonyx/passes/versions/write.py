@@ -9,7 +9,7 @@ input left out, or what becomes a constant. Where a node needs more than one exp
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sardonyx.ir import Function, Graph, Node, TensorType, Value
@@ -19,7 +19,7 @@ from sardonyx.passes.versions.adapter import Old
 from sardonyx.rewrite import Op
 from sardonyx.rewrite.splice import insert_before
 
-__all__ = ["splice", "write"]
+__all__ = ["at_each_axis", "splice", "write"]
 
 
 def write(new: Old, statements: str, gives: str = "Y", **values: Any) -> tuple[Any, ...]:
@@ -85,3 +85,19 @@ def _type_inputs(node: Node, graph: Graph, new: Old) -> None:
         if isinstance(kind, TensorType) and i >= states and kind.shape:
             kind = TensorType(kind.dtype, (None,) * (len(kind.shape) - 1))
         inner.type = inner.type or kind
+
+
+def at_each_axis(rank: int, statements: Callable[[int], str], *, given: str = "hit") -> str:
+    """Statements that are run for those axes d for which element d of `hit` is true, one after another.
+
+    For one axis they read ``x_d`` and make ``y``; the first reads ``x_0``, and the last result is named ``x_end``.
+    """
+    steps: list[str] = []
+    for d in range(rank):
+        steps.append(f"""
+            place_{d} = Constant <value = int64 {{{d}}}> ()  here_{d} = Gather <axis = 0> ({given}, place_{d})
+            x_{d + 1} = If (here_{d}) <
+                then_branch = reached_{d} () => (y) {{ {statements(d)} }},
+                else_branch = passed_{d} () => (same) {{ same = Identity (x_{d}) }}>
+        """)
+    return "\n".join([*steps, f"x_end = Identity (x_{rank})"])
