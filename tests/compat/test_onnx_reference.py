@@ -260,7 +260,7 @@ def test_nodes_run_on_objects_of_named_classes_with_their_attributes() -> None:
             h.make_node("Softmax", ["b"], ["c"]),
         ]
         e = o.reference.ReferenceEvaluator(model(o, nodes, "x", "c", opset=10))
-        clip, mean, softmax = e.rt_nodes_
+        clip, mean, _ = e.rt_nodes_
         shown = [
             [type(n).__name__, n.op_type, n.domain, list(n.input), list(n.output), n.need_context()]
             for n in e.rt_nodes_
@@ -904,7 +904,7 @@ def test_sparse_initializers_are_dense_arrays() -> None:
     values, indices = h.make_tensor("w", F, [2], [1.0, 2.0]), h.make_tensor("i", I64, [2], [0, 2])
     proto = model(ours, [h.make_node("Add", ["x", "w"], ["y"])], "x", "y")
     proto.graph.sparse_initializer.append(h.make_sparse_tensor(values, indices, [3]))
-    np.testing.assert_array_equal(evaluate(ours, proto, {"x": COUNT})[0], COUNT + [1, 0, 2])
+    np.testing.assert_array_equal(evaluate(ours, proto, {"x": COUNT})[0], COUNT + np.array([1, 0, 2], np.float32))
 
 
 def test_what_an_optional_holds() -> None:

@@ -22,7 +22,7 @@ from sardonyx.passes.contract import Work
 from sardonyx.passes.upgrade import upgrade
 from sardonyx.passes.versions import UP
 
-__all__ = ["Body", "apply", "one"]
+__all__ = ["Body", "apply", "one", "one_of"]
 
 
 class Body:
@@ -82,8 +82,13 @@ def apply(
     return run_reference(newest, arrays, complete, n_outputs)
 
 
-def one(op_type: str, *inputs: Any, domain: str = "", **attrs: Any) -> Any:
-    """The only output of an operator's newest version."""
+def one(op_type: str, *inputs: Any, **attrs: Any) -> Any:
+    """The only output of an operator of the default domain, at its newest version."""
+    return apply(op_type, inputs, attrs, 1)[0]
+
+
+def one_of(domain: str, op_type: str, *inputs: Any, **attrs: Any) -> Any:
+    """The only output of an operator of another domain, at its newest version."""
     return apply(op_type, inputs, attrs, 1, domain=domain)[0]
 
 

@@ -276,10 +276,10 @@ class OpRun(abc.ABC):
                 raise TypeError(f"{who} returned {shown}; an output is an array, a list, a dictionary or sparse")
         return fixed
 
-    def _check_inputs(self, args: Sequence[Any]) -> None:
+    def _check_inputs(self, args: Sequence[Any]) -> None:  # noqa: B027  # a family may have nothing to refuse
         """Refuse inputs that the operator never takes."""
 
-    def _check_results(self, args: Sequence[Any], res: tuple[Any, ...]) -> None:
+    def _check_results(self, args: Sequence[Any], res: tuple[Any, ...]) -> None:  # noqa: B027
         """Refuse outputs that the operator never gives."""
 
     def run(self, *args: Any, linked_attributes: Any = None, context: Any = None, bindings: Any = None) -> Any:
@@ -349,6 +349,7 @@ class OpRun(abc.ABC):
             schema = schema_at(op_type, opset, cls.op_domain)
             n_inputs = schema.min_input if n_inputs is None else n_inputs
             n_outputs = schema.min_output if n_outputs is None else n_outputs
+        assert n_inputs is not None and n_outputs is not None
         inputs, outputs = [f"x{i}" for i in range(n_inputs)], [f"y{i}" for i in range(n_outputs)]
         return make_node(op_type, inputs, outputs, **kwargs)
 

@@ -61,7 +61,7 @@ class ReferenceEvaluator:
             proto = load_model(os.fspath(proto))
         elif isinstance(proto, bytes):
             proto = load_model(BytesIO(proto))
-        self.proto_ = proto
+        self.proto_: Any = proto
         self.verbose = verbose
         self.opsets_ = _opsets(proto, opsets, functions)
         self.attributes_: list[str] = list(proto.attribute) if isinstance(proto, FunctionProto) else []
@@ -74,7 +74,7 @@ class ReferenceEvaluator:
         self._init()
 
     def _read_names(self) -> None:
-        proto = self.proto_
+        proto: Any = self.proto_
         graph = proto.graph if isinstance(proto, ModelProto) else proto if isinstance(proto, GraphProto) else None
         self.onnx_graph_: GraphProto | None = graph
         self.input_types_: list[TypeProto] | None = None
@@ -90,10 +90,11 @@ class ReferenceEvaluator:
             self.nodes_ = graph.node
             self.all_types_ = {i.name: i.type for i in (*graph.input, *graph.value_info, *graph.output)}
         else:
-            self.input_names_, self.output_names_ = list(proto.input), list(proto.output)
-            self.nodes_ = proto.node if isinstance(proto, FunctionProto) else [proto]
-            if isinstance(proto, FunctionProto):
-                self.all_types_ = {i.name: i.type for i in proto.value_info}
+            callee: FunctionProto | NodeProto = self.proto_
+            self.input_names_, self.output_names_ = list(callee.input), list(callee.output)
+            self.nodes_ = callee.node if isinstance(callee, FunctionProto) else [callee]
+            if isinstance(callee, FunctionProto):
+                self.all_types_ = {i.name: i.type for i in callee.value_info}
 
     def _add_function(self, function: ReferenceEvaluator | FunctionProto) -> None:
         if isinstance(function, FunctionProto):
@@ -291,7 +292,9 @@ class ReferenceEvaluator:
                 for name in node.output:
                     check_value_against_type(types.get(name), results.get(name), bindings, name)
         if bindings is not None:
-            declared = types if self.output_types_ is None else dict(zip(self.output_names_, self.output_types_))
+            declared = (
+                types if self.output_types_ is None else dict(zip(self.output_names_, self.output_types_, strict=True))
+            )
             for name in self.output_names_:
                 check_value_against_type(declared.get(name), results.get(name), bindings, name)
         if intermediate:

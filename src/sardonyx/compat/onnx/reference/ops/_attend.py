@@ -9,6 +9,17 @@ import numpy as np
 from sardonyx.compat.onnx.reference._execute import Body, apply, one
 from sardonyx.ops.attention import by_heads
 
+__all__ = [
+    "_apply_causal",
+    "_apply_sliding_window",
+    "_compute_attention",
+    "_compute_flex_attention",
+    "_softcap",
+    "_softmax",
+    "_unpack_3d_to_4d",
+    "rotary_embedding",
+]
+
 Array = np.ndarray[Any, Any]
 
 

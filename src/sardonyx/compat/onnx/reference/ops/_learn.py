@@ -7,7 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.compat.onnx.reference._execute import apply, one
+from sardonyx.compat.onnx.reference._execute import apply, one, one_of
+
+__all__ = [
+    "AggregationFunction",
+    "Mode",
+    "PostTransform",
+    "_apply_adagrad",
+    "_apply_adam",
+    "_apply_momentum",
+    "_apply_nesterov",
+    "_array_feature_extractor",
+    "compute_binarizer",
+    "compute_logistic",
+    "compute_probit",
+    "compute_softmax_zero",
+    "erf_inv",
+    "expit",
+    "logistic",
+    "probit",
+    "softmax",
+    "softmax_zero",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -45,12 +66,12 @@ class Mode(enum.IntEnum):
 
 def compute_binarizer(x: Array, threshold: float | None = None) -> tuple[Array]:
     """Binarizer."""
-    return (one("Binarizer", x, domain="ai.onnx.ml", threshold=threshold),)
+    return (one_of("ai.onnx.ml", "Binarizer", x, threshold=threshold),)
 
 
 def _array_feature_extractor(data: Array, indices: Array) -> Array:
     """ArrayFeatureExtractor."""
-    return one("ArrayFeatureExtractor", data, indices.astype(np.int64), domain="ai.onnx.ml")
+    return one_of("ai.onnx.ml", "ArrayFeatureExtractor", data, indices.astype(np.int64))
 
 
 def compute_logistic(val: float) -> float:

@@ -8,6 +8,19 @@ import numpy as np
 
 from sardonyx.compat.onnx.reference._execute import apply, one
 
+__all__ = [
+    "_batchnorm_test_mode",
+    "_batchnorm_training_mode",
+    "_compute_negative_log_likelihood_loss",
+    "_dropout",
+    "_layer_normalization",
+    "_leaky_relu",
+    "_rms_normalization",
+    "_vcelu1",
+    "sigmoid",
+    "softmaxcrossentropy",
+]
+
 Array = np.ndarray[Any, Any]
 
 

@@ -18,7 +18,7 @@ from sardonyx.compat.onnx.reference.op_run import OpFunction, OpRun, RuntimeCont
 from sardonyx.compat.onnx.reference.ops import _op
 from sardonyx.ops import all_operators, lookup
 
-__all__ = ["DOMAINS", "load_of_domain", "load_op"]
+__all__ = ["DOMAINS", "_build_registered_operators", "load_of_domain", "load_op"]
 
 FOREVER = 1 << 30
 

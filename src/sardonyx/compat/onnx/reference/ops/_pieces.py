@@ -10,6 +10,45 @@ import numpy as np
 from sardonyx.compat.onnx._dtypes import np_dtype_to_tensor_dtype
 from sardonyx.compat.onnx.reference._execute import apply, one
 
+__all__ = [
+    "_argmax",
+    "_argmax_use_numpy_select_last_index",
+    "_argmin",
+    "_argmin_use_numpy_select_last_index",
+    "_cast_like",
+    "_cfft",
+    "_cifft",
+    "_concat_from_sequence",
+    "_fft",
+    "_gather_nd_impl",
+    "_gemm00",
+    "_gemm01",
+    "_gemm10",
+    "_gemm11",
+    "_ifft",
+    "_irfft",
+    "_one_hot",
+    "_pad_impl",
+    "_scatter_nd_impl",
+    "_slice",
+    "_specify_int64",
+    "cast_to",
+    "common_reference_implementation",
+    "compute_log_sum_exp",
+    "gather_numpy",
+    "gather_numpy_2",
+    "max_min",
+    "numpy_matmul",
+    "pad_empty_string",
+    "reshape_input",
+    "reshape_reference_implementation",
+    "scatter_elements",
+    "sequence_insert_reference_implementation",
+    "split_with_padding",
+    "suppress_by_iou",
+    "topk_sorted_implementation",
+]
+
 Array = np.ndarray[Any, Any]
 
 
@@ -66,8 +105,9 @@ def _concat_from_sequence(seq: Sequence[Array], axis: int, new_axis: int = 0) ->
 
 def sequence_insert_reference_implementation(sequence: Any, tensor: Array, position: Any = None) -> list[Any]:
     """The sequence with a tensor put in front of `position`, or at the end."""
-    is_nothing = sequence is None or (isinstance(sequence, np.ndarray) and sequence.ndim == 0)
-    items: list[Any] = [] if is_nothing else list(sequence)
+    items: list[Any] = []
+    if sequence is not None and not (isinstance(sequence, np.ndarray) and sequence.ndim == 0):
+        items += sequence
     at = None if position is None else np.asarray(position, np.int64).reshape(-1)[:1]
     return one("SequenceInsert", items, tensor, at)
 

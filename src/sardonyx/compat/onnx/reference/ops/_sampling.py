@@ -8,8 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.compat.onnx.reference._execute import one
 from sardonyx.ops.sampling import cubic, triangle
+
+__all__ = [
+    "_cartesian",
+    "_cubic_coeffs",
+    "_cubic_coeffs_antialias",
+    "_get_all_coords",
+    "_get_neighbor",
+    "_get_neighbor_idxes",
+    "_interpolate_1d_along_axis",
+    "_interpolate_nd",
+    "_linear_coeffs",
+    "_linear_coeffs_antialias",
+    "_nearest_coeffs",
+    "apply_affine_transform",
+    "construct_original_grid",
+]
 
 Array = np.ndarray[Any, Any]
 Coefficients = Callable[[float, float], Array]

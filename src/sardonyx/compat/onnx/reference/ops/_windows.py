@@ -12,6 +12,26 @@ from sardonyx.compat.onnx.reference._execute import one
 from sardonyx.compat.onnx.reference.op_run import OpRun
 from sardonyx.ops.nn import windows
 
+__all__ = [
+    "Im2Col",
+    "_col2im_naive_implementation_2d",
+    "_conv_implementation",
+    "_deform_conv_implementation",
+    "_get_index",
+    "_get_indices",
+    "_global_average_pool",
+    "_global_max_pool",
+    "_is_out",
+    "_make_ind",
+    "col2im_naive_implementation",
+    "get_output_shape_auto_pad",
+    "get_output_shape_explicit_padding",
+    "get_pad_shape",
+    "get_pad_with_auto_pad",
+    "im2col",
+    "pool",
+]
+
 Array = np.ndarray[Any, Any]
 Extents = Sequence[int]
 
@@ -152,7 +172,10 @@ def get_output_shape_auto_pad(
 ) -> list[int]:
     """How many windows there are along each axis."""
     steps = strides_spatial or (1,) * len(input_spatial_shape)
-    room = [n if auto_pad.startswith("SAME") else n - k + 1 for n, k in zip(input_spatial_shape, kernel_spatial_shape)]
+    room = [
+        n if auto_pad.startswith("SAME") else n - k + 1
+        for n, k in zip(input_spatial_shape, kernel_spatial_shape, strict=True)
+    ]
     if auto_pad not in ("SAME_UPPER", "SAME_LOWER", "VALID"):
         raise ValueError(f"auto_pad is SAME_UPPER, SAME_LOWER or VALID, not {auto_pad}")
     return [(n - 1) // s + 1 for n, s in zip(room, steps, strict=True)]
