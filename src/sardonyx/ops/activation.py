@@ -57,7 +57,8 @@ class PRelu:
 
     @infers
     def infer(X: Known, slope: Known) -> Dims:
-        broadcast(X.shape, slope.shape)
+        if slope.has_shape:
+            broadcast(X.shape, slope.shape)
         return X.shape
 
     @reference

@@ -104,8 +104,12 @@ class Attention:
         kv_num_heads: int | None,
     ) -> list[Dims]:
         batch, heads, queries, features = _dims_by_heads(Q, "Q", q_num_heads)
-        _, kv_heads, keys, key_features = _dims_by_heads(K, "K", kv_num_heads)
         _, _, _, value_features = _dims_by_heads(V, "V", kv_num_heads)
+        if not K.has_shape:
+            return [
+                (batch, queries, heads * value_features) if Q.rank == 3 else (batch, heads, queries, value_features)
+            ]
+        _, kv_heads, keys, key_features = _dims_by_heads(K, "K", kv_num_heads)
         same(features, key_features, "features of Q and K")
         total = keys if past_key is None else past_key.shape[2] + keys
         result: Dims = (batch, heads, queries, value_features)
@@ -192,6 +196,8 @@ class RotaryEmbedding:
     ) -> Dims:
         _, _, _, features = _dims_by_heads(X, "X", num_heads or None)
         for name, cache in (("cos_cache", cos), ("sin_cache", sin)):
+            if not cache.has_shape:
+                continue
             if cache.rank != (3 if positions is None else 2):
                 raise ShapeError(
                     f"{name}{show_shape(cache.shape)} must have rank {3 if positions is None else 2}",
@@ -235,6 +241,8 @@ class TensorScatter:
         at = axis_of(axis, past.rank)
         if at == 0:
             raise ShapeError("axis 0 is the batch", fix="name the axis of the sequence")
+        if not update.has_shape:
+            return past.shape
         if past.rank != update.rank:
             raise ShapeError(f"the ranks of {show_shape(past.shape)} and {show_shape(update.shape)} differ")
         for i, (a, b) in enumerate(zip(past.shape, update.shape, strict=True)):

@@ -57,7 +57,7 @@ class BitCast:
                 f"{input.dtype} has {input.dtype.bits} bits, {target} has {target.bits}",
                 fix="use Cast to change the width",
             )
-        return known(target, input.shape)
+        return known(target, input.dims)
 
     @reference
     def run(input: Array, *, to: int) -> Array:

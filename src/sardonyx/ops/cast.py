@@ -107,7 +107,7 @@ class Cast:
 
     @infers
     def infer(input: Known, *, to: int) -> Known:
-        return known(d.dtype(to), input.shape)
+        return known(d.dtype(to), input.dims)
 
     @carries
     def carry(input: Known, *, to: int) -> Any:
@@ -130,7 +130,7 @@ class CastLike:
 
     @infers
     def infer(input: Known, target_type: Known) -> Known:
-        return known(target_type.dtype, input.shape if input.has_shape else None)
+        return known(target_type.dtype, input.dims)
 
     @carries
     def carry(input: Known, target_type: Known) -> Any:

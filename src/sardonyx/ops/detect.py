@@ -51,14 +51,16 @@ class NonMaxSuppression:
 
     @infers
     def infer(boxes: Known, scores: Known, *limits: Known | None) -> Known:
-        if boxes.rank != 3 or scores.rank != 3:
+        if any(x.has_shape and x.rank != 3 for x in (boxes, scores)):
             raise ShapeError(
-                f"boxes{show_shape(boxes.shape)} and scores{show_shape(scores.shape)} must both have rank 3",
+                f"boxes{show_shape(boxes.dims)} and scores{show_shape(scores.dims)} must both have rank 3",
                 why="boxes are [batch, box, 4], scores are [batch, class, box]",
             )
-        same(boxes.shape[2], 4, "numbers of a box and 4")
-        same(boxes.shape[0], scores.shape[0], "batches of boxes and scores")
-        same(boxes.shape[1], scores.shape[2], "numbers of boxes and of scores")
+        if boxes.has_shape:
+            same(boxes.shape[2], 4, "numbers of a box and 4")
+        if boxes.has_shape and scores.has_shape:
+            same(boxes.shape[0], scores.shape[0], "batches of boxes and scores")
+            same(boxes.shape[1], scores.shape[2], "numbers of boxes and of scores")
         return known(d.INT64, (None, 3))
 
     @reference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ class ConstantOfShape:
     @infers
     def infer(input: Known, *, value: Tensor | None) -> Known:
         kind = d.FLOAT32 if value is None else value.dtype
-        extents = input.ints()
-        if extents is None and isinstance(count := input.shape[0], int):
-            return known(kind, (None,) * count)
+        extents: Sequence[Dim | None] | None = input.ints()
+        if extents is None and input.has_shape and isinstance(count := input.shape[0], int):
+            extents = (None,) * count
         return known(kind, extents)
 
     @carries
@@ -126,8 +127,7 @@ class EyeLike:
 
     @infers
     def infer(input: Known, *, dtype: int | None) -> Known:
-        shape: tuple[Dim, ...] = input.shape
-        return known(input.dtype if dtype is None else d.dtype(dtype), shape)
+        return known(input.dtype if dtype is None else d.dtype(dtype), input.dims)
 
     @reference
     def run(input: Array, *, dtype: int | None, k: int) -> Array:

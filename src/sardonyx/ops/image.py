@@ -143,7 +143,7 @@ class AffineGrid:
         axes = theta.shape[1]
         if wanted is None:
             return (theta.shape[0], *(None,) * axes, axes) if isinstance(axes, int) else None
-        return theta.shape[0], *wanted[2:], len(wanted) - 2
+        return same(theta.shape[0], wanted[0], "batches of theta and of size"), *wanted[2:], len(wanted) - 2
 
     @reference
     def run(theta: Array, size: Array, *, align_corners: bool) -> Array:

@@ -53,7 +53,8 @@ class GatherElements:
 
     @infers
     def infer(data: Known, indices: Known, *, axis: int) -> Dims:
-        axis_of(axis, data.rank)
+        if data.has_shape:
+            axis_of(axis, data.rank)
         return indices.shape
 
     @reference
@@ -136,7 +137,8 @@ class ScatterElements:
     @infers
     def infer(data: Known, indices: Known, updates: Known, *, axis: int) -> Dims:
         axis_of(axis, data.rank)
-        unified(indices.shape, updates.shape, "indices and updates")
+        if indices.has_shape and updates.has_shape:
+            unified(indices.shape, updates.shape, "indices and updates")
         return data.shape
 
     @reference
@@ -157,7 +159,8 @@ class Scatter:
     @infers
     def infer(data: Known, indices: Known, updates: Known, *, axis: int) -> Dims:
         axis_of(axis, data.rank)
-        unified(indices.shape, updates.shape, "indices and updates")
+        if indices.has_shape and updates.has_shape:
+            unified(indices.shape, updates.shape, "indices and updates")
         return data.shape
 
     @reference
@@ -176,8 +179,8 @@ class ScatterND:
 
     @infers
     def infer(data: Known, indices: Known, updates: Known) -> Dims:
-        depth = _depth(data, indices)
-        if depth is not None:
+        depth = _depth(data, indices) if indices.has_shape else None
+        if depth is not None and updates.has_shape:
             unified(updates.shape, (*indices.shape[:-1], *data.shape[depth:]), "updates and the places for them")
         return data.shape
 
@@ -218,7 +221,7 @@ class NonZero:
 
     @infers
     def infer(X: Known) -> Known:
-        return known(d.INT64, (X.rank, None))
+        return known(d.INT64, (X.rank if X.has_shape else None, None))
 
     @reference
     def run(X: Array) -> Array:
@@ -288,9 +291,9 @@ class ReverseSequence:
 
     @infers
     def infer(input: Known, sequence_lens: Known, *, batch_axis: int) -> Dims:
-        same(
-            input.shape[axis_of(batch_axis, input.rank)], sequence_lens.shape[0], "the batch and the number of lengths"
-        )
+        at = axis_of(batch_axis, input.rank)
+        if sequence_lens.has_shape:
+            same(input.shape[at], sequence_lens.shape[0], "the batch and the number of lengths")
         return input.shape
 
     @reference

@@ -16,8 +16,10 @@ from sardonyx.ops.known import Dims, Known, broadcast, same
 from sardonyx.ops.typesets import FLOATS, NUMBERS, NUMBERS_BF, WIDE_INTS
 
 
-def matrix(x: Known, name: str, *, transpose: bool) -> tuple[Dim, Dim]:
-    """The two dims of a matrix, as they count after `transpose`."""
+def matrix(x: Known, name: str, *, transpose: bool) -> tuple[Dim | None, Dim | None]:
+    """The two dims of a matrix, as they count after `transpose`; None for what nothing is known of."""
+    if not x.has_shape:
+        return None, None
     if x.rank != 2:
         raise ShapeError(f"{name} must be a matrix, not {show_shape(x.shape)}", why=f"its rank is {x.rank}")
     rows, columns = x.shape
@@ -46,8 +48,9 @@ class Gemm:
     def infer(A: Known, B: Known, C: Known | None, *, transA: bool, transB: bool) -> Dims:
         m, k = matrix(A, "A", transpose=transA)
         k2, n = matrix(B, "B", transpose=transB)
-        same(k, k2, "inner dimensions of A' and B'")
-        if C is not None and C.has_shape:
+        if k is not None and k2 is not None:
+            same(k, k2, "inner dimensions of A' and B'")
+        if C is not None and C.has_shape and m is not None and n is not None:
             broadcast(C.shape, (m, n))
         return (m, n)
 

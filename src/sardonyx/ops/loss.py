@@ -15,6 +15,10 @@ from sardonyx.ops.typesets import FLOATS, FLOATS_BF, INDICES
 
 def loss_shape(scores: Known, labels: Known, weights: Known | None, reduction: str) -> Dims:
     """One number, or one for each label when nothing is reduced."""
+    if not scores.has_shape or not labels.has_shape:
+        return (
+            (labels.shape if labels.has_shape else scores.shape[:1] + scores.shape[2:]) if reduction == "none" else ()
+        )
     if scores.rank < 2 or labels.rank != scores.rank - 1:
         raise ShapeError(
             "a loss takes scores [N, C, ...] and labels [N, ...]",
@@ -25,7 +29,9 @@ def loss_shape(scores: Known, labels: Known, weights: Known | None, reduction: s
         same(a, b, f"extents of axis {i} of the labels and of the scores")
         for i, (a, b) in enumerate(zip(labels.shape, shape, strict=True))
     )
-    if weights is not None:
+    if weights is not None and weights.has_shape:
+        if weights.rank != 1:
+            raise ShapeError("the weights of classes are a vector", why=f"their rank is {weights.rank}")
         same(weights.shape[0], scores.shape[1], "numbers of weights and of classes")
     return shape if reduction == "none" else ()
 
@@ -75,8 +81,8 @@ class SoftmaxCrossEntropyLoss:
     reduction, ignore_index = String("mean"), Int()
 
     @infers
-    def infer(scores: Known, labels: Known, weights: Known | None, *, reduction: str) -> list[Dims]:
-        return [loss_shape(scores, labels, weights, reduction), scores.shape]
+    def infer(scores: Known, labels: Known, weights: Known | None, *, reduction: str) -> list[Dims | None]:
+        return [loss_shape(scores, labels, weights, reduction), scores.dims]
 
     @reference
     def run(

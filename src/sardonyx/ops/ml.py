@@ -70,7 +70,7 @@ class ArrayFeatureExtractor:
 
     @infers
     def infer(X: Known, Y: Known) -> Dims:
-        return *((1,) if X.rank == 1 else X.shape[:-1]), product(Y.shape)
+        return *((1,) if X.rank == 1 else X.shape[:-1]), product(Y.shape) if Y.has_shape else None
 
     @reference
     def run(X: Array, Y: Array) -> Array:
@@ -216,7 +216,7 @@ class CategoryMapper:
 
     @infers
     def infer(X: Known) -> Known:
-        return known(d.INT64 if X.dtype is d.STRING else d.STRING, X.shape)
+        return known(d.INT64 if X.dtype is d.STRING else d.STRING, X.dims)
 
     @reference
     def run(
@@ -264,9 +264,9 @@ class LabelEncoder:
     @infers
     def infer(X: Known, *, opset: int, **facts: Any) -> Known:
         if opset < 2:
-            return known(d.INT64 if X.dtype is d.STRING else d.STRING, X.shape)
+            return known(d.INT64 if X.dtype is d.STRING else d.STRING, X.dims)
         suffix, values = _pick(facts, "values_")
-        return known(values.dtype if isinstance(values, Tensor) else _SUFFIXES[suffix], X.shape)
+        return known(values.dtype if isinstance(values, Tensor) else _SUFFIXES[suffix], X.dims)
 
     @reference
     def run(X: Array, *, opset: int, **facts: Any) -> Array:

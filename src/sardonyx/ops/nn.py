@@ -133,9 +133,9 @@ def convolved(x: Array, w: Array, *, strides: Any, dilations: Any, pads: Any, au
 
 
 def convolution_shape(
-    X: Known, W: Known, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
+    X: Known, W: Known, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
 ) -> Dims:
-    """The shape of a convolution of X by W."""
+    """The shape of a convolution of X by W, whose spatial extents may be given as `kernel_shape` too."""
     if X.rank < 3 or W.rank != X.rank:
         raise ShapeError(
             f"Conv cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}",
@@ -143,9 +143,24 @@ def convolution_shape(
         )
     same(X.shape[1], W.shape[1] * group, "channels of X and of W times group")
     spatial = windows_shape(
-        X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad
+        X.shape[2:],
+        _kernel(W, kernel_shape),
+        strides=strides,
+        dilations=dilations,
+        pads=pads,
+        auto_pad=auto_pad,
     )
     return X.shape[0], W.shape[0], *spatial
+
+
+def _kernel(W: Known, kernel_shape: Sequence[int] | None) -> Sequence[Dim]:
+    """The spatial extents of a filter."""
+    spatial = W.shape[2:]
+    if not kernel_shape:
+        return spatial
+    if len(kernel_shape) != len(spatial):
+        raise ShapeError(f"kernel_shape {list(kernel_shape)} does not fit W{show_shape(W.shape)}")
+    return [same(a, b, "extents of W and of kernel_shape") for a, b in zip(kernel_shape, spatial, strict=True)]
 
 
 @operator("Conv", since=(1, 11, 22))
@@ -160,9 +175,19 @@ class Conv:
 
     @infers
     def infer(
-        X: Known, W: Known, B: Known | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int
-    ) -> Dims:
-        return convolution_shape(X, W, strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad, group=group)
+        X: Known, W: Known, B: Known | None, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any,
+        auto_pad: str, group: int,
+    ) -> Dims:  # fmt: skip
+        return convolution_shape(
+            X,
+            W,
+            kernel_shape=kernel_shape,
+            strides=strides,
+            dilations=dilations,
+            pads=pads,
+            auto_pad=auto_pad,
+            group=group,
+        )
 
     @reference
     def run(
@@ -229,8 +254,8 @@ class ConvTranspose:
 
     @infers
     def infer(
-        X: Known, W: Known, B: Known | None, *, strides: Any, dilations: Any, pads: Any, auto_pad: str, group: int,
-        output_padding: Any, output_shape: Any,
+        X: Known, W: Known, B: Known | None, *, kernel_shape: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str,
+        group: int, output_padding: Any, output_shape: Any,
     ) -> Dims:  # fmt: skip
         if X.rank < 3 or W.rank != X.rank:
             raise ShapeError(
@@ -239,7 +264,7 @@ class ConvTranspose:
             )
         same(X.shape[1], W.shape[0], "channels of X and of W")
         found = transposed_extents(
-            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad,
+            X.shape[2:], _kernel(W, kernel_shape), strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad,
             output_padding=output_padding, output_shape=output_shape,
         )  # fmt: skip
         return X.shape[0], W.shape[1] * group, *(extent for extent, _ in found)
@@ -312,14 +337,15 @@ class DeformConv:
 
     @infers
     def infer(
-        X: Known, W: Known, offset: Known, *rest: Known | None, strides: Any, dilations: Any, pads: Any, group: int
-    ) -> Dims:
-        if X.rank < 3 or not X.rank == W.rank == offset.rank:
-            shown = ", ".join(show_shape(x.shape) for x in (X, W, offset))
+        X: Known, W: Known, offset: Known, *rest: Known | None, kernel_shape: Any, strides: Any, dilations: Any,
+        pads: Any, group: int,
+    ) -> Dims:  # fmt: skip
+        if X.rank < 3 or W.rank != X.rank or (offset.has_shape and offset.rank != X.rank):
+            shown = ", ".join(show_shape(x.dims) for x in (X, W, offset))
             raise ShapeError("X, W and offset need [N, C, spatial ...]", why=f"the shapes are {shown}")
         same(X.shape[1], W.shape[1] * group, "channels of X and of W times group")
         spatial = windows_shape(
-            X.shape[2:], W.shape[2:], strides=strides, dilations=dilations, pads=pads, auto_pad="NOTSET"
+            X.shape[2:], _kernel(W, kernel_shape), strides=strides, dilations=dilations, pads=pads, auto_pad="NOTSET"
         )
         return X.shape[0], W.shape[0], *spatial
 

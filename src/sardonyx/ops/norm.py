@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes as d
-from sardonyx.core.errors import UnsupportedError
+from sardonyx.core.dims import Dim
+from sardonyx.core.errors import ShapeError, UnsupportedError
 from sardonyx.ir import Array
 from sardonyx.ops.declare import Flag, Float, Input, Int, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.elementwise import wide
@@ -74,6 +75,8 @@ class LayerNormalization:
 
     @infers
     def infer(X: Known, Scale: Known, B: Known | None, *, axis: int, stash_type: int) -> list[Any]:
+        if not X.has_shape:
+            return [None, *[known(d.dtype(stash_type), None)] * 2]
         at = axis_of(axis, X.rank)
         statistics = known(d.dtype(stash_type), (*X.shape[:at], *(1,) * (X.rank - at)))
         return [X.shape, statistics, statistics]
@@ -125,7 +128,17 @@ class BatchNormalization:
 
     @infers
     def infer(X: Known, scale: Known, B: Known, mean: Known, var: Known, *, n_outputs: int) -> list[Any]:
-        return [X.shape, *(known(mean.dtype, mean.shape) for _ in range(n_outputs - 1))]
+        channels: Dim | None = None if not X.has_shape else X.shape[1] if X.rank > 1 else 1
+        for name, x in (("scale", scale), ("B", B), ("mean", mean), ("var", var)):
+            if x.has_shape and x.rank != 1:
+                raise ShapeError(
+                    f"{name} must be a vector with one number for each channel", why=f"its rank is {x.rank}"
+                )
+            if x.has_shape:
+                channels = (
+                    x.shape[0] if channels is None else same(channels, x.shape[0], f"channels of X and of {name}")
+                )
+        return [X.dims, *(known(mean.dtype, (channels,)) for _ in range(n_outputs - 1))]
 
     @reference
     def run(
@@ -171,7 +184,8 @@ class InstanceNormalization:
     @infers
     def infer(input: Known, scale: Known, B: Known) -> Dims:
         for name, x in (("scale", scale), ("B", B)):
-            same(x.shape[0], input.shape[1], f"extent of {name} and channels")
+            if x.has_shape:
+                same(x.shape[0], input.shape[1], f"extent of {name} and channels")
         return input.shape
 
     @reference
@@ -229,7 +243,8 @@ class RMSNormalization:
     @infers
     def infer(X: Known, scale: Known, *, axis: int) -> Dims:
         at = axis_of(axis, X.rank)
-        broadcast(X.shape[at:], scale.shape)
+        if scale.has_shape:
+            broadcast(X.shape[at:], scale.shape)
         return X.shape
 
     @reference

@@ -64,6 +64,8 @@ class Unique:
 
     @infers
     def infer(X: Known, *, axis: int | None) -> list[Known]:
+        if axis is None and not X.has_shape:
+            return [known(X.dtype, (None,)), *[known(d.INT64, (None,))] * 3]
         at = None if axis is None else axis_of(axis, X.rank)
         shape = (None,) if at is None else (*X.shape[:at], None, *X.shape[at + 1 :])
         whole = product(X.shape) if at is None else X.shape[at]

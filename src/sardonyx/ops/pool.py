@@ -333,18 +333,17 @@ class RoiAlign:
 
     @infers
     def infer(X: Known, rois: Known, batch: Known, *, output_height: int, output_width: int) -> Dims:
-        if X.rank != 4 or rois.rank != 2 or batch.rank != 1:
-            shown = ", ".join(show_shape(x.shape) for x in (X, rois, batch))
+        if any(x.has_shape and x.rank != rank for x, rank in ((X, 4), (rois, 2), (batch, 1))):
+            shown = ", ".join(show_shape(x.dims) for x in (X, rois, batch))
             raise ShapeError(
                 "RoiAlign takes X[N, C, H, W], rois[number, 4] and batch_indices[number]", why=f"the shapes are {shown}"
             )
-        same(rois.shape[1], 4, "columns of rois and 4")
-        return (
-            same(rois.shape[0], batch.shape[0], "numbers of rois and of batch_indices"),
-            X.shape[1],
-            output_height,
-            output_width,
-        )
+        counts = [x.shape[0] for x in (rois, batch) if x.has_shape]
+        if rois.has_shape:
+            same(rois.shape[1], 4, "columns of rois and 4")
+        if len(counts) == 2:
+            counts = [same(*counts, "numbers of rois and of batch_indices")]
+        return counts[0] if counts else None, X.shape[1] if X.has_shape else None, output_height, output_width
 
     @reference
     def run(

@@ -47,7 +47,7 @@ def spread(factors: Array, shape: tuple[int, ...], axis: int, block_size: int) -
 
 
 def _fits(x: Known, factors: Known | None, what: str) -> None:
-    if factors is not None and factors.has_shape and factors.rank not in (0, 1, x.rank):
+    if factors is not None and factors.has_shape and x.has_shape and factors.rank not in (0, 1, x.rank):
         raise ShapeError(
             f"the {what} of a tensor of rank {x.rank} has rank {factors.rank}", why="it may be 0, 1 or equal"
         )
@@ -92,7 +92,7 @@ class QuantizeLinear:
         _fits(x, y_scale, "scale")
         _fits(x, y_zero_point, "zero point")
         given = None if y_zero_point is None else y_zero_point.dtype
-        return known(given or (d.dtype(output_dtype) if output_dtype else d.UINT8), x.shape)
+        return known(given or (d.dtype(output_dtype) if output_dtype else d.UINT8), x.dims)
 
     @reference
     def run(
@@ -130,7 +130,7 @@ class DequantizeLinear:
     def infer(x: Known, x_scale: Known, x_zero_point: Known | None, *, output_dtype: int) -> Known:
         _fits(x, x_scale, "scale")
         _fits(x, x_zero_point, "zero point")
-        return known(d.dtype(output_dtype) if output_dtype else x_scale.dtype, x.shape)
+        return known(d.dtype(output_dtype) if output_dtype else x_scale.dtype, x.dims)
 
     @reference
     def run(
@@ -159,7 +159,7 @@ class DynamicQuantizeLinear:
 
     @infers
     def infer(x: Known) -> list[Known]:
-        return [known(d.UINT8, x.shape), known(d.FLOAT32, ()), known(d.UINT8, ())]
+        return [known(d.UINT8, x.dims), known(d.FLOAT32, ()), known(d.UINT8, ())]
 
     @reference
     def run(x: Array) -> tuple[Array, Array, Array]:
@@ -267,13 +267,23 @@ class ConvInteger:
         x_zero_point: Known | None,
         w_zero_point: Known | None,
         *,
+        kernel_shape: Any,
         strides: Any,
         dilations: Any,
         pads: Any,
         auto_pad: str,
         group: int,
     ) -> Dims:
-        return convolution_shape(x, w, strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad, group=group)
+        return convolution_shape(
+            x,
+            w,
+            kernel_shape=kernel_shape,
+            strides=strides,
+            dilations=dilations,
+            pads=pads,
+            auto_pad=auto_pad,
+            group=group,
+        )
 
     @reference
     def run(
@@ -313,13 +323,23 @@ class QLinearConv:
         x_zero_point: Known,
         w: Known,
         *others: Known | None,
+        kernel_shape: Any,
         strides: Any,
         dilations: Any,
         pads: Any,
         auto_pad: str,
         group: int,
     ) -> Dims:
-        return convolution_shape(x, w, strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad, group=group)
+        return convolution_shape(
+            x,
+            w,
+            kernel_shape=kernel_shape,
+            strides=strides,
+            dilations=dilations,
+            pads=pads,
+            auto_pad=auto_pad,
+            group=group,
+        )
 
     @reference
     def run(

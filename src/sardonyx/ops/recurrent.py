@@ -128,21 +128,29 @@ def run_recurrent(
 
 
 def shapes(
-    x: Known, w: Known, r: Known, gates: int, states: int, *, hidden_size: int | None, layout: int
+    x: Known, w: Known, r: Known, gates: int, states: int, *, direction: str, hidden_size: int | None, layout: int
 ) -> list[Dims]:
     """The shapes of Y and of the last states."""
-    if not x.rank == w.rank == r.rank == 3:
-        shown = ", ".join(show_shape(k.shape) for k in (x, w, r))
+    if any(k.has_shape and k.rank != 3 for k in (x, w, r)):
+        shown = ", ".join(show_shape(k.dims) for k in (x, w, r))
         raise ShapeError("X, W and R of a recurrent operator have rank 3", why=f"the shapes are {shown}")
-    time, batch = (x.shape[1], x.shape[0]) if layout else (x.shape[0], x.shape[1])
-    same(x.shape[2], w.shape[2], "features of X and of W")
-    hidden: Dim = hidden_size if hidden_size is not None else r.shape[2]
-    same(hidden, r.shape[2], "hidden size and columns of R")
-    if isinstance(w.shape[1], int) and isinstance(hidden, int):
-        same(w.shape[1], gates * hidden, f"rows of W and {gates} times the hidden size")
-    directions = w.shape[0]
+    (a, b, features), (many, rows, columns), (_, _, inner) = (k.dims or _UNKNOWN for k in (x, w, r))
+    time, batch = (b, a) if layout else (a, b)
+    hidden: Dim | None = hidden_size if hidden_size is not None else inner
+    directions = _agree(2 if direction == "bidirectional" else 1, many, "directions and the first extent of W")
+    _agree(features, columns, "features of X and of W")
+    _agree(hidden, inner, "hidden size and columns of R")
+    if isinstance(hidden, int):
+        _agree(rows, gates * hidden, f"rows of W and {gates} times the hidden size")
     last: Dims = (batch, directions, hidden) if layout else (directions, batch, hidden)
     return [(batch, time, directions, hidden) if layout else (time, directions, batch, hidden), *[last] * states]
+
+
+_UNKNOWN: Dims = (None,) * 3
+
+
+def _agree(a: Dim | None, b: Dim | None, what: str) -> Dim | None:
+    return same(a, b, what) if a is not None and b is not None else a if b is None else b
 
 
 def halves(B: Array | None, i: int, width: int, kind: Any) -> tuple[Array, Array]:
@@ -171,8 +179,10 @@ class RNN:
     layout, output_sequence = Int(0, since=14), Flag(0, until=7)
 
     @infers
-    def infer(X: Known, W: Known, R: Known, *rest: Known | None, hidden_size: int | None, layout: int) -> list[Dims]:
-        return shapes(X, W, R, 1, 1, hidden_size=hidden_size, layout=layout)
+    def infer(
+        X: Known, W: Known, R: Known, *rest: Known | None, direction: str, hidden_size: int | None, layout: int
+    ) -> list[Dims]:
+        return shapes(X, W, R, 1, 1, direction=direction, hidden_size=hidden_size, layout=layout)
 
     @reference
     def run(
@@ -214,8 +224,10 @@ class GRU:
     layout, output_sequence = Int(0, since=14), Flag(0, until=7)
 
     @infers
-    def infer(X: Known, W: Known, R: Known, *rest: Known | None, hidden_size: int | None, layout: int) -> list[Dims]:
-        return shapes(X, W, R, 3, 1, hidden_size=hidden_size, layout=layout)
+    def infer(
+        X: Known, W: Known, R: Known, *rest: Known | None, direction: str, hidden_size: int | None, layout: int
+    ) -> list[Dims]:
+        return shapes(X, W, R, 3, 1, direction=direction, hidden_size=hidden_size, layout=layout)
 
     @reference
     def run(
@@ -265,8 +277,10 @@ class LSTM:
     layout, output_sequence = Int(0, since=14), Flag(0, until=7)
 
     @infers
-    def infer(X: Known, W: Known, R: Known, *rest: Known | None, hidden_size: int | None, layout: int) -> list[Dims]:
-        return shapes(X, W, R, 4, 2, hidden_size=hidden_size, layout=layout)
+    def infer(
+        X: Known, W: Known, R: Known, *rest: Known | None, direction: str, hidden_size: int | None, layout: int
+    ) -> list[Dims]:
+        return shapes(X, W, R, 4, 2, direction=direction, hidden_size=hidden_size, layout=layout)
 
     @reference
     def run(
@@ -318,8 +332,8 @@ class LinearAttention:
         query: Known, key: Known, value: Known, past: Known | None, decay: Known | None, beta: Known | None, *,
         q_num_heads: int, kv_num_heads: int, update_rule: str,
     ) -> list[Any]:  # fmt: skip
-        if not query.rank == key.rank == value.rank == 3:
-            shown = ", ".join(show_shape(k.shape) for k in (query, key, value))
+        if any(x.has_shape and x.rank != 3 for x in (query, key, value)):
+            shown = ", ".join(show_shape(k.dims) for k in (query, key, value))
             raise ShapeError("query, key and value have rank 3", why=f"the shapes are {shown}")
         for name, wanted, given in (("decay", "gated", decay), ("beta", "delta", beta)):
             if (wanted in update_rule) != (given is not None):
@@ -327,12 +341,15 @@ class LinearAttention:
                     f"{name} must be {'given' if wanted in update_rule else 'absent'}",
                     why=f"update_rule is '{update_rule}'",
                 )
-        batch, time, width = query.shape
-        features, values = floordiv(width, q_num_heads), floordiv(value.shape[2], kv_num_heads)
-        same(features, floordiv(key.shape[2], kv_num_heads), "features of query and key")
+        (a, m, width), (b, n, inner), (c, o, outer) = (x.dims or _UNKNOWN for x in (query, key, value))
+        batch = _agree(_agree(a, b, "batches of query and key"), c, "batches of query and value")
+        time = _agree(_agree(m, n, "lengths of query and key"), o, "lengths of query and value")
+        parts = ((width, q_num_heads), (inner, kv_num_heads), (outer, kv_num_heads))
+        mine, theirs, values = (None if x is None else floordiv(x, heads) for x, heads in parts)
+        features = _agree(mine, theirs, "features of query and key")
         state = (batch, kv_num_heads, features, values)
         kind = query.dtype if past is None else past.dtype
-        return [(batch, time, values * q_num_heads), Known(TensorType(kind, state))]
+        return [(batch, time, None if values is None else values * q_num_heads), Known(TensorType(kind, state))]
 
     @reference
     def run(
@@ -371,12 +388,14 @@ class CausalConvWithState:
     activation = String("none")
 
     @infers
-    def infer(input: Known, weight: Known, *rest: Known | None) -> list[Dims]:
-        if not input.rank == weight.rank == 3:
-            shown = f"{show_shape(input.shape)} and {show_shape(weight.shape)}"
+    def infer(input: Known, weight: Known, *rest: Known | None) -> list[Dims | None]:
+        if any(x.has_shape and x.rank != 3 for x in (input, weight)):
+            shown = f"{show_shape(input.dims)} and {show_shape(weight.dims)}"
             raise ShapeError("input and weight have rank 3", why=f"the shapes are {shown}")
-        same(input.shape[1], weight.shape[0], "channels of input and weight")
-        return [input.shape, (*input.shape[:2], weight.shape[2] - 1)]
+        batch, channels, _ = input.dims or _UNKNOWN
+        many, _, kernel = weight.dims or _UNKNOWN
+        channels = _agree(channels, many, "channels of input and weight")
+        return [input.dims, (batch, channels, None if kernel is None else kernel - 1)]
 
     @reference
     def run(input: Array, weight: Array, bias: Array | None, past: Array | None, *, activation: str) -> list[Array]:

@@ -196,11 +196,13 @@ class SplitToSequence:
 
     @infers
     def infer(input: Known, split: Known | None, *, axis: int, keepdims: bool) -> Known:
+        if not input.has_shape:
+            return sequence_of(known(input.dtype, None))
         at = axis_of(axis, input.rank)
         size: Sequence[Dim | None] = [1] if keepdims else []
         if split is not None:
             sizes: Any = split.ints()
-            if split.rank == 0 and sizes is not None:
+            if sizes is not None and split.rank == 0:
                 extent, part = input.shape[at], sizes[0]
                 sizes = [part, *([dims.mod(extent, part)] if dims.mod(extent, part) != 0 else [])]
             size = [sizes[0] if sizes and len(set(sizes)) == 1 else None]

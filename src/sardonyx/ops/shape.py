@@ -41,7 +41,7 @@ class Shape:
 
     @infers
     def infer(data: Known, *, start: int | None, end: int | None) -> Known:
-        return known(d.INT64, (len(data.shape[slice(start or 0, end)]),))
+        return known(d.INT64, (len(data.shape[slice(start or 0, end)]) if data.has_shape else None,))
 
     @carries
     def carry(data: Known, *, start: int | None = 0, end: int | None = None) -> Any:
@@ -63,7 +63,7 @@ class Size:
 
     @infers
     def infer(data: Known) -> Known:
-        return known(d.INT64, (), product(data.shape))
+        return known(d.INT64, (), product(data.shape) if data.has_shape else None)
 
     @reference
     def run(data: Array) -> Array:
@@ -87,6 +87,8 @@ class Reshape:
         if wanted is None:
             rank = shape.shape[0] if shape is not None else None
             return (None,) * rank if isinstance(rank, int) else None
+        if not data.has_shape:
+            return tuple(None if x == -1 or (x == 0 and not allowzero) else x for x in wanted)
         return reshaped(data.shape, wanted, allowzero=allowzero)
 
     @reference
@@ -254,7 +256,14 @@ class Expand:
     @infers
     def infer(input: Known, shape: Known) -> Dims | None:
         wanted = shape.ints()
-        return None if wanted is None else broadcast(input.shape, wanted)
+        if wanted is not None:
+            return broadcast(input.shape, wanted)
+        count = shape.shape[0] if shape.rank == 1 else None
+        if not isinstance(count, int):
+            return None
+        rank = max(count, input.rank)  # an extent other than 1 stays; anything may become of the others
+        extents = (1,) * (rank - input.rank) + input.shape
+        return tuple(x if isinstance(x, int) and (x != 1 or i < rank - count) else None for i, x in enumerate(extents))
 
     @reference
     def run(input: Array, shape: Array) -> Array:

@@ -53,6 +53,8 @@ class DFT:
         shape: list[Dim | None] = list(input.shape)
         at = -2 if axis is None else axis.scalar()
         if not isinstance(at, int):
+            if dft_length is None and not onesided:
+                return *shape[:-1], 2
             return (None,) * (input.rank - 1) + (1 if inverse and onesided else 2,)
         at = signal_axis(at, input.rank)
         if dft_length is not None:

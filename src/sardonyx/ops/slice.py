@@ -70,7 +70,7 @@ class Slice:
 
     @infers
     def infer(data: Known, starts: Known, ends: Known, axes: Known | None, steps: Known | None) -> Dims | None:
-        count = starts.shape[0]
+        count = starts.shape[0] if starts.has_shape and starts.rank else None
         numbers = list(range(count)) if axes is None and isinstance(count, int) else axes and axes.numbers()
         if numbers is None:
             return (None,) * data.rank

@@ -81,8 +81,10 @@ def infer_loop(ctx: InferenceContext, schema: Schema) -> None:
     n_inputs = ctx.get_num_inputs()
     if n_inputs < 2:
         raise refuse_type("Loop takes a trip count and a condition")
-    state = [typed(ctx.get_input_type(i), f"Input {i}") for i in range(2, n_inputs)]
-    given = [count, ctx.get_input_type(1), *state]
+    bare = [typed(ctx.get_input_type(i), f"Input {i}") for i in range(2, n_inputs)]
+    # What is in a sequence keeps its shape, though the body is not told of it.
+    state = [x if kind_of(x) == "tensor_type" else copied(ctx.get_input_type(2 + i) or x) for i, x in enumerate(bare)]
+    given = [count, ctx.get_input_type(1), *bare]
     data = [None, *(ctx.get_input_data(i) for i in range(1, n_inputs))]
     results = ctx.get_graph_attribute_inferencer("body").do_inferencing(given, data)
     if not results:
@@ -100,6 +102,8 @@ def infer_loop(ctx: InferenceContext, schema: Schema) -> None:
                 f"Loop 'body' outputs should all be tensors or sequences or optionals, but output {i} was {kind}"
             )
         if i < len(state):
+            if kind != "tensor_type" and kind != kind_of(state[i]):
+                state[i] = typed(result, f"output {i}")  # what the body gives wins
             check_same_elements(result, state[i])
             ctx.set_output_type(i, state[i])
         else:

@@ -77,7 +77,7 @@ def constant(tensor: TensorProto, type: Type | None) -> Known:
         found = known_constant(read_tensor(tensor))
     except SardonyxError:  # its elements lie in another file, or nowhere
         return Known(type)
-    return Known(type or found.type, found.value, found.floats)
+    return Known(type, found.value, found.floats)  # a constant whose name has no type has none
 
 
 def with_values(type: Type | None, values: Sequence[Extent]) -> Known:

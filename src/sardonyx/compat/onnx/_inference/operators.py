@@ -8,9 +8,9 @@ from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.control import CONTROL
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
-from sardonyx.compat.onnx._inference.types import kind_of
+from sardonyx.compat.onnx._inference.views import Asked, seen
 from sardonyx.io.read import Scope, read_attr
-from sardonyx.ir import AttrKind
+from sardonyx.ir import AttrKind, TensorType
 from sardonyx.ops import Known, Schema, infer_outputs
 from sardonyx.ops.promote import promote
 from sardonyx.proto import TensorProto
@@ -37,12 +37,11 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
         raise refuse_shape(str(error) or type(error).__name__) from error
     for i, known in enumerate(found):
-        made = type_message(known.type)
-        if kind_of(made) is None or (kind_of(made) == "tensor_type" and not made.tensor_type.elem_type):
-            if ctx.has_output(i):
-                raise refuse_type(f"the type of output {i} does not follow from the inputs")
-            continue
-        ctx.set_output_type(i, made)
+        if ctx.has_output(i) and (known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)):
+            raise refuse_type(f"the type of output {i} does not follow from the inputs")
+    asked = Asked(schema.operator.name, schema.version, inputs, attrs)
+    for i, known in enumerate(seen(schema.operator.domain, asked, found)):
+        ctx.set_output_type(i, type_message(known.type))
 
 
 def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
