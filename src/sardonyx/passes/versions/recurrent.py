@@ -21,7 +21,7 @@ def time_leads(new: Old) -> Expr:
     if not batch_leads:
         return None
     states = range(5, 7) if node.op_type == "LSTM" else range(5, 6)
-    turned = {0: [1, 0, 2], **dict.fromkeys(states, [1, 0, 2])}
+    turned = {0: [1, 0, 2], **{i: [1, 0, 2] for i in states}}
     inputs: list[Any] = [
         Transpose(v, perm=turned[i]) if v is not None and i in turned else v for i, v in enumerate(node.inputs)
     ]
