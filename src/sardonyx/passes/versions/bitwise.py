@@ -25,8 +25,8 @@ def _integers(new: Old) -> DType:
 @down("BitwiseNot", 18)
 def not_by_subtraction(new: Old) -> Expr:
     """In two's complement the bits of x turned over are -1 - x; of unsigned numbers, the largest less x."""
-    limits = np.iinfo(_integers(new).numpy)
-    return Sub(np.array(-1 if limits.min else limits.max, limits.dtype), new.input(0))
+    dtype = _integers(new)
+    return Sub(np.array(-1).astype(dtype.numpy), new.input(0))  # the largest of unsigned ones has every bit set, as -1 has
 
 
 @down("BitwiseAnd BitwiseOr BitwiseXor", 18)
