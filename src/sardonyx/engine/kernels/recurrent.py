@@ -28,6 +28,7 @@ from sardonyx.engine.kernels.map import decode
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Ramp, f32, i32, i64, select
 from sardonyx.tile.expr import Bin, Broadcast, binary
+from sardonyx.tile.math.fraction import sigmoid_fraction, tanh_fraction
 
 __all__ = ["Cell", "CellSpec", "Group", "cell_kernel", "group_of", "pack_cell_kernel", "packed_cell"]
 
@@ -58,6 +59,12 @@ class CellSpec:
     whole: bool = False
 
     @property
+    def plain(self) -> bool:
+        """Whether sigmoid and tanh are all there is: gates are fractions then, and several share a division."""
+        names = tuple(step.op for f in self.functions for step in f.steps)
+        return names == ("sigmoid", "tanh", "tanh")[: len(self.functions)] and self.cell != "RNN"
+
+    @property
     def products(self) -> list[int]:
         """The gates in each product with a state. A GRU whose reset scales the state needs that gate before the last product."""
         return [2, 1] if self.cell == "GRU" and not self.linear else [GATES[self.cell]]
@@ -86,10 +93,10 @@ class Group:
 
 
 def group_of(gates: int, target: Target) -> Group:
-    """As many sums as hide the latency of adding to them, for one row; and as many rows as registers allow then."""
-    sums, wide = (24, 8) if target.registers >= 32 else (12, 4)
-    vectors = max(1, min(4, 1 << (wide // gates).bit_length() - 1)) if gates <= wide else 1
-    return Group(gates, min(4, sums // (gates * vectors)), vectors, target.lanes(f32))
+    """Four sums hide the latency of adding to them, for one row: R does not come faster. More rows fill the registers."""
+    vectors = max(1, 4 // gates)
+    rows = (target.registers - 1) // (gates * vectors + 1)  # sums, an element of the state, and one vector of R for all
+    return Group(gates, rows, vectors, target.lanes(f32))
 
 
 def packed_cell(r: Array, group: Group) -> Array:
@@ -149,7 +156,9 @@ class _Product:
     def compute(self, rows: _Rows, first: Expr, panel: Pointer) -> Expr:
         """sums = the sums of as many rows from `first` on as a group holds; gives how many those are."""
         k = self.k
-        height = k.let("height", binary("min", rows.count - first, self.group.rows))
+        left = k.let("rows_left", rows.count - first)
+        tiles = k.let("tiles", (left + (self.group.rows - 1)) // self.group.rows)
+        height = k.let("height", (left + tiles - 1) // tiles)  # blocks of equal height
         base = Pointer(k, k.let("state", rows.base.at(first * self.hidden).base), f32)
 
         def chain(most: int) -> None:
@@ -270,11 +279,12 @@ class _Recurrent:
                 )
 
             rows = _Rows(before, count)
+            back = k.let("back", odd.ne(0))
             if len(self.products) > 1:
-                self._reset_first(d, rows, here)
+                self._reset_first(d, back, rows, here)
             else:
                 cell_of = {"LSTM": self._lstm, "GRU": self._gru, "RNN": self._rnn}[self.spec.cell]
-                self._units(0, d, u, rows, lambda row, at, sums: cell_of(here(row, *at), sums, d))
+                self._units(0, d, u, back, rows, lambda row, at, sums: cell_of(here(row, *at), sums, d))
 
     # -- walking ----------------------------------------------------------------------------------------------------------
 
@@ -283,30 +293,38 @@ class _Recurrent:
         number: int,
         d: Expr,
         block: Expr,
+        back: Expr,
         rows: _Rows,
         body: Callable[[Expr, tuple[Expr, Expr | None], list[Expr]], None],
     ) -> None:
-        """body(row, (unit, mask), sums) for all rows and all vectors of units of a block, with the sums of a product."""
+        """body(row, (unit, mask), sums) for all rows and all vectors of units of a block, with the sums of a product.
+
+        Steps go through the groups to and fro (`back`), so that each begins with what the one before has left in the cache.
+        """
         k, product = self.k, self.products[number]
         units, lanes = product.group.units, self.lanes
         groups = k.let("groups", (self.hidden + (units - 1)) // units)
         start = k.let("first_group", block * self.block_u)
-        with k.loop("group", start, binary("min", start + self.block_u, groups)) as group:
+        stop = k.let("last_group", binary("min", start + self.block_u, groups))
+        with k.loop("g", start, stop) as group:
+            group = k.let("group", select(back, start + stop - 1 - group, group))
             panel = Pointer(k, k.let("panel", self.r[number].at((d * groups + group) * product.size).base), f32)
             first = k.let("first_unit", group * units)
             many = k.let("units", binary("min", self.hidden - first, units))
-            with k.loop("top", 0, rows.count, product.group.rows) as top:
+            top = k.reg("top", i64, 0)
+            with k.loop("tile", 0, (rows.count + (product.group.rows - 1)) // product.group.rows):
                 height = product.compute(rows, top, panel)
                 with k.loop("row", 0, height) as row:
 
-                    def vector(unit: Expr, mask: Expr | None, row: Expr = row) -> None:
-                        body(top + row, (k.let("unit", first + unit), mask), product.of(row, unit))
+                    def vector(unit: Expr, mask: Expr | None, row: Expr = row, top: Expr = top) -> None:
+                        body(k.let("line", top + row), (k.let("unit", first + unit), mask), product.of(row, unit))
 
                     if self.spec.whole:
                         with k.loop("v", 0, many, lanes) as v:
                             vector(v, None)
                     else:
                         k.strip("v", 0, many, lanes, vector)
+                k.set(top, top + height)
 
     # -- cells ------------------------------------------------------------------------------------------------------------
 
@@ -344,28 +362,55 @@ class _Recurrent:
             line = self.peep.at((d * 3 + number) * self.hidden)
             return value + line.load(here.unit, self.lanes, here.mask) * cell
 
-        into = self._apply(0, seen(to_i, 0, old))
-        keep = 1.0 - into if self.spec.coupled else self._apply(0, seen(to_f, 2, old))
-        cell = k.let("cell", keep * old + into * self._apply(1, to_c))
-        out = self._apply(0, seen(to_o, 1, cell))
-        fresh = k.let("fresh", out * self._apply(2, cell))
+        to_i, to_f = seen(to_i, 0, old), seen(to_f, 2, old)
+        if self.spec.plain:
+            into, kept, whole_i = self._sigmoid(to_i)
+            new, whole_new = self._tanh(to_c)
+            into, whole = k.let("into", into * new), k.let("whole", whole_i * whole_new)
+            if self.spec.coupled:
+                kept = kept * whole_new
+            else:
+                kept, _, whole_f = self._sigmoid(to_f)
+                kept, into, whole = kept * whole, into * whole_f, whole * whole_f
+            cell = k.let("cell", Fma(kept, old, into) / whole)
+            out, _, whole_o = self._sigmoid(seen(to_o, 1, cell))
+            shown, whole_cell = self._tanh(cell)
+            fresh = k.let("fresh", out * shown / (whole_o * whole_cell))
+        else:
+            into = self._apply(0, to_i)
+            keep = 1.0 - into if self.spec.coupled else self._apply(0, to_f)
+            cell = k.let("cell", keep * old + into * self._apply(1, to_c))
+            fresh = k.let("fresh", self._apply(0, seen(to_o, 1, cell)) * self._apply(2, cell))
         here.cell.store(0, cell if here.alive is None else select(here.alive, cell, old), here.mask)
         self._keep(here, fresh)
 
     def _gru(self, here: _Here, sums: Sequence[Expr], d: Expr) -> None:
         """The reset gate scales the product."""
+        k = self.k
         to_z, to_r = self._given(here, sums[:2])
+        old = here.before.load(0, self.lanes, here.mask)
         back = sums[2]
         if self.bias is not None:
             back = back + self.bias.load(d * self.hidden + here.unit, self.lanes, here.mask)
-        new = here.x.load(self.hidden * 2, self.lanes, here.mask) + self._apply(0, to_r) * back
-        self._mix(here, self._apply(0, to_z), self._apply(1, new))
+        given = here.x.load(self.hidden * 2, self.lanes, here.mask)
+        if self.spec.plain:
+            reset, _, whole = self._sigmoid(to_r)
+            new, whole_new = self._tanh(given + reset * back / whole)
+            z, rest, whole = self._sigmoid(to_z)
+            fresh = Fma(rest, new, z * old * whole_new) / (whole * whole_new)
+        else:
+            new = self._apply(1, given + self._apply(0, to_r) * back)
+            z = self._apply(0, to_z)
+            fresh = (1.0 - z) * new + z * old
+        self._keep(here, k.let("fresh", fresh))
 
-    def _mix(self, here: _Here, z: Expr, new: Expr) -> None:
-        old = here.before.load(0, self.lanes, here.mask)
-        self._keep(here, self.k.let("fresh", (1.0 - z) * new + z * old))
+    def _sigmoid(self, x: Expr) -> tuple[Expr, Expr, Expr]:
+        return sigmoid_fraction(self.k, self.k.let("gate", x))
 
-    def _reset_first(self, d: Expr, rows: _Rows, here: Callable[[Expr, Expr, Expr | None], _Here]) -> None:
+    def _tanh(self, x: Expr) -> tuple[Expr, Expr]:
+        return tanh_fraction(self.k, self.k.let("gate", x))
+
+    def _reset_first(self, d: Expr, back: Expr, rows: _Rows, here: Callable[[Expr, Expr, Expr | None], _Here]) -> None:
         """The reset gate scales the state, all of which enters the product with what is new."""
         k, none = self.k, Const(0, i64)
         assert self.room is not None
@@ -383,10 +428,11 @@ class _Recurrent:
             at = here(row, *place)
             (value,) = self._given(at, sums, 2)
             z = update.load(row * self.hidden + at.unit, self.lanes, at.mask)
-            self._mix(at, z, self._apply(1, value))
+            old = at.before.load(0, self.lanes, at.mask)
+            self._keep(at, k.let("fresh", (1.0 - z) * self._apply(1, value) + z * old))
 
-        self._units(0, d, none, rows, gates)
-        self._units(1, d, none, _Rows(scaled, rows.count), state)
+        self._units(0, d, none, back, rows, gates)
+        self._units(1, d, none, back, _Rows(scaled, rows.count), state)
 
 
 @functools.cache

@@ -39,6 +39,7 @@ FUNCTIONS: dict[Cell, tuple[str, ...]] = {
     "GRU": ("Sigmoid", "Tanh"),
     "RNN": ("Tanh",),
 }
+PAD = 16  # floats between rows of what the inputs contribute, so that they do not all meet in one set of the cache
 _ZERO = np.zeros(1, np.float32)
 
 # name -> its steps, given the number of what it is applied to, alpha and beta
@@ -177,7 +178,11 @@ def _given(facts: _Facts, bias: View | None) -> View:
     if bias is not None:
         product.formula = Formula(("f32", "f32"), (Step("add", (0, 1), "f32"),))
         product.operands = [bias.broadcast_to(shape)]
-    given = low.force(product)
+    assert product.head is not None
+    pitch = width + PAD
+    buffer = Buffer("temp", FLOAT32, shape[0] * shape[1] * pitch)
+    given = View(buffer, shape, (shape[1] * pitch, pitch, 1))
+    product.head.emit(low, product.formula, product.operands, given, product.nodes)
     return given.permuted((1, 0, 2)) if facts.by_batch else given
 
 

@@ -9,7 +9,7 @@ from sardonyx.tile.expr import Bin, Const, Expr
 from sardonyx.tile.math.parts import clamp, copysign, fma, poly, power_of_two, round_even, scale
 from sardonyx.tile.types import f32, i32
 
-__all__ = ["exp", "exp2", "exp_down", "exp_normal", "expm1"]
+__all__ = ["down_minus_one", "exp", "exp2", "exp_down", "exp_normal", "expm1"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _bits_of_exponent(k: Builder, x: Expr) -> tuple[Expr, Expr]:
     shifted = k.let("shifted", fma(x, Const(_LOG2_E, x.type), _MAGIC32))
     n = k.let("n", shifted - _MAGIC32)
     r = k.let("r", fma(-form.ln2_low, n, fma(-form.ln2_high, n, x)))
-    return k.let("p", poly(k, r, (*form.quotient, 1.0, 1.0))), k.let("bits", shifted.bits(i32))
+    return k.let("p", poly(k, r, (*form.quotient, 1.0, 1.0))), k.let("low", shifted.bits(i32))
 
 
 def _power(bits: Expr) -> Expr:
@@ -98,6 +98,16 @@ def exp_down(k: Builder, x: Expr) -> Expr:
     held = k.let("held", Bin("maxb", Const(_LEAST_NORMAL, x.type), x))  # NaN passes
     p, bits = _bits_of_exponent(k, held)
     return select(x < _LEAST_NORMAL, 0.0, p * _power(bits))
+
+
+def down_minus_one(k: Builder, x: Expr) -> Expr:
+    """e**x - 1 for -87 <= x <= 0, of float32: no digit is lost near 0."""
+    form = FORMATS["f32"]
+    shifted = k.let("shifted", fma(x, Const(_LOG2_E, x.type), _MAGIC32))
+    n = k.let("n", shifted - _MAGIC32)
+    r = k.let("r", fma(-form.ln2_low, n, fma(-form.ln2_high, n, x)))
+    s = k.let("s", _power(shifted.bits(i32)))
+    return fma(s, _minus_one(k, r), s - 1.0)
 
 
 def exp2(k: Builder, x: Expr) -> Expr:
