@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,13 @@ import onnx.parser
 import sardonyx.compat.onnx as ours
 
 __all__ = ["Program", "outcome", "parsed", "same"]
+
+# What the official package does not import by itself.
+for _package, _module in itertools.product(
+    (official.__name__, ours.__name__),
+    ("inliner", "model_container", "tools.replace_constants", "tools.update_model_dims"),
+):
+    importlib.import_module(f"{_package}.{_module}")
 
 Program = Callable[[Any], Any]
 # The official package's own errors, and those of Python. Ours may derive from one: whoever catches it catches ours.
@@ -42,6 +51,8 @@ def outcome(program: Program, package: Any) -> Any:
     try:
         return plain(program(package))
     except Exception as error:
+        if str(error).startswith("module "):  # the test names a module that nobody imported
+            raise
         return "raises", _official_name(error)
 
 
