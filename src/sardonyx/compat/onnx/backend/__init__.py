@@ -1,0 +1,1 @@
+"""What runs models, as programs see it; and the official suite of cases for it."""
