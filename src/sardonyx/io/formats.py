@@ -37,13 +37,13 @@ class Format:
 
 def _text(data: memoryview, errors: str = "strict") -> str:
     try:
-        return bytes(data).decode("utf-8", errors).removeprefix("\ufeff")
+        return str(data, "utf-8", errors).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise FormatError("the file is no text", offset=error.start, why="it is not UTF-8") from error
 
 
 def _read_binary(data: memoryview, folder: Folder | None) -> Model:
-    return model_from_proto(parse(ModelProto, data), folder)
+    return model_from_proto(parse(ModelProto, data), folder, consume=True)
 
 
 def _read_syntax(data: memoryview, folder: Folder | None) -> Model:
@@ -58,7 +58,7 @@ def _write_syntax(model: Model, placement: Placement, file: IO[bytes]) -> None:
 def _by_message(name: str, read: Callable[[str], ModelProto], write: Callable[[ModelProto], str]) -> Format:
     return Format(
         name,
-        lambda data, folder: model_from_proto(read(_text(data)), folder),
+        lambda data, folder: model_from_proto(read(_text(data)), folder, consume=True),
         lambda model, placement, file: file.write(write(model_to_proto(model, placement)).encode()),
     )
 

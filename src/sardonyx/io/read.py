@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import Folder
@@ -15,10 +16,9 @@ from sardonyx.proto import (
     AttributeProto,
     FunctionProto,
     GraphProto,
+    Message,
     ModelProto,
-    NodeProto,
     OperatorSetIdProto,
-    StringStringEntryProto,
     ValueInfoProto,
 )
 
@@ -29,23 +29,42 @@ KEPT = ("training_info", "configuration")
 
 
 class Scope(Names):
-    """The names that a graph sees, and the folder where the model's external data lies."""
+    """The names that a graph sees, the folder where the model's external data lies, and whether messages are used up."""
 
-    def __init__(self, outer: Scope | None, folder: Folder | None) -> None:
+    def __init__(self, outer: Scope | None, folder: Folder | None, *, consume: bool = False) -> None:
         super().__init__(outer)
-        self.folder = folder
+        self.folder, self.consume = folder, consume
+
+    def inner(self) -> Scope:
+        """The scope of a graph inside this one."""
+        return Scope(self, self.folder, consume=self.consume)
+
+    def each(self, proto: Message, field: str) -> Iterator[Any]:
+        """The messages of a repeated field; each is let go once it was read, if messages are used up."""
+        messages = proto.entries(field)
+        if not self.consume:
+            yield from messages
+            return
+        left = list(reversed(messages))
+        if messages:
+            proto.ClearField(field)
+        del messages
+        while left:
+            yield left.pop()
 
 
-def _metadata(entries: Iterable[StringStringEntryProto]) -> dict[str, str]:
-    return {e.key: e.value for e in entries}
+def _metadata(proto: Message) -> dict[str, str]:
+    return {e.key: e.value for e in proto.entries("metadata_props")}
 
 
 def _opsets(entries: Iterable[OperatorSetIdProto]) -> dict[str, int]:
     return {"" if e.domain == "ai.onnx" else e.domain: int(e.version) for e in entries}
 
 
-def model_from_proto(proto: ModelProto, folder: Folder | None = None) -> Model:
+def model_from_proto(proto: ModelProto, folder: Folder | None = None, *, consume: bool = False) -> Model:
     """The model that `proto` describes. Its tensors are views of the message's bytes, or of files in `folder`.
+
+    With `consume`, nodes and constants are taken out of the message as they are read: the two are never whole side by side.
 
     Raises:
         FormatError: the message is no sensible model.
@@ -55,56 +74,56 @@ def model_from_proto(proto: ModelProto, folder: Folder | None = None) -> Model:
             "this is not an ONNX model", why="it has no graph", fix="give a file that an ONNX exporter wrote"
         )
     model = Model(
-        read_graph(proto.graph, Scope(None, folder)),
-        opsets=_opsets(proto.opset_import),
+        read_graph(proto.graph, Scope(None, folder, consume=consume)),
+        opsets=_opsets(proto.entries("opset_import")),
         ir_version=int(proto.ir_version),
         producer=proto.producer_name,
         producer_version=proto.producer_version,
         domain=proto.domain,
         model_version=int(proto.model_version),
         doc=proto.doc_string,
-        metadata=_metadata(proto.metadata_props),
+        metadata=_metadata(proto),
     )
-    for function in proto.functions:
-        read = read_function(function, folder)
+    for function in Scope(None, folder, consume=consume).each(proto, "functions"):
+        read = read_function(function, folder, consume=consume)
         model.functions[read.key] = read
-    model.extras = {name: list(getattr(proto, name)) for name in KEPT if len(getattr(proto, name))}
+    model.extras = {name: list(proto.entries(name)) for name in KEPT if proto.entries(name)}
     return model
 
 
-def read_function(proto: FunctionProto, folder: Folder | None) -> Function:
-    scope = Scope(None, folder)
+def read_function(proto: FunctionProto, folder: Folder | None, *, consume: bool = False) -> Function:
+    scope = Scope(None, folder, consume=consume)
     graph = Graph(proto.name)
-    for name in proto.input:
+    for name in proto.entries("input"):
         graph.add_input(scope.define(name))
-    _read_nodes(proto.node, graph, scope)
-    _annotate(proto.value_info, scope)
-    graph.outputs = [_output(scope, name) for name in proto.output]
+    _read_nodes(proto, graph, scope)
+    _annotate(proto, scope)
+    graph.outputs = [_output(scope, name) for name in proto.entries("output")]
     function = Function(proto.domain, proto.name, graph, proto.overload)
-    function.attributes = list(proto.attribute)
-    function.defaults = {a.name: read_attr(a, scope) for a in proto.attribute_proto}
-    function.opsets = _opsets(proto.opset_import)
-    function.doc, function.metadata = proto.doc_string, _metadata(proto.metadata_props)
+    function.attributes = list(proto.entries("attribute"))
+    function.defaults = {a.name: read_attr(a, scope) for a in proto.entries("attribute_proto")}
+    function.opsets = _opsets(proto.entries("opset_import"))
+    function.doc, function.metadata = proto.doc_string, _metadata(proto)
     return function
 
 
 def read_graph(proto: GraphProto, scope: Scope) -> Graph:
     """The graph that `proto` describes; `scope` is its own, with the surrounding ones behind it."""
     graph = Graph(proto.name)
-    graph.doc, graph.metadata = proto.doc_string, _metadata(proto.metadata_props)
-    graph.quantization = tuple(proto.quantization_annotation)
-    for info in proto.input:
+    graph.doc, graph.metadata = proto.doc_string, _metadata(proto)
+    graph.quantization = tuple(proto.entries("quantization_annotation"))
+    for info in scope.each(proto, "input"):
         value = scope.define(info.name)
         _describe(value, info)
         graph.add_input(value)
-    tensors = [read_tensor(t, scope.folder) for t in proto.initializer]
-    for tensor in [*tensors, *(read_sparse(t, scope.folder) for t in proto.sparse_initializer)]:
+    tensors = [read_tensor(t, scope.folder) for t in scope.each(proto, "initializer")]
+    for tensor in [*tensors, *(read_sparse(t, scope.folder) for t in scope.each(proto, "sparse_initializer"))]:
         if not tensor.name:
             raise FormatError(f"graph '{proto.name}' has an initializer without a name")
         scope.values[tensor.name] = graph.add_initializer(tensor)
-    _read_nodes(proto.node, graph, scope)
-    _annotate(proto.value_info, scope)
-    for info in proto.output:
+    _read_nodes(proto, graph, scope)
+    _annotate(proto, scope)
+    for info in scope.each(proto, "output"):
         value = _output(scope, info.name)
         graph.outputs.append(value)
         if value.type is None or value.producer is not None:
@@ -116,8 +135,8 @@ def _output(scope: Scope, name: str) -> Value:
     return scope.use(name) or Value("")
 
 
-def _annotate(infos: Iterable[ValueInfoProto], scope: Scope) -> None:
-    for info in infos:
+def _annotate(proto: Message, scope: Scope) -> None:
+    for info in scope.each(proto, "value_info"):
         value = scope.values.get(info.name)
         if value is not None:
             _describe(value, info)
@@ -126,20 +145,20 @@ def _annotate(infos: Iterable[ValueInfoProto], scope: Scope) -> None:
 def _describe(value: Value, info: ValueInfoProto) -> None:
     if info.HasField("type"):
         value.type = read_type(info.type)
-    value.doc, value.metadata = info.doc_string, _metadata(info.metadata_props)
+    value.doc, value.metadata = info.doc_string, _metadata(info)
 
 
-def _read_nodes(protos: Iterable[NodeProto], graph: Graph, scope: Scope) -> None:
-    for proto in protos:
-        inputs = [scope.use(name) for name in proto.input]
-        attrs = [read_attr(a, scope) for a in proto.attribute]
-        outputs = [scope.define(name) if name else Value("") for name in proto.output]
+def _read_nodes(whole: Message, graph: Graph, scope: Scope) -> None:
+    for proto in scope.each(whole, "node"):
+        inputs = [scope.use(name) for name in proto.entries("input")]
+        attrs = [read_attr(a, scope) for a in proto.entries("attribute")]
+        outputs = [scope.define(name) if name else Value("") for name in proto.entries("output")]
         node = Node(
             proto.op_type, inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
         )
-        node.doc, node.metadata = proto.doc_string, _metadata(proto.metadata_props)
+        node.doc, node.metadata = proto.doc_string, _metadata(proto)
         node.source = node.metadata.pop(SOURCE_KEY, None)
-        node.device_configurations = tuple(proto.device_configurations)
+        node.device_configurations = tuple(proto.entries("device_configurations"))
         graph.append(node)
 
 
@@ -148,14 +167,14 @@ _READERS = {
     AttrKind.INT: lambda a, _: a.i,
     AttrKind.STRING: lambda a, _: _text(a.s),
     AttrKind.TENSOR: lambda a, s: read_tensor(a.t, s.folder),
-    AttrKind.GRAPH: lambda a, s: read_graph(a.g, Scope(s, s.folder)),
+    AttrKind.GRAPH: lambda a, s: read_graph(a.g, s.inner()),
     AttrKind.SPARSE_TENSOR: lambda a, s: read_sparse(a.sparse_tensor, s.folder),
     AttrKind.TYPE_PROTO: lambda a, _: read_type(a.tp),
     AttrKind.FLOATS: lambda a, _: tuple(a.floats),
     AttrKind.INTS: lambda a, _: tuple(a.ints),
     AttrKind.STRINGS: lambda a, _: tuple(_text(s) for s in a.strings),
     AttrKind.TENSORS: lambda a, s: tuple(read_tensor(t, s.folder) for t in a.tensors),
-    AttrKind.GRAPHS: lambda a, s: tuple(read_graph(g, Scope(s, s.folder)) for g in a.graphs),
+    AttrKind.GRAPHS: lambda a, s: tuple(read_graph(g, s.inner()) for g in a.graphs),
     AttrKind.SPARSE_TENSORS: lambda a, s: tuple(read_sparse(t, s.folder) for t in a.sparse_tensors),
     AttrKind.TYPE_PROTOS: lambda a, _: tuple(read_type(t) for t in a.type_protos),
 }
@@ -186,7 +205,7 @@ def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
     kind = AttrKind(int(proto.type)) if int(proto.type) in _KINDS else AttrKind.UNDEFINED
     if kind == AttrKind.UNDEFINED and not proto.ref_attr_name:
         kind = next((k for k, f in _FIELDS.items() if proto.HasField(f)), kind)
-        kind = next((k for k, f in _LISTS.items() if len(getattr(proto, f))), kind)
+        kind = next((k for k, f in _LISTS.items() if proto.entries(f)), kind)
     read = _READERS.get(kind)
     value = None if proto.ref_attr_name or read is None else read(proto, scope)
     return Attr(proto.name, kind, value, proto.ref_attr_name, proto.doc_string)

@@ -33,7 +33,7 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
     Raises:
         FormatError: sizes contradict the shape, or external data is named and there is no folder to look in.
     """
-    shape = tuple(int(d) for d in proto.dims)
+    shape = tuple(int(d) for d in proto.entries("dims"))
     where = f"tensor '{proto.name}'"
     dtype = read_dtype(proto.data_type, where)
     fault = unfit(dtype, shape)
@@ -44,7 +44,7 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
     facts: dict[str, Any] = {
         "name": proto.name,
         "doc": proto.doc_string,
-        "metadata": {p.key: p.value for p in proto.metadata_props},
+        "metadata": {p.key: p.value for p in proto.entries("metadata_props")},
     }
     if proto.data_location == TensorProto.EXTERNAL:
         return _external(proto, dtype, shape, folder, facts)
@@ -63,7 +63,7 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
 def _external(
     proto: TensorProto, dtype: DType, shape: tuple[int, ...], folder: Folder | None, facts: dict[str, Any]
 ) -> Tensor:
-    entries = {p.key: p.value for p in proto.external_data}
+    entries = {p.key: p.value for p in proto.entries("external_data")}
     try:
         length = entries.get("length")
         external = ExternalLocation(

@@ -43,7 +43,7 @@ def read_dim(proto: TensorShapeProto.Dimension) -> Dim | None:
 
 
 def read_shape(proto: TensorShapeProto) -> Shape:
-    return tuple(read_dim(d) for d in proto.dim)
+    return tuple(read_dim(d) for d in proto.entries("dim"))
 
 
 def read_type(proto: TypeProto) -> Type | None:

@@ -3,6 +3,8 @@
 A graph owns its nodes in execution order, as a linked list, so that passes insert and erase in constant time. Every change
 goes through a method here, because these keep the def-use chains true: `value.uses` and `node.inputs` always agree.
 Subgraphs see the values of the graphs around them; a use is recorded wherever it happens.
+
+A file may name a value in four bytes, and a node in ten: what a value or a node lacks costs it one empty slot, no container.
 """
 
 from __future__ import annotations
@@ -19,35 +21,79 @@ from sardonyx.ir.types import Shape, TensorType, Type
 __all__ = ["Graph", "Node", "Use", "Value"]
 
 
-class Value:
+class _Noted:
+    """What files may say about anything, and rarely do."""
+
+    __slots__ = ("_metadata", "doc")
+
+    def __init__(self) -> None:
+        self.doc = ""
+        self._metadata: dict[str, str] | None = None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Notes by key."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, notes: dict[str, str]) -> None:
+        self._metadata = notes or None
+
+
+class Value(_Noted):
     """A name for what a node, an input or an initializer gives.
 
     `producer` is the node whose output `index` this is, or None for graph inputs and initializers; `const` is its constant
     value if it is an initializer.
     """
 
-    __slots__ = ("_uses", "const", "doc", "graph", "index", "metadata", "name", "producer", "type")
+    __slots__ = ("_readers", "const", "graph", "index", "name", "producer", "type")
 
     def __init__(self, name: str = "", type: Type | None = None, *, const: Tensor | SparseTensor | None = None) -> None:
+        super().__init__()
         self.name, self.type, self.const = name, type, const
-        self.doc = ""
-        self.metadata: dict[str, str] = {}
         self.producer: Node | None = None
         self.index = 0
         self.graph: Graph | None = None  # set for graph inputs and initializers
-        self._uses: dict[tuple[Node, int], None] = {}
+        self._readers: Node | dict[Node, None] | None = (
+            None  # the node that reads this; a dict of them from the second on
+        )
         if type is None and isinstance(const, Tensor):
             self.type = TensorType(const.dtype, const.shape)
 
     @property
     def uses(self) -> tuple[Use, ...]:
-        """Every (node, input position) that reads this value, subgraphs included, in the order they were made."""
-        return tuple(self._uses)
+        """Every (node, input position) that reads this value, subgraphs included, in the order the nodes began to read it."""
+        return tuple([(node, i) for node in self.users for i, read in enumerate(node._inputs) if read is self])
 
     @property
     def users(self) -> tuple[Node, ...]:
         """The nodes that read this value, each once."""
-        return tuple(dict.fromkeys(node for node, _ in self._uses))
+        readers = self._readers
+        if readers is None:
+            return ()
+        return (readers,) if isinstance(readers, Node) else tuple(readers)
+
+    def _add_reader(self, node: Node) -> None:
+        readers = self._readers
+        if readers is None:
+            self._readers = node
+        elif isinstance(readers, dict):
+            readers[node] = None
+        elif readers is not node:
+            self._readers = {readers: None, node: None}
+
+    def _drop_reader(self, node: Node) -> None:
+        """Forget that `node` reads this value, unless it still does at another position."""
+        readers = self._readers
+        if self in node._inputs:
+            return
+        if isinstance(readers, dict):
+            readers.pop(node, None)
+        elif readers is node:
+            self._readers = None
 
     @property
     def dtype(self) -> DType | None:
@@ -63,8 +109,10 @@ class Value:
 
     def replace_uses(self, new: Value) -> None:
         """Let every reader of this value, and every graph that returns it, read `new` instead."""
-        for node, i in self.uses:
-            node.set_input(i, new)
+        for node in self.users:
+            node._inputs = [new if value is self else value for value in node._inputs]
+            self._drop_reader(node)
+            new._add_reader(node)
         owner = self.graph or (self.producer.graph if self.producer else None)
         if owner is not None:
             owner.replace_output(self, new)
@@ -76,7 +124,7 @@ class Value:
 Use = tuple["Node", int]
 
 
-class Node:
+class Node(_Noted):
     """One application of an operator. Make it with `Graph.append`, `insert_before` or a builder."""
 
     __slots__ = (
@@ -85,10 +133,8 @@ class Node:
         "_prev",
         "attrs",
         "device_configurations",
-        "doc",
         "domain",
         "graph",
-        "metadata",
         "name",
         "op_type",
         "outputs",
@@ -107,15 +153,10 @@ class Node:
         overload: str = "",
         name: str = "",
     ) -> None:
-        self.op_type, self.domain, self.overload, self.name = (
-            op_type,
-            "" if domain == "ai.onnx" else domain,
-            overload,
-            name,
-        )
-        self.doc = ""
+        super().__init__()
+        self.op_type, self.overload, self.name = op_type, overload, name
+        self.domain = "" if domain == "ai.onnx" else domain
         self.source: str | None = None  # the line of user code this node comes from, where a frontend knows it
-        self.metadata: dict[str, str] = {}
         self.device_configurations: tuple[Any, ...] = ()
         self.graph: Graph | None = None
         self._prev: Node | None = None
@@ -132,9 +173,9 @@ class Node:
         for i, value in enumerate(self.outputs):
             value.producer, value.index = self, i
         self._inputs: list[Value | None] = list(inputs)
-        for i, value in enumerate(self._inputs):
+        for value in self._inputs:
             if value is not None:
-                value._uses[self, i] = None
+                value._add_reader(self)
 
     @property
     def inputs(self) -> tuple[Value | None, ...]:
@@ -148,7 +189,7 @@ class Node:
 
     @property
     def subgraphs(self) -> tuple[Graph, ...]:
-        return tuple(g for a in self.attrs.values() for g in a.graphs())
+        return tuple([g for a in self.attrs.values() for g in a.graphs()]) if self.attrs else ()
 
     def attr(self, name: str, default: Any = None) -> Any:
         """The Python value of attribute `name`, or `default`."""
@@ -169,21 +210,22 @@ class Node:
         while i >= len(self._inputs):
             self._inputs.append(None)
         old = self._inputs[i]
-        if old is not None:
-            old._uses.pop((self, i), None)
         self._inputs[i] = value
+        if old is not None:
+            old._drop_reader(self)
         if value is not None:
-            value._uses[self, i] = None
+            value._add_reader(self)
 
     def set_inputs(self, values: Sequence[Value | None]) -> None:
         """Read exactly `values`."""
-        for i, old in enumerate(self._inputs):
+        before, self._inputs = self._inputs, []
+        for old in before:
             if old is not None:
-                old._uses.pop((self, i), None)
+                old._drop_reader(self)
         self._inputs = list(values)
-        for i, value in enumerate(self._inputs):
+        for value in self._inputs:
             if value is not None:
-                value._uses[self, i] = None
+                value._add_reader(self)
 
     def replace(self, *values: Value) -> None:
         """Let readers of each output read the corresponding value instead, then erase this node."""
@@ -195,7 +237,7 @@ class Node:
     def erase(self) -> None:
         """Take the node out of its graph. Nothing may read its outputs any more."""
         for value in self.outputs:
-            if value._uses:
+            if value._readers:
                 raise InputError(f"cannot erase {self!r}: '{value.name}' is still read by {value.users[0]!r}")
         for graph in self.subgraphs:
             graph.drop()

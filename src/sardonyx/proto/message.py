@@ -8,7 +8,7 @@ together with its parents, at its first change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -146,6 +146,10 @@ class Message:
         self.view(field_name)
         self._put(field, payload if isinstance(payload, bytes) else memoryview(payload).cast("B"))
         self.SetInParent()
+
+    def entries(self, field_name: str) -> Sequence[Any]:
+        """The values of a repeated field where they lie, without the container that reading an absent field makes."""
+        return self.__dict__.get(field_name, ())
 
     # --- the whole message
 
