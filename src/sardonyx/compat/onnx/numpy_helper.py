@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sardonyx.compat.onnx._dtypes import np_dtype_to_tensor_dtype
 from sardonyx.compat.onnx._rounding import saturate_cast, to_float8e8m0
 from sardonyx.compat.onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from sardonyx.compat.onnx.onnx_pb import MapProto, OptionalProto, SequenceProto, TensorProto
-from sardonyx.core import dtypes
+from sardonyx.core import dtypes, packing
 from sardonyx.io.tensors import read_tensor
 from sardonyx.ir import Tensor
 
@@ -163,6 +164,31 @@ def create_random_int(input_shape: tuple[int, ...], dtype: np.dtype[Any], seed: 
     limits = np.iinfo(dtype)
     most, least = min(limits.max, np.iinfo(np.int32).max), max(limits.min, np.iinfo(np.int32).min)
     return np.random.RandomState(seed).randint(least, most, size=input_shape, dtype=np.int32).astype(dtype)
+
+
+def _packer(bits: int) -> Callable[[Array], Array]:
+    def pack(values: Array) -> Array:
+        """Small numbers, one per byte, as a stream of bits."""
+        codes = values.astype(np.uint8, copy=False) if bits == 6 else values.reshape(-1).view(np.uint8)
+        return packing.pack(codes & np.uint8((1 << bits) - 1), bits)
+
+    return pack
+
+
+def _unpacker(bits: int) -> Callable[[Array, Sequence[int]], Array]:
+    def unpack(data: Array, dims: Sequence[int]) -> Array:
+        """A stream of bits as small numbers, one per byte, in the shape `dims`."""
+        count = math.prod(dims)
+        if data.size * 8 < count * bits:
+            raise ValueError(f"{data.size} bytes hold no {count} elements of {bits} bits, as shape {list(dims)} needs")
+        return packing.unpack(data.astype(np.uint8, copy=False), bits, count).reshape(dims)
+
+    return unpack
+
+
+# Names that programs use, though they were not meant to be.
+_pack_2bitx4, _pack_4bitx2, _pack_6bit = (_packer(bits) for bits in (2, 4, 6))
+_unpack_2bit, _unpack_4bit, _unpack_6bit = (_unpacker(bits) for bits in (2, 4, 6))
 
 
 def _class(value: Any) -> type[Any]:
