@@ -155,11 +155,5 @@ def test_types_that_came_later_are_refused() -> None:
     assert "takes no bfloat16" in str(caught.value.why)
 
 
-def test_older_than_13_is_refused() -> None:
-    with pytest.raises(VersionError, match="down to 9") as caught:
-        convert_version(model_of(lambda g, x: g.Relu(x), x=X), 9)
-    assert "end at 13" in str(caught.value.why)
-
-
 def test_the_file_says_which_readers_it_is_for() -> None:
     assert convert_version(model_of(lambda g, x: g.Relu(x), x=X), 17).ir_version == 8

@@ -143,8 +143,8 @@ class Pow:
     broadcast, axis = Flag(0, until=7), Int(until=7)
 
     @infers
-    def infer(X: Known, Y: Known) -> Dims:
-        return broadcast(X.shape, Y.shape)
+    def infer(X: Known, Y: Known, *, opset: int, axis: int | None = None) -> Dims:
+        return X.shape if opset < 7 and axis is not None else broadcast(X.shape, Y.shape)
 
     @reference
     def run(X: Array, Y: Array) -> Array:

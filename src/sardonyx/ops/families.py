@@ -71,7 +71,9 @@ def binary(
 ) -> Operator:
     """An operator on the elements of two tensors that broadcast against each other."""
 
-    def infer(a: Known, b: Known) -> Dims:
+    def infer(a: Known, b: Known, *, opset: int, axis: int | None = None) -> Dims:
+        if opset < 7 and axis is not None:  # B stood for the axes of A from there on
+            return a.shape
         return broadcast(a.shape, b.shape)
 
     T = types(sets)

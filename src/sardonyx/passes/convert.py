@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sardonyx.core.errors import InputError, VersionError
+from sardonyx.core.errors import InputError
 from sardonyx.ir import Model
 from sardonyx.ops import latest_opset
-from sardonyx.passes.downgrade import OLDEST, downgrade_to
+from sardonyx.passes.downgrade import downgrade_to
 from sardonyx.passes.upgrade import upgrade_to
 
 __all__ = ["convert_version"]
@@ -22,12 +22,6 @@ def convert_version(model: Model, opset: int) -> Model:
     """
     if not 1 <= opset <= latest_opset():
         raise InputError(f"there is no opset {opset}", why=f"versions 1 to {latest_opset()} are known")
-    if opset < model.opset and opset < OLDEST:
-        raise VersionError(
-            f"the model cannot be taken from opset {model.opset} down to {opset}",
-            why=f"conversions to older versions end at {OLDEST}",
-            fix=f"convert it to opset {OLDEST}, or export it again for {opset}",
-        )
     converted = model.clone()
     if opset < model.opset:
         downgrade_to(converted, "", opset)

@@ -12,9 +12,9 @@ from sardonyx.rewrite.build import Names
 from sardonyx.rewrite.results import Results
 from sardonyx.rewrite.splice import replace_node
 
-__all__ = ["OLDEST", "downgrade_to"]
+__all__ = ["downgrade_to"]
 
-OLDEST = 13  # the version from which on shapes are inputs; older ones differ in nearly every operator
+CONSTANTS = 4  # the IR version from which on constants need not be inputs too
 FUNCTIONS = 8  # the IR version that brought functions
 
 
@@ -33,7 +33,13 @@ def downgrade_to(model: Model, domain: str, opset: int) -> None:
     _graph(model.graph, model, domain, present, opset)
     model.opsets[domain] = min(present, opset)
     if domain == "":
-        model.ir_version = min(model.ir_version, max(ir_version_of(opset), FUNCTIONS if model.functions else 0))
+        needed = FUNCTIONS if model.functions else CONSTANTS if _has_constants(model) else 0
+        model.ir_version = min(model.ir_version, max(ir_version_of(opset), needed))
+
+
+def _has_constants(model: Model) -> bool:
+    """Whether some graph has a constant that is no input."""
+    return any(value not in graph.inputs for graph in model.graphs() for value in graph.initializers.values())
 
 
 def _graph(graph: Graph, model: Model, domain: str, present: int, opset: int) -> None:
@@ -53,12 +59,13 @@ def _graph(graph: Graph, model: Model, domain: str, present: int, opset: int) ->
 
 def _node(node: Node, new: Old) -> None:
     adapter = DOWN.get((node.domain, node.op_type, new.written))
-    if adapter is not None:
-        expr = adapter(new)
-        if expr is not None:
-            exprs = expr if isinstance(expr, tuple) else (expr,)
-            replace_node(node, exprs, new.facts, new.names, new.results)
-            return
     op = lookup(node.domain, node.op_type)
     if op is not None and new.written in op.since:
-        step_down(new, op)
+        new.need_inputs(op)
+    expr = None if adapter is None else adapter(new)
+    if expr is None and op is not None and new.written in op.since:
+        expr = step_down(new, op)
+    if expr is not None:
+        given = node.inputs
+        replace_node(node, expr if isinstance(expr, tuple) else (expr,), new.facts, new.names, new.results)
+        new.release(given)

@@ -69,13 +69,15 @@ def _upgrade_graph(graph: Graph, model: Model, domain: str, present: int, opset:
     try:
         for version in range(present + 1, opset + 1):
             model.opsets[domain] = version  # what adapters build is of this version
-            for inner in graph.walk_graphs():
+            for inner in list(graph.walk_graphs()):  # as they were: what an adapter makes is of this version already
                 for node in list(inner.nodes):
                     if node.domain != domain or node.graph is None:
                         continue
                     op = lookup(domain, node.op_type)
                     old = Old(node, version - 1, version, facts, names, results)
                     adapter = UP.get((domain, node.op_type, version))
+                    if op is not None and version in op.since and version > op.since[0]:
+                        old.need_inputs(op)
                     if adapter is not None:
                         expr = adapter(old)
                         if expr is not None:

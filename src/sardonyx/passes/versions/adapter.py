@@ -19,7 +19,7 @@ from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import VersionError
 from sardonyx.ir import Array, Node, Tensor, TensorType, Value
 from sardonyx.ir.place import place
-from sardonyx.ops import schema_of
+from sardonyx.ops import Operator, schema_of
 from sardonyx.rewrite import Facts
 from sardonyx.rewrite.build import Names
 from sardonyx.rewrite.results import Results
@@ -98,6 +98,12 @@ class Old:
             self.refuse(f"the rank of its input {i} is unknown", fix="declare the shapes of the model's inputs")
         return rank
 
+    def need_inputs(self, op: Operator) -> None:
+        """Refuse a node that lacks inputs which its own version requires."""
+        required = op.at(self.written).min_inputs
+        if len(self.node.inputs) < required:
+            self.refuse(f"it has {len(self.node.inputs)} inputs, and needs {required}", fix="check the model first")
+
     def wrap_input(self, i: int, expr: Any) -> None:
         """Read the value of `expr`, computed right before the node, as input number `i`."""
         self.node.set_input(i, insert_before(self.node, [expr], self.facts, self.names)[0])
@@ -109,6 +115,17 @@ class Old:
     def keep_outputs(self, count: int) -> None:
         """Give up the outputs behind the first `count`, which nobody reads."""
         self.node.outputs = self.node.outputs[:count]
+
+    def release(self, values: Iterable[Value | None]) -> None:
+        """Forget those constants among `values` that nobody reads any more."""
+        for value in values:
+            if value is None or value.uses or value in self.results:
+                continue
+            maker = value.producer
+            if maker is None and value.graph is not None and value not in value.graph.inputs:
+                value.graph.remove_initializer(value)
+            elif maker is not None and maker.op_type == "Constant" and maker.graph is not None:
+                maker.erase()
 
     def refuse(self, why: str, fix: str | None = None) -> NoReturn:
         raise VersionError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from sardonyx.passes.versions.adapter import Old, down, up
+from sardonyx.passes.versions.early.linalg import need_matrices
 from sardonyx.rewrite import Expr
 from sardonyx.rewrite.op import Add, Cast, Erf, HardSigmoid, Mul, Pow, Sigmoid, Softplus, Tanh, Unsqueeze
 
@@ -35,6 +36,7 @@ def slope_per_channel(old: Old) -> Expr:
 @up("Gemm", 7)
 def gemm_broadcasts(old: Old) -> Expr:
     """C always broadcasts."""
+    need_matrices(old)
     old.node.set_attr("broadcast", None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sardonyx.core.dtypes import FLOAT32
 from sardonyx.passes.versions.adapter import Old, down, up
 from sardonyx.rewrite import Expr, Op
 from sardonyx.rewrite.op import (
@@ -15,6 +16,7 @@ from sardonyx.rewrite.op import (
     Gather,
     InstanceNormalization,
     Mul,
+    Reciprocal,
     ReduceMean,
     Reshape,
     Shape,
@@ -22,6 +24,7 @@ from sardonyx.rewrite.op import (
     Sub,
     Unsqueeze,
 )
+from sardonyx.rewrite.splice import insert_before
 
 
 @up("Softmax LogSoftmax Hardmax", 13)
@@ -32,11 +35,12 @@ def softmax_of_flattened(old: Old) -> Expr:
         node.set_attr("axis", -1)
         return None
     x, apply = old.input(0), Op(node.op_type)
-    shape = old.shape(0)
-    if shape is not None and all(d == 1 for d in shape[(axis % len(shape)) + 1 :]):  # e.g. [N, C, 1, 1] at axis 1
-        node.set_attr("axis", axis % len(shape))
+    extents = old.shape(0)
+    if extents is not None and all(d == 1 for d in extents[(axis % len(extents)) + 1 :]):  # e.g. [N, C, 1, 1] at axis 1
+        node.set_attr("axis", axis % len(extents))
         return None
-    return Reshape(apply(Flatten(x, axis=axis), axis=-1), Shape(x))
+    shape = insert_before(node, [Shape(x)], old.facts, old.names)[0]
+    return Reshape(apply(Flatten(x, axis=axis), axis=-1), shape)
 
 
 @up("BatchNormalization", 7)
@@ -94,16 +98,46 @@ def scale_per_channel(old: Old) -> Expr:
             old.wrap_input(i, Reshape(wide, [-1]))
 
 
+@down("BatchNormalization", 14)
+def batch_norm_of_batch(new: Old) -> Expr:
+    """Training mode takes the statistics of the batch, and moves the running ones a little towards them."""
+    if not new.attr("training_mode"):
+        return None
+    x, moment, dtype, kept = new.input(0), new.attr("momentum"), new.dtype(0), new.dtype(3)
+    if dtype is None or kept is None:
+        new.refuse("the type of an input is unknown", fix="declare the types of the model's inputs")
+    axes = tuple(i for i in range(new.need_rank(0)) if i != 1)
+    wide = Cast(x, to=FLOAT32.code) if dtype.bits < 32 else x
+    centred = Sub(wide, ReduceMean(wide, axes=axes))
+    mean = ReduceMean(wide, axes=axes, keepdims=0)
+    variance = ReduceMean(Mul(centred, centred), axes=axes, keepdims=0)
+    y = Op("BatchNormalization")(
+        x,
+        new.input(1),
+        new.input(2),
+        Cast(mean, to=dtype.code),
+        Cast(variance, to=dtype.code),
+        epsilon=new.attr("epsilon"),
+    )
+    running = (
+        Add(Mul(new.input(i), moment), Mul(Cast(s, to=kept.code), 1 - moment)) for i, s in ((3, mean), (4, variance))
+    )
+    return (y, *running)[: len(new.node.outputs)]
+
+
 @down("LayerNormalization", 17)
 def layer_norm_in_pieces(new: Old) -> Expr:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias, in the type that statistics are taken in."""
-    if any(v.uses for v in new.node.outputs[1:]) or new.returned(new.node.outputs[1:]):
-        new.refuse("its mean or deviation is read")
-    new.keep_outputs(1)
-    axes, x = _last_axes(new), _stashed(new)
-    centred = Sub(x, ReduceMean(x, axes=axes))
+    axes, x, stash = _last_axes(new), _stashed(new), new.attr("stash_type")
+    mean = ReduceMean(x, axes=axes)
+    centred = Sub(x, mean)
     deviation = Sqrt(Add(ReduceMean(Mul(centred, centred), axes=axes), new.attr("epsilon")))
-    return _scaled(new, Div(centred, deviation), new.input(2))
+    results = (
+        _scaled(new, Div(centred, deviation), new.input(2)),
+        Cast(mean, to=stash),
+        Cast(Reciprocal(deviation), to=stash),
+    )
+    return results[: len(new.node.outputs)]
 
 
 @down("RMSNormalization", 23)
