@@ -60,27 +60,55 @@ ROUNDED: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def interpolated(
-    x: Array, axis: int, at: Array, kernel: Callable[[Array], Array], support: int, shrink: float, *, exclude: bool
-) -> Array:
-    """x along `axis` weighted by `kernel` around each point: the elements at either end go on for ever, or are left out.
+@dataclass(frozen=True)
+class Interpolation:
+    """How many old elements, weighted by what, make a new one.
 
-    Args:
-        shrink: widens the kernel, to let every element count when there are fewer new than old ones.
+    Attributes:
+        support: how far the kernel reaches on either side.
+        antialias: widen the kernel where there are fewer new than old elements, so that every old one counts.
+        exclude: leave out what lies beyond the ends; else the elements at either end go on for ever.
     """
-    reach = math.ceil(support / shrink)
-    near = np.floor(at).astype(np.int64)[:, None] + np.arange(1 - reach, reach + 1)
-    weight = kernel((near - at[:, None]) * shrink)
-    if exclude:
-        weight = np.where((near < 0) | (near >= x.shape[axis]), 0, weight)
-    if exclude or shrink < 1:
-        total = weight.sum(1, keepdims=True)
-        weight = weight / np.where(total == 0, 1, total)
-    held = np.clip(near, 0, x.shape[axis] - 1)
-    across = (-1, *(1,) * (x.ndim - 1 - axis))
-    result: Array = np.zeros((*x.shape[:axis], len(at), *x.shape[axis + 1 :]), x.dtype)
-    for tap in range(2 * reach):
-        result += np.take(x, held[:, tap], axis) * weight[:, tap].reshape(across)
+
+    kernel: Callable[[Array], Array]
+    support: int
+    antialias: bool
+    exclude: bool
+
+    @staticmethod
+    def of(mode: str, coefficient: float, *, antialias: bool, exclude: bool) -> Interpolation:
+        """The interpolation of a mode, "linear" or "cubic"."""
+        if mode == "cubic":
+            return Interpolation(cubic(coefficient), 2, antialias, exclude)
+        return Interpolation(triangle, 1, antialias, exclude)
+
+    def taps(self, axis: Axis, at: Array) -> tuple[Array, Array]:
+        """For the points `at`: the old elements [point, tap] that count, and their weights."""
+        shrink = min(axis.scale, 1.0) if self.antialias else 1.0
+        reach = math.ceil(self.support / shrink)
+        near = np.floor(at).astype(np.int64)[:, None] + np.arange(1 - reach, reach + 1)
+        weight = self.kernel((near - at[:, None]) * shrink)
+        if self.exclude:
+            weight = np.where((near < 0) | (near >= axis.old), 0, weight)
+        if self.exclude or shrink < 1:
+            total = weight.sum(1, keepdims=True)
+            weight = weight / np.where(total == 0, 1, total)
+        return np.clip(near, 0, axis.old - 1), weight
+
+
+def nearest(axis: Axis, mode: str, rounding: str) -> Array:
+    """The old element that each new one takes. Points halfway between two are common: they are told apart in float32, the
+    precision that scales have."""
+    at = axis.origins(mode, np.float32) if axis.old and axis.new else np.zeros(axis.new)
+    return np.clip(ROUNDED[rounding](at).astype(np.int64), 0, max(axis.old - 1, 0))
+
+
+def interpolated(x: Array, i: int, indices: Array, weights: Array) -> Array:
+    """x along axis i, summed as `Interpolation.taps` says."""
+    across = (-1, *(1,) * (x.ndim - 1 - i))
+    result: Array = np.zeros((*x.shape[:i], len(indices), *x.shape[i + 1 :]), x.dtype)
+    for tap in range(indices.shape[1]):
+        result += np.take(x, indices[:, tap], i) * weights[:, tap].reshape(across)
     return result
 
 
@@ -158,24 +186,21 @@ class Resize:
         count = len(chosen)
         parts = [(float(roi[k]), float(roi[count + k])) for k in range(count)] if roi is not None and roi.size else None
         mapping = "asymmetric" if opset < 11 else coordinate_transformation_mode
+        how = Interpolation.of(mode, cubic_coeff_a, antialias=antialias, exclude=exclude_outside)
+        kind = np.float32 if mode == "nearest" else np.float64
         y = X if mode == "nearest" else X.astype(np.float64)
         outside: list[tuple[int, Array]] = []
         for k, i in enumerate(chosen):
             axis = Axis(old[k], *new[k], *(parts[k] if parts is not None else (0.0, 1.0)))
-            # Points halfway between two elements are common: they are told apart in the precision that scales have.
-            kind = np.float32 if mode == "nearest" else np.float64
             at = axis.origins(mapping, kind) if axis.old and axis.new else np.zeros(axis.new)
             if mapping == "tf_crop_and_resize":
                 outside.append((i, (at < 0) | (at > axis.old - 1)))
             elif axis.scale == 1 and axis.new == axis.old and mode != "cubic":
                 continue
             if mode == "nearest":
-                place = ROUNDED["floor" if opset < 11 else nearest_mode](at).astype(np.int64)
-                y = np.take(y, np.clip(place, 0, max(axis.old - 1, 0)), i)
+                y = np.take(y, nearest(axis, mapping, "floor" if opset < 11 else nearest_mode), i)
             else:
-                shrink = min(axis.scale, 1.0) if antialias else 1.0
-                kernel = cubic(cubic_coeff_a) if mode == "cubic" else triangle
-                y = interpolated(y, i, at, kernel, 2 if mode == "cubic" else 1, shrink, exclude=exclude_outside)
+                y = interpolated(y, i, *how.taps(axis, at))
         for i, gone in outside:
             y = np.where(gone.reshape(-1, *(1,) * (y.ndim - 1 - i)), extrapolation_value, y)
         return y.astype(X.dtype)

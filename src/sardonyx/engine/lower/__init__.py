@@ -5,6 +5,7 @@ from __future__ import annotations
 from sardonyx.engine.lower import (
     attention,
     conv,
+    conv_transpose,
     elementwise,
     index,
     linalg,
@@ -13,12 +14,14 @@ from sardonyx.engine.lower import (
     pool,
     recurrent,
     reduce,
+    resize,
     shape,
 )
 
 __all__ = [
     "attention",
     "conv",
+    "conv_transpose",
     "elementwise",
     "index",
     "linalg",
@@ -27,5 +30,6 @@ __all__ = [
     "pool",
     "recurrent",
     "reduce",
+    "resize",
     "shape",
 ]
