@@ -22,6 +22,7 @@ from sardonyx.compat.onnx import (
     parser,
     printer,
     serialization,
+    shape_inference,
     utils,
     version_converter,
 )
@@ -156,6 +157,7 @@ __all__ = [
     "save_model",
     "save_tensor",
     "serialization",
+    "shape_inference",
     "utils",
     "version_converter",
     "write_external_data_tensors",

@@ -157,7 +157,7 @@ class Attribute:
         default_value: AttributeProto | None = None,
     ) -> None:
         need("Attribute", name=(name, str), description=(description, str))
-        if isinstance(type, AttributeProto):
+        if type is not None and not isinstance(type, AttrType):
             type, default_value = None, type
         self.name, self.description = name, description
         self._default_value = b"" if default_value is None else default_value.SerializeToString()

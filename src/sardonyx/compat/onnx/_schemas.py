@@ -28,6 +28,10 @@ from sardonyx.ops.typesets import TypeSet
 __all__ = ["MANY", "OpSchema", "SchemaError", "schema_from"]
 
 MANY = 2147483647  # what max_input and max_output say of a variadic last parameter
+# Operators of which the official package infers nothing but what follows from their function body.
+BY_BODY = {("", name, 12) for name in ("GreaterOrEqual", "LessOrEqual")} | {
+    ("", "MeanVarianceNormalization", version) for version in (9, 13)
+}
 _GRAPHS = (AttrType.GRAPH, AttrType.GRAPHS)
 
 
@@ -180,7 +184,8 @@ class OpSchema:
     def has_type_and_shape_inference_function(self) -> bool:
         from sardonyx.compat.onnx._inference.schemas import SILENT
 
-        return self._infer is not None or (self._operator is not None and self._key not in SILENT)
+        own = self._operator is not None and self._key not in SILENT | BY_BODY
+        return self._infer is not None or own
 
     @property
     def has_data_propagation_function(self) -> bool:
