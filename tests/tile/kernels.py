@@ -15,6 +15,7 @@ from sardonyx.tile import (
     call,
     f32,
     i8,
+    i16,
     i32,
     i64,
     select,
@@ -108,6 +109,15 @@ def dots() -> Kernel:
     x, y, i = k.ptr("x", u8), k.ptr("y", i8), k.ptr("i", i32)
     f.store(0, call("dpbf16", f.load(0, 16), a.load(0, 32), b.load(0, 32)))
     i.store(0, call("dpbusd", i.load(0, 16), x.load(0, 64), y.load(0, 64)))
+    return k.build()
+
+
+def word_dots() -> Kernel:
+    """The 16-bit dot instruction on four, eight and sixteen lanes."""
+    k = Builder("word_dots")
+    x, y, i = k.ptr("x", i16), k.ptr("y", i16), k.ptr("i", i32)
+    for lanes in (4, 8, 16):
+        i.store(lanes, call("dpwssd", i.load(lanes, lanes), x.load(0, 2 * lanes), y.load(0, 2 * lanes)))
     return k.build()
 
 

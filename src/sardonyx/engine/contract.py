@@ -17,9 +17,9 @@ from sardonyx.engine.lowering import Lowering, kind_of
 from sardonyx.engine.program import Address, Argument, Call, Table
 from sardonyx.engine.space import collapse
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
-from sardonyx.tile import Type
+from sardonyx.tile import Kernel, Type
 
-__all__ = ["Axes", "ContractHead", "Left", "Right", "pack_right", "split"]
+__all__ = ["Axes", "Blocking", "ContractHead", "Left", "Right", "SplitBlocking", "pack_right", "split", "two_axes"]
 
 
 @dataclass(frozen=True)
@@ -115,27 +115,22 @@ class ContractHead:
     ) -> None:
         found = self._geometry(out, operands)
         assert found is not None  # `accepts` has seen every operand
-        kind = formula.args[0]
         units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
-        epilogue = Epilogue(formula, tuple(Operand(k, u) for k, u in zip(formula.args[1:], units, strict=True)))
+        single = [all(step == 0 for step in v.strides) for v in found.views[1:]]
+        epilogue = Epilogue(formula, tuple(map(Operand, formula.args[1:], units, single)))
+        kernel, blocking, outside = self.unit(low, epilogue, out)
         left, n = self.left, found.views[0].shape[self.axes.column]
         whole = left.depth * left.taps
         args: list[Argument | None] = [
             Address(out.buffer, out.offset, True),
             Address(left.view.buffer, left.view.offset),
             Address(self.right.buffer),
-            Table(zeros, (left.depth, out.dtype.itemsize)),
+            outside,
             left.rows,
             *(Address(v.buffer, v.offset) for v in operands),
         ]
         args += [left.depth, left.taps, found.m, n, None, None, None, None, None, *found.steps]
-        args += _two_axes(found.extents, found.strides)
-        parts = self.right.parts
-        if parts:
-            kernel, blocking = matrix_kernel(MatrixSpec(parts, epilogue), low.target), SplitBlocking(TILE, 2 * parts)
-        else:
-            kernel = contract_kernel(ContractSpec(kind, epilogue), low.target)
-            blocking = Blocking(micro_tile(Type(kind), low.target), out.dtype.itemsize)
+        args += two_axes(found.extents, found.strides)
         scratch = blocking.scratch(whole) if blocking.may_stage(left) else 0
         low.call(
             Call(
@@ -149,6 +144,15 @@ class ContractHead:
                 flops=out.size * whole * 2,
             )
         )
+
+    def unit(self, low: Lowering, epilogue: Epilogue, out: View) -> tuple[Kernel, Blocking, Argument]:
+        """The kernel, how its work is cut, and the address of what lies outside of A."""
+        kind, parts = epilogue.formula.args[0], self.right.parts
+        outside = Table(zeros, (self.left.depth, Type(kind).bytes))
+        if parts:
+            return matrix_kernel(MatrixSpec(parts, epilogue), low.target), SplitBlocking(TILE, 2 * parts), outside
+        tile = micro_tile(Type(kind), low.target)
+        return contract_kernel(ContractSpec(kind, epilogue), low.target), Blocking(tile, Type(kind).bytes), outside
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,7 @@ def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, .
     return Right(buffer, outer.strides, parts)
 
 
-def _two_axes(extents: Sequence[Dim], strides: Sequence[Sequence[Dim]]) -> list[Dim]:
+def two_axes(extents: Sequence[Dim], strides: Sequence[Sequence[Dim]]) -> list[Dim]:
     """The outer axes as the kernels take them: always two, each its extent and then every pointer's stride."""
     missing = 2 - len(extents)
     filled = [[0] * missing + list(s) for s in strides]
@@ -236,7 +240,7 @@ def _emit_pack(
     spec = PackSpec(kind, b.strides[-1] == 1)
     args: list[Argument | None] = [Address(buffer, 0, True), Address(b.buffer, b.offset)]
     args += [taps, b.shape[-2], b.shape[-1], panels, b.strides[-3] if taps > 1 else 0, b.strides[-2], b.strides[-1]]
-    args += _two_axes(space.extents, space.strides)
+    args += two_axes(space.extents, space.strides)
     low.call(Call(pack_kernel(spec, low.target), args, product(space.extents) * panels * taps, nodes))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sardonyx.tile import Builder, Const, Expr, Fma, Pointer, Type, Un, call, select, u8
+from sardonyx.tile import Builder, Const, Expr, Fma, Pointer, Type, Un, call, f32, i32, select, u8
 from sardonyx.tile.expr import Bin, binary
 
 __all__ = ["OPS", "PLAIN", "Epilogue", "Formula", "Operand", "Step", "emit", "load", "pointer", "store"]
@@ -52,11 +52,12 @@ class Operand:
     """A further input of an epilogue, addressed by the row m and the column n of the result.
 
     Element (m, n) lies at m * row_stride + n, or, without `unit`, at m * row_stride for every n; the stride (0 for a row
-    that serves all) is a run-time argument.
+    that serves all) is a run-time argument. One that is `single` serves all places: it is read once.
     """
 
     kind: str
     unit: bool
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,22 @@ def _clip(x: Expr, low: float | None, high: float | None) -> Expr:
         return above if high is None else binary("min", above, high)
     above = x if low is None else Bin("maxb", Const(low, x.type), x)
     return above if high is None else Bin("minb", Const(high, x.type), above)
+
+
+def _to_integer(x: Expr, low: float, high: float, odd: bool) -> Expr:
+    """x between two whole numbers, rounded to the nearest even, in i32. odd: NaN becomes 0, else it becomes `low`."""
+    inside = Bin("minb", Bin("maxb", x, Const(low, x.type)), Const(high, x.type))
+    if odd and low != 0:
+        inside = select(x.ne(x), 0.0, inside)
+    return Un("round_even", inside).to(i32)
+
+
+def _to_integer_from(x: Expr, zero: Expr, low: float, high: float, odd: bool) -> Expr:
+    """x + zero between two whole numbers, in i32; x is rounded to the nearest even. NaN as in `_to_integer`."""
+    least, most = ((Const(int(end), zero.type) - zero).to(f32) for end in (low, high))
+    inside = Bin("minb", Bin("maxb", x, least), most)
+    found = Un("round_even", inside).to(i32) + zero
+    return select(x.ne(x), Const(0, found.type), found) if odd and low != 0 else found
 
 
 def _celu(x: Expr, alpha: float, gamma: float = 1.0) -> Expr:
@@ -176,6 +193,8 @@ OPS: dict[str, Emitter] = {
     "relu": lambda x: _clip(x, 0, None),
     "leaky_relu": lambda x, alpha: select(x < 0.0, x * alpha, x),
     "clip": _clip,
+    "to_integer": _to_integer,
+    "to_integer_from": _to_integer_from,
     "hard_sigmoid": _hard_sigmoid,
     "hard_swish": lambda x: x * _hard_sigmoid(x, 1 / 6, 0.5),
     "square": lambda x: x * x,

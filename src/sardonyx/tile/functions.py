@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sardonyx.tile.expr import Expr
 from sardonyx.tile.ir import Instr
-from sardonyx.tile.types import Type, bf16, f32, i8, i32, u8
+from sardonyx.tile.types import Type, bf16, f32, i8, i16, i32, u8
 
 __all__ = ["ARITY", "DOTS", "INSTR_ARGS", "check_call", "check_instr"]
 
@@ -30,6 +30,7 @@ ARITY: dict[str, int] = {
 DOTS: dict[str, tuple[Type, Type, Type, int]] = {
     "dpbf16": (f32, bf16, bf16, 2),  # acc + a[2i+1] b[2i+1] + a[2i] b[2i]   (AVX512_BF16 vdpbf16ps)
     "dpbusd": (i32, u8, i8, 4),  # acc + sum of four products, wrapping   (VNNI vpdpbusd)
+    "dpwssd": (i32, i16, i16, 2),  # acc + sum of two products, wrapping   (VNNI vpdpwssd, else vpmaddwd and vpaddd)
 }
 
 # Machine instructions: per argument "tile" (an immediate 0..7), "ptr" or "i64". `tile.instr` says what they do.

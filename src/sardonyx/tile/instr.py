@@ -140,5 +140,6 @@ def _grouped(acc_kind: Type, group: int, upwards: bool) -> Callable[[Builder, Ex
 DOT_MEANINGS: dict[str, Callable[[Builder, Expr, Expr, Expr], Expr]] = {
     "dpbf16": _grouped(f32, 2, upwards=False),
     "dpbusd": _grouped(i32, 4, upwards=True),
+    "dpwssd": _grouped(i32, 2, upwards=True),
 }
 assert set(INSTRS) == set(INSTR_ARGS)

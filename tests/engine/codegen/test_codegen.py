@@ -110,6 +110,13 @@ def test_dot_instructions(target: Target) -> None:
     )
 
 
+def test_word_dot_instructions(target: Target) -> None:
+    """Products of 16-bit numbers, the most negative ones too, and a sum that wraps."""
+    x, y = (np.random.default_rng(i).integers(-(2**15), 2**15, 32, np.int16) for i in (2, 3))
+    x[:2] = y[:2] = -(2**15)
+    same(kernels.word_dots(), target, [x, y, np.arange(32, dtype=np.int32) * 1000])
+
+
 def test_matrix_unit(target: Target) -> None:
     a, b = floats(16, 64).astype(ml_dtypes.bfloat16), floats(2, 16, 32).astype(ml_dtypes.bfloat16)
     same(kernels.amx_product(), target, [a, b, floats(16, 16), 2], ulps=64)

@@ -23,7 +23,7 @@ __all__ = ["SOURCE", "folder", "read", "write"]
 
 _MAGIC = b"SDXOBJ1\n"
 SOURCE = (
-    "codegen-4"  # raised when the same kernel text is to give other code: a function of tile.math that changed, too
+    "codegen-5"  # raised when the same kernel text is to give other code: a function of tile.math that changed, too
 )
 
 

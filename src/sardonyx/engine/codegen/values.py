@@ -247,6 +247,11 @@ class Values:
         return self.op("add", e.type, self.op("mul", e.type, a, b), c)
 
     def cast(self, e: Cast) -> str:
+        if isinstance(e.a, Un) and e.a.op == "round_even" and (e.a.type.kind, e.type.kind) == ("f32", "i32"):
+            # rounded by the conversion, in the default mode of every process
+            a, (whole, wide) = self.value(e.a.a), (_suffix(e.type), _suffix(e.a.type))
+            called = self.intrinsic(f"llvm.lrint.{whole}.{wide}", llvm_type(e.type), [(llvm_type(e.a.type), a)])
+            return self.new(f"freeze {llvm_type(e.type)} {self.new(called)}")
         return self.convert(self.value(e.a), e.a.type, e.type)
 
     def convert(self, a: str, source: Type, to: Type) -> str:
@@ -375,9 +380,9 @@ class Values:
 
     def call(self, e: Call) -> str:
         args = [self.value(a) for a in e.args]
-        machine = DOT_INSTRUCTIONS.get(e.fn)
-        if machine and self.target.has(machine[0]) and e.type.lanes in (4, 8, 16):
-            return self._dot(machine[1], e, args)
+        for feature, intrinsic, lanes in DOT_INSTRUCTIONS.get(e.fn, ()):
+            if self.target.has(feature) and e.type.lanes in lanes:
+                return self._dot(intrinsic, e, args)
         return self.inline(expansion(e.fn, tuple(a.type for a in e.args)), args)
 
     def inline(self, body: Expansion, args: list[str]) -> str:
@@ -399,13 +404,26 @@ class Values:
                 bfloat = ty.replace("i16", "bfloat")
                 ty, value = bfloat, self.new(f"bitcast {ty} {value} to {bfloat}")
             operands.append((ty, value))
-        return self.new(self.intrinsic(f"{name}.{bits}", llvm_type(e.type), operands))
+        result = llvm_type(e.type)
+        if "pmadd" in name:  # without an accumulator
+            return self.op("add", e.type, args[0], self.new(self.intrinsic(name, result, operands[1:])))
+        return self.new(self.intrinsic(f"{name}.{bits}", result, operands))
 
 
-# function -> (the feature it needs, its intrinsic without the width)
-DOT_INSTRUCTIONS: dict[str, tuple[str, str]] = {
-    "dpbf16": ("avx512bf16", "llvm.x86.avx512bf16.dpbf16ps"),
-    "dpbusd": ("avx512vnni", "llvm.x86.avx512.vpdpbusd"),
+# function -> ways to compute it, the best first: the feature, the intrinsic (without the width, if it accumulates), the lanes
+DOT_INSTRUCTIONS: dict[str, tuple[tuple[str, str, tuple[int, ...]], ...]] = {
+    "dpbf16": (("avx512bf16", "llvm.x86.avx512bf16.dpbf16ps", (4, 8, 16)),),
+    "dpbusd": (
+        ("avx512vnni", "llvm.x86.avx512.vpdpbusd", (4, 8, 16)),
+        ("avxvnni", "llvm.x86.avx512.vpdpbusd", (4, 8)),
+    ),
+    "dpwssd": (
+        ("avx512vnni", "llvm.x86.avx512.vpdpwssd", (4, 8, 16)),
+        ("avxvnni", "llvm.x86.avx512.vpdpwssd", (4, 8)),
+        ("avx512bw", "llvm.x86.avx512.pmaddw.d.512", (16,)),
+        ("avx2", "llvm.x86.avx2.pmadd.wd", (8,)),
+        ("sse2", "llvm.x86.sse2.pmadd.wd", (4,)),
+    ),
 }
 
 _EMIT: dict[type[Expr], Callable[[Values, Any], str]] = {

@@ -25,7 +25,19 @@ from sardonyx.engine.kernels.map import decode
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select, u8
 from sardonyx.tile.expr import Broadcast, binary
 
-__all__ = ["GAP", "ContractSpec", "MicroTile", "Rows", "contract_kernel", "finish", "micro_tile", "row_start"]
+__all__ = [
+    "GAP",
+    "ContractSpec",
+    "MicroTile",
+    "Rows",
+    "approach",
+    "by_height",
+    "contract_kernel",
+    "count_blocks",
+    "finish",
+    "micro_tile",
+    "row_start",
+]
 
 RUN = 256  # products that are added up in one go
 AHEAD = 32  # rows of B between what is multiplied and what is prefetched
@@ -78,6 +90,31 @@ class Rows:
     table: Pointer
 
 
+def by_height(k: Builder, tile: MicroTile, left: Expr, columns: Expr, block: Callable[[int, int], None]) -> Expr:
+    """Emit block(height, vectors) for every size of block, and run the tallest that fits into `left` rows; gives its height."""
+    left = k.let("rows_left", left)
+    height = k.reg("height", i64, 0)
+
+    def one(rows: int, vectors: int) -> None:
+        block(rows, vectors)
+        k.set(height, rows)
+
+    def chain(heights: Sequence[int], vectors: int) -> None:
+        if len(heights) == 1:
+            one(heights[0], vectors)
+            return
+        with k.when(left >= heights[0]):
+            one(heights[0], vectors)
+        with k.otherwise():
+            chain(heights[1:], vectors)
+
+    with k.when(columns > tile.lanes):
+        chain(tile.heights, tile.vectors)
+    with k.otherwise():
+        chain(tile.heights, 1)
+    return k.let("done", height)
+
+
 class _Block:
     """Computes blocks of sums."""
 
@@ -98,28 +135,7 @@ class _Block:
 
         far: memory to bring near meanwhile, and how many bytes of it per step.
         """
-        k, tile = self.k, self.tile
-        left = k.let("rows_left", left)
-        height = k.reg("height", i64, 0)
-
-        def chain(heights: Sequence[int], vectors: int) -> None:
-            def block() -> None:
-                self._sum(heights[0], vectors, rows, panel, far)
-                k.set(height, heights[0])
-
-            if len(heights) == 1:
-                block()
-                return
-            with k.when(left >= heights[0]):
-                block()
-            with k.otherwise():
-                chain(heights[1:], vectors)
-
-        with k.when(columns > tile.lanes):
-            chain(tile.heights, tile.vectors)
-        with k.otherwise():
-            chain(tile.heights, 1)
-        return k.let("done", height)
+        return by_height(self.k, self.tile, left, columns, lambda h, v: self._sum(h, v, rows, panel, far))
 
     def _sum(self, height: int, vectors: int, rows: Rows, b: Pointer, far: tuple[Pointer, Expr]) -> None:
         k, lanes, width = self.k, self.tile.lanes, self.tile.width
@@ -222,7 +238,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         _stage(k, rows, scratch, stage_table, (first, last, m), (depth, taps, pitch), tile.lanes)
     base = k.let("base", select(stages, scratch.base, a.base))
     table = k.let("table", select(stages, stage_table.at(Const(0, i64) - first).base, table.base))
-    parts = _parts(k, last - first, tile.heights)
+    parts = count_blocks(k, last - first, tile.heights)
     with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
         column = k.let("column", j * tile.width)
         left = k.let("left", binary("min", n - column, tile.width))
@@ -234,7 +250,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         with k.loop("part", 0, parts) as part:
             top = k.let("top", row)
             here = Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
-            _approach(
+            approach(
                 k, [out, *operands], steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows))
             )
             far = following.at(part * pace * whole)
@@ -244,7 +260,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
     return k.build()
 
 
-def _approach(
+def approach(
     k: Builder,
     places: Sequence[Pointer],
     steps: Sequence[Expr],
@@ -285,7 +301,7 @@ def _stage(
             k.strip("i", 0, depth, lanes, copy)
 
 
-def _parts(k: Builder, rows: Expr, heights: Sequence[int]) -> Expr:
+def count_blocks(k: Builder, rows: Expr, heights: Sequence[int]) -> Expr:
     """Into how many blocks so many rows are cut."""
     parts: Expr = Const(0, i64)
     for height in heights:
@@ -316,14 +332,21 @@ def finish(
         for p, step, unit in zip(places, steps, units, strict=True)
     ]
 
+    fixed = [
+        Broadcast(load(p, 0, o.kind, 1), tile.lanes) if o.single else None
+        for o, p in zip(epilogue.operands, starts[1:], strict=True)
+    ]
+
     def row(r: Expr) -> Callable[[Expr, Expr | None], None]:
         lines = [p.at(r * step) for p, step in zip(starts, steps, strict=True)]
         line = sums.at(r * tile.width)
 
         def body(j: Expr, mask: Expr | None) -> None:
             values: list[Expr] = [line.load(j, tile.lanes)]
-            for operand, x in zip(epilogue.operands, lines[1:], strict=True):
-                if operand.unit:
+            for operand, x, known in zip(epilogue.operands, lines[1:], fixed, strict=True):
+                if known is not None:
+                    values.append(known)
+                elif operand.unit:
                     values.append(load(x, j, operand.kind, tile.lanes, mask))
                 else:
                     values.append(Broadcast(load(x, 0, operand.kind, 1), tile.lanes))

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.map import decode
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Reg, Type, i64, select
@@ -75,7 +77,8 @@ class _Pool:
         self.k, self.spec = k, spec
         self.kind = Type(spec.element)
         self.lanes = target.lanes(self.kind)
-        self.start = -float("inf") if spec.kind == "max" else 0.0
+        least = -float("inf") if self.kind.is_float else int(np.iinfo(self.kind.numpy.name).min)
+        self.start = least if spec.kind == "max" else 0.0
         self.out, self.x = k.ptr("out", self.kind), k.ptr("x", self.kind)
         self.batch, self.batch_step, self.batch_out = k.param("batch"), k.param("batch_step"), k.param("batch_out")
         self.count, self.step, self.step_out = k.param("channels"), k.param("channel_step"), k.param("channel_out")
@@ -85,6 +88,8 @@ class _Pool:
         """A maximum that stays NaN once it is."""
         if self.spec.kind == "average":
             return acc + x
+        if not self.kind.is_float:
+            return binary("max", acc, x)
         return select(acc.ne(acc), acc, Bin("maxb", acc, x))
 
     def mean(self, total: Expr, count: Expr) -> Expr:

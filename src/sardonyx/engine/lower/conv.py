@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
 from sardonyx.engine.views import View, product
-from sardonyx.ir import Array, Node
+from sardonyx.ir import Array, Node, Value
+
+__all__ = ["by_channel", "sliding"]
 
 FEW = 32  # channels below which neighbouring places of a window are read together
 
@@ -48,14 +51,57 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert source is not None and filters is not None
     if low.dtype(source) not in (FLOAT32, FLOAT64):
         raise NotNative(f"Conv of {low.dtype(source)}")
+    found = sliding(low, node, attrs, source, filters, None)
+    right = pack_right(low, found.right, found.outer, found.nodes, found.taps)
+    head = ContractHead(found.shape, found.order, found.axes, found.left, right, found.groups, 1)
+    kind, shape = kind_of(found.left.view.dtype), found.shape
+    result = Deferred(shape, found.left.view.dtype, Formula((kind,)), [], head, found.order, found.nodes)
+    if bias is not None:
+        low.claim_all(low.shape(bias), shape[1:2], f"{node!r} has a bias per filter")
+        per_channel = by_channel(low.contiguous(low.view(bias)), shape)
+        result.formula, result.operands = Formula((kind, kind), (Step("add", (0, 1), kind),)), [per_channel]
+    low.give(node.output, result)
+
+
+def by_channel(line: View, shape: Sequence[Dim]) -> View:
+    """A vector with an element per channel, as it meets a result of that shape."""
+    return replace(line, shape=(shape[1],)).unsqueezed(range(1, len(shape) - 1)).broadcast_to(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Sliding:
+    """A convolution as a product.
+
+    Attributes:
+        right: [group (if more than one), tap (if more than one), k, n].
+        outer: the extents of the outer axes: of the groups, if there are several.
+    """
+
+    shape: tuple[Dim, ...]
+    order: tuple[int, ...]
+    axes: Axes
+    left: Left
+    right: View
+    outer: tuple[int, ...]
+    taps: int
+    groups: int
+    nodes: tuple[str, ...]
+
+
+def sliding(
+    low: Lowering, node: Node, attrs: dict[str, Any], source: Value, filters: Value, outside: View | None
+) -> Sliding:
+    """What a convolution multiplies.
+
+    Args:
+        outside: what stands in the padding where the image is copied; None means zero.
+    """
     x_shape, w_shape, shape = low.shape(source), low.shape(filters), low.shape(node.output)
     groups = attrs["group"]
     if not all(isinstance(d, int) for d in w_shape):
-        raise NotNative("Conv with a window of symbolic extents")
+        raise NotNative(f"{node.op_type} with a window of symbolic extents")
     low.claim(x_shape[1], w_shape[1] * groups, f"{node!r} needs as many channels as its filters have")
     low.claim(shape[1], w_shape[0], f"{node!r} gives a channel per filter")
-    if bias is not None:
-        low.claim_all(low.shape(bias), (w_shape[0],), f"{node!r} has a bias per filter")
     channels = int(w_shape[1]) * groups  # pyright: ignore[reportArgumentType] ints, see above
     shape = (shape[0], w_shape[0], *shape[2:])  # numbers in place of symbols that were just claimed to be equal
     kernel = tuple(int(d) for d in w_shape[2:])  # pyright: ignore[reportArgumentType] ints, see above
@@ -66,7 +112,7 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     x, weights = low.view(source), low.view(filters)
     x = replace(x, shape=(x.shape[0], channels, *x.shape[2:]))
     if groups == 1 and kernel[-1] > 1 and w.dilations[-1] == 1 and channels < FEW:
-        left = _joined(low, x, w, shape, nodes)
+        left = _joined(low, x, w, shape, nodes, outside)
         # [m, c, window...] -> [window but its last axis, (last axis, c), m]
         spread = weights.permuted((*range(2, rank + 2), 1, 0))
         taps = product(kernel[:-1])
@@ -79,19 +125,11 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert isinstance(taps, int)
     last = spread.shape[-1]
     outer = (groups,) if groups > 1 else ()
-    b = _reshaped(low, spread, (*outer, *((taps,) if taps > 1 else ()), depth, last))
-    right = pack_right(low, b, outer, nodes, taps)
+    right = _reshaped(low, spread, (*outer, *((taps,) if taps > 1 else ()), depth, last))
     # with groups, of the split shape [n, group, m, spatial...]
     split_axes, plain = Axes((1,), (0, *range(3, rank + 3)), 2), Axes((), (0, *range(2, rank + 2)), 1)
     axes = split_axes if groups > 1 else plain
-    head = ContractHead(shape, order, axes, left, right, groups, 1)
-    kind = kind_of(x.dtype)
-    found = Deferred(shape, x.dtype, Formula((kind,)), [], head, order, nodes)
-    if bias is not None:
-        line = replace(low.contiguous(low.view(bias)), shape=(w_shape[0],))
-        per_channel = line.unsqueezed(range(1, rank + 1)).broadcast_to(shape)
-        found.formula, found.operands = Formula((kind, kind), (Step("add", (0, 1), kind),)), [per_channel]
-    low.give(node.output, found)
+    return Sliding(shape, order, axes, left, right, outer, taps, groups, nodes)
 
 
 # how a filter's axes are put for B: [m, c, window...] -> [window..., c, m]; [group, m, c, ...] -> [group, window..., c, m]
@@ -132,7 +170,9 @@ def _windows(x: View, w: Windows, shape: tuple[Dim, ...], groups: int) -> Left:
     return Left(x, outer, Table(window_table, tuple(facts)), x.shape[first - 1], taps, x.strides[-1] * w.strides[-1])
 
 
-def _joined(low: Lowering, x: View, w: Windows, shape: tuple[Dim, ...], nodes: tuple[str, ...]) -> Left:
+def _joined(
+    low: Lowering, x: View, w: Windows, shape: tuple[Dim, ...], nodes: tuple[str, ...], outside: View | None
+) -> Left:
     """A tap per row of the window, which lies in one piece in a copy of the image with its padding and channels innermost."""
     rank, channels = len(w.kernel), x.shape[1]
     order = (0, *range(2, rank + 2), 1)
@@ -141,7 +181,10 @@ def _joined(low: Lowering, x: View, w: Windows, shape: tuple[Dim, ...], nodes: t
     inner = image
     if any(w.fronts) or any(w.backs):
         kind = kind_of(x.dtype)
-        low.map(Formula((), (Step("const", (), kind, (0.0,)),)), [], image, order, nodes)
+        if outside is None:
+            low.map(Formula((), (Step("const", (), kind, (0.0,)),)), [], image, order, nodes)
+        else:
+            low.map(Formula((kind,)), [outside], image, order, nodes)
         for i in range(rank):
             inner = inner.narrowed(2 + i, w.fronts[i], x.shape[2 + i])
     low.copy(x, inner, nodes)

@@ -16,9 +16,9 @@ from sardonyx.engine.fuse import Steps
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
 from sardonyx.engine.views import View
-from sardonyx.ir import Array, Node
+from sardonyx.ir import Array, Node, Value
 
-__all__ = ["offsets", "row_table"]
+__all__ = ["as_matrices", "give_squeezed", "left_of", "offsets", "row_table"]
 
 
 def offsets(index: Array) -> Array:
@@ -36,7 +36,7 @@ def row_table(*facts: int) -> Array:
     return offsets(found)
 
 
-def _left(a: View, outer: Sequence[int], rows: Sequence[int]) -> Left:
+def left_of(a: View, outer: Sequence[int], rows: Sequence[int]) -> Left:
     """A [..., k] as rows."""
     facts = [x for axis in rows for x in (a.shape[axis], a.strides[axis])]
     pitch = next((a.strides[axis] for axis in reversed(rows) if a.shape[axis] != 1), 0)
@@ -61,7 +61,7 @@ def product_of(low: Lowering, a: View, b: View, shape: tuple[Dim, ...], nodes: t
         axes = Axes(batch, (rank - 2,), rank - 1)
         right = pack_right(low, b, shape[:-2], nodes)
     a = a.broadcast_to((*shape[:-1], a.shape[-1]))
-    left = _left(a, axes.outer, axes.rows)
+    left = left_of(a, axes.outer, axes.rows)
     order = tuple(range(rank))
     head = ContractHead(shape, order, axes, left, right)
     if not head.fits:  # batches repeat in a pattern of more than two axes
@@ -77,8 +77,12 @@ def matmul(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert left is not None and right is not None
     if low.dtype(left) not in (FLOAT32, FLOAT64):
         raise NotNative(f"MatMul of {low.dtype(left)}")
-    a, b, shape = low.view(left), low.view(right), low.shape(node.output)
-    nodes = (node.name or node.op_type,)
+    a, b, shape, gone = as_matrices(low.view(left), low.view(right), low.shape(node.output))
+    give_squeezed(low, node.output, product_of(low, a, b, shape, (node.name or node.op_type,)), gone)
+
+
+def as_matrices(a: View, b: View, shape: tuple[Dim, ...]) -> tuple[View, View, tuple[Dim, ...], list[int]]:
+    """The factors and the shape of a product with vectors made matrices, and the axes of the result that go again."""
     gone: list[int] = []
     if b.rank == 1:
         b, shape = b.unsqueezed([1]), (*shape, 1)
@@ -87,8 +91,12 @@ def matmul(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         a, shape = a.unsqueezed([0]), (*shape[:-1], 1, shape[-1])
         gone = [i + 1 for i in gone]
         gone.append(len(shape) - 2)
-    found = product_of(low, a, b, shape, nodes)
-    low.give(node.output, low.force(found, node.output.name).squeezed(gone) if gone else found)
+    return a, b, shape, gone
+
+
+def give_squeezed(low: Lowering, output: Value, found: Deferred, gone: Sequence[int]) -> None:
+    """Say what a node's output is, less some axes of extent 1."""
+    low.give(output, low.force(found, output.name).squeezed(gone) if gone else found)
 
 
 @lower("Gemm")

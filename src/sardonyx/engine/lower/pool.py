@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sardonyx.core.dims import Dim
-from sardonyx.core.dtypes import FLOAT32, FLOAT64
+from sardonyx.core.dtypes import FLOAT32, FLOAT64, INT8, UINT8
 from sardonyx.engine.kernels.pool import PoolSpec, pool_kernel
 from sardonyx.engine.lower.reduce import reduced
 from sardonyx.engine.lowering import Lowering, NotNative, kind_of, lower
@@ -86,11 +86,13 @@ def pool(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert source is not None
     if len(node.outputs) > 1 and node.outputs[1].uses:
         raise NotNative("MaxPool whose indices are read")
-    if low.dtype(source) not in (FLOAT32, FLOAT64):
+    narrow = low.dtype(source) in (INT8, UINT8) and node.op_type == "MaxPool"
+    if low.dtype(source) not in (FLOAT32, FLOAT64) and not narrow:
         raise NotNative(f"{node.op_type} of {low.dtype(source)}")
     x, shape = low.view(source), low.shape(node.output)
     rank = x.rank - 2
-    if x.strides[1] != 1 and (attrs["strides"] or (1,))[-1] != 1 and _many(x.shape[1]):
+    jumps = (attrs["strides"] or (1,))[-1] != 1 and _many(x.shape[1])
+    if x.strides[1] != 1 and (jumps or narrow):
         x = low.contiguous(x, (0, *range(2, x.rank), 1))  # lanes of windows that jump would gather element by element
     w = Windows.of(attrs, attrs["kernel_shape"], x.shape[2:])
     out = low.temp(x.dtype, shape, physical_order(x.shape, [x]), node.output.name)

@@ -1,0 +1,153 @@
+"""Packing the right side of a product of bytes, and the sums of its columns: what `kernels.integer` reads.
+
+A panel holds `width` columns: [groups of k][column][group], in the form in which the machine multiplies, zeros behind the last k
+and the last column. With an offset by column, those follow, as i32.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sardonyx.engine.codegen import Target
+from sardonyx.engine.kernels.contract import MicroTile, micro_tile
+from sardonyx.engine.kernels.integer import Form, form_of, multiplied
+from sardonyx.engine.kernels.map import decode
+from sardonyx.ir import Array
+from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Type, i32, i64, select, u8, u16, u32
+from sardonyx.tile.expr import Bitcast, Broadcast, binary
+
+__all__ = ["IntegerPackSpec", "integer_pack_kernel", "packed_integers", "panel_elements"]
+
+Offset = Literal["none", "same", "unit"]  # of the columns: none, one for all, or each its own
+
+
+def panel_elements(k: int, form: Form, tile: MicroTile, *, offset: bool) -> int:
+    """How many elements a panel of depth k takes."""
+    return tile.width * (-(-k // form.group) * form.group + (4 // form.b.bytes if offset else 0))
+
+
+def packed_integers(b: Array, zero_point: Array | None, form: Form, tile: MicroTile) -> tuple[Array, Array]:
+    """[..., k, n] bytes -> panels [..., n / width, elements], and sums [..., n] of the columns less their offsets, in i32.
+
+    zero_point: as it broadcasts to [..., 1, n]; None if it is what `form` moves B by, so that there is no offset.
+    """
+    *outer, k, n = b.shape
+    moved = form.moved_b("u8" if b.dtype == np.uint8 else "i8")
+    width, group = tile.width, form.group
+    groups, panels = -(-k // group), -(-n // width)
+    full = np.zeros((*outer, groups * group, panels * width), form.b.numpy)
+    full[..., :k, :n] = b.astype(np.int16) + moved
+    at = len(outer)
+    cut = full.reshape(*outer, groups, group, panels, width).transpose(*range(at), at + 2, at, at + 3, at + 1)
+    lines = cut.reshape(*outer, panels, groups * width * group)
+    sums = full[..., :n].sum(-2, dtype=np.int64)
+    if zero_point is not None:
+        offsets = np.zeros((*outer, panels * width), np.int32)
+        offsets[..., :n] = np.broadcast_to(zero_point.astype(np.int32) + moved, (*outer, 1, n))[..., 0, :]
+        sums -= k * offsets[..., :n].astype(np.int64)
+        tail = offsets.reshape(*outer, panels, width).view(form.b.numpy)
+        lines = np.concatenate([lines, tail], axis=-1)
+    return np.ascontiguousarray(lines), sums.astype(np.int32)
+
+
+@dataclass(frozen=True)
+class IntegerPackSpec:
+    """The kind of B, whether neighbours along n are neighbours in memory, and its offsets."""
+
+    kind: str
+    unit: bool
+    offset: Offset
+
+
+@functools.cache
+def integer_pack_kernel(spec: IntegerPackSpec, target: Target) -> Kernel:
+    """`packed_integers`, for a right side that is computed.
+
+    Parameters: out, sums, b, zero (its zero points); depth, n, panels; the strides of b along k and n; then for two outer axes the
+    extent and the strides of out, sums and b. Task: (outer axes, panel).
+    """
+    form, tile = form_of(target), micro_tile(i32, target)
+    kind = Type(spec.kind)
+    k = Builder("integer_pack")
+    out, sums, b, zero = k.ptr("out", form.b), k.ptr("sums", i32), k.ptr("b", kind), k.ptr("zero", kind)
+    depth, n, panels, step_k, step_n = (k.param(x) for x in ("depth", "n", "panels", "step_k", "step_n"))
+    extents: list[Expr] = []
+    strides: list[list[Expr]] = []
+    for axis in range(2):
+        extents.append(k.param(f"e{axis}"))
+        strides.append([k.param(f"s{axis}_{x}") for x in ("out", "sums", "b")])
+    with k.setup():
+        groups = k.let("groups", (depth + (form.group - 1)) // form.group)
+        size = k.let("size", groups * (form.group * tile.width))
+        panel_size = k.let("panel_size", size + (4 // form.b.bytes * tile.width if spec.offset != "none" else 0))
+    outer0, outer1, panel = decode(k, k.task, [*extents, panels])
+    out, sums, b = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate((out, sums, b)))
+    place = out.at(panel * panel_size)
+    for j in range(tile.vectors):
+        first = k.let("column", panel * tile.width + j * tile.lanes)
+        mask = k.let("mask", k.mask(binary("min", n - first, tile.lanes), tile.lanes))
+        column = _Column(k, form, spec, first, mask, step_n, tile.lanes)
+        total = column.pack(b, (depth, groups, step_k), place.at(j * tile.lanes * form.group), tile.width)
+        if spec.offset != "none":
+            offset = column.offsets(zero)
+            place.at(size).cast(i32).store(j * tile.lanes, offset)
+            total = total - offset * Broadcast(depth.to(i32), tile.lanes)
+        sums.store(first, total, mask)
+    return k.build()
+
+
+class _Column:
+    """A vector of columns."""
+
+    def __init__(
+        self, k: Builder, form: Form, spec: IntegerPackSpec, first: Expr, mask: Expr, step: Expr, lanes: int
+    ) -> None:
+        self.k, self.form, self.spec, self.lanes, self.first, self.mask = k, form, spec, lanes, first, mask
+        self.index = first if spec.unit else k.let("index", (Ramp(i64.x(lanes)) + first) * step)
+
+    def taken(self, x: Expr) -> Expr:
+        """Elements as they are multiplied, in i32."""
+        return multiplied(x, self.form.b, self.form.moved_b(self.spec.kind)).to(i32)
+
+    def offsets(self, zero: Pointer) -> Expr:
+        if self.spec.offset == "same":
+            return self.taken(Broadcast(zero.load(0), self.lanes))
+        return self.taken(zero.load(self.first, self.lanes, self.mask))
+
+    def pack(self, b: Pointer, sizes: tuple[Expr, Expr, Expr], place: Pointer, width: int) -> Expr:
+        """Write the groups of these columns; gives their sums."""
+        k, form, lanes = self.k, self.form, self.lanes
+        depth, groups, step = sizes
+        total = k.reg("total", i32.x(lanes), 0)
+        bits, narrow = form.b.bits, u8 if form.b.bits == 8 else u16
+
+        def group(p: Expr, row: Callable[[Expr], Expr]) -> None:
+            word: Expr = Const(0, u32.x(lanes))
+            for g in range(form.group):
+                x = k.let("x", row(p * form.group + g))
+                k.set(total, total + x)
+                word = word | (x.to(narrow).to(u32) << Const(g * bits, u32.x(lanes)))
+            place.store(p * (width * form.group), Bitcast(form.b.x(lanes * form.group), word))
+
+        def whole(at: Expr) -> Expr:
+            return self.loaded(b.at(at * step), self.mask)
+
+        def guarded(at: Expr) -> Expr:
+            return self.loaded(b.at(at * step), k.let("inside", self.mask & Broadcast(at < depth, lanes)))
+
+        full = k.let("full", depth // form.group)
+        with k.loop("p", 0, full) as p:
+            group(p, whole)
+        with k.when(full < groups):
+            group(full, guarded)
+        return total
+
+    def loaded(self, row: Pointer, mask: Expr) -> Expr:
+        """The elements of a row, and 0 where the mask is false."""
+        x = self.taken(row.load(self.index, self.lanes, mask))
+        return x if self.form.moved_b(self.spec.kind) == 0 else select(mask, x, Const(0, x.type))
