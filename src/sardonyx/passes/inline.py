@@ -11,7 +11,7 @@ from sardonyx.ir.clone import clone_node
 from sardonyx.passes.contract import Work, one_pass
 from sardonyx.rewrite.build import Names
 
-__all__ = ["inline_functions"]
+__all__ = ["bind_graph", "inline_functions"]
 
 DEPTH = 64  # calls inside calls; the standard allows no recursion, and nobody nests deeper
 
@@ -98,9 +98,10 @@ def _bind(node: Node, bindings: Mapping[str, Attr]) -> None:
             found = bindings.get(attr.ref)
             node.set_attr(name, None if found is None else replace(found, name=name))
     for graph in node.subgraphs:
-        _bind_graph(graph, bindings)
+        bind_graph(graph, bindings)
 
 
-def _bind_graph(graph: Graph, bindings: Mapping[str, Attr]) -> None:
+def bind_graph(graph: Graph, bindings: Mapping[str, Attr]) -> None:
+    """Give the attributes in a function's body that refer to its call's the values they have there."""
     for node in graph.nodes:
         _bind(node, bindings)

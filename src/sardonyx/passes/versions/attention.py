@@ -268,3 +268,86 @@ def _masked(new: Old, allowed: Any) -> Any:
         zeros=[0] * (2 * new.need_rank(MASK) - 1),
     )
     return found
+
+
+@down("RotaryEmbedding", 23)
+def rotary_in_pieces(new: Old) -> Expr:
+    """Pairs of features, one of each half or neighbours, times the cosine and sine of their angle."""
+    dtype, rank, part = new.dtype(0), new.need_rank(0), new.attr("rotary_embedding_dim")
+    if dtype is None:
+        new.refuse("the type of its input is unknown", fix="declare the types of the model's inputs")
+    wide, narrow = ("Identity", "Identity") if dtype.bits >= 32 else ("Cast <to = 1>", f"Cast <to = {dtype.code}>")
+    heads = (
+        "split = Reshape (X, by_head)  x = Transpose <perm = [0, 2, 1, 3]> (split)" if rank == 3 else "x = Identity (X)"
+    )
+    pick = "Gather <axis = 0> ({0}, positions)" if new.input(3) is not None else "Identity ({0})"
+    cut = "turned = Slice (x, zero, part, axis)  rest = Slice (x, part, end, axis)" if part else "turned = Identity (x)"
+    halves = "a_0, b_0 = Split <axis = 3, num_outputs = 2> (turned)"
+    joined = "both = Concat <axis = 3> (re, im)"
+    if new.attr("interleaved"):
+        halves = "a_0 = Slice (turned, zero, end, axis, two)  b_0 = Slice (turned, one, end, axis, two)"
+        joined = """
+            re_column = Unsqueeze (re, behind)  im_column = Unsqueeze (im, behind)
+            pairs = Concat <axis = 4> (re_column, im_column)
+            shape = Shape (turned)  both = Reshape (pairs, shape)
+        """
+    merged = "y_turned = Transpose <perm = [0, 2, 1, 3]> (y)  Y = Reshape (y_turned, merged)"
+    return write(
+        new,
+        f"""
+        {heads}
+        cos_1 = {pick.format("cos")}  cos_2 = {wide} (cos_1)  c = Unsqueeze (cos_2, one)
+        sin_1 = {pick.format("sin")}  sin_2 = {wide} (sin_1)  s = Unsqueeze (sin_2, one)
+        {cut}
+        {halves}
+        a = {wide} (a_0)  b = {wide} (b_0)
+        ca = Mul (c, a)  sb = Mul (s, b)  re_0 = Sub (ca, sb)  re = {narrow} (re_0)
+        sa = Mul (s, a)  cb = Mul (c, b)  im_0 = Add (sa, cb)  im = {narrow} (im_0)
+        {joined}
+        {"y = Concat <axis = 3> (both, rest)" if part else "y = Identity (both)"}
+        {merged if rank == 3 else "Y = Identity (y)"}
+        """,
+        X=new.input(0),
+        cos=new.input(1),
+        sin=new.input(2),
+        positions=new.input(3),
+        by_head=[0, 0, new.attr("num_heads") or 0, -1],
+        merged=[0, 0, -1],
+        zero=[0],
+        one=[1],
+        two=[2],
+        part=[part],
+        axis=[3],
+        behind=[4],
+        end=[np.iinfo(np.int64).max],
+    )
+
+
+@down("TensorScatter", 24)
+def tensor_scatter_by_elements(new: Old) -> Expr:
+    """Every element of the update with the place along the axis that its sample begins at, counted on."""
+    rank = new.need_rank(0)
+    axis = new.attr("axis") % rank
+    circular = new.attr("mode") in ("circular", b"circular")
+    return write(
+        new,
+        f"""
+        shape = Shape (update)  count = Gather <axis = 0> (shape, axis)
+        step = Range (zero, count, one)
+        {"first = Unsqueeze (start, second)  sum = Add (first, step)" if new.input(2) is not None else "sum = Unsqueeze (step, sample)"}
+        extents = Shape (past)  extent = Gather <axis = 0> (extents, axis)
+        place = {"Mod (sum, extent)" if circular else "Identity (sum)"}
+        apart = Unsqueeze (place, others)
+        index = Expand (apart, shape)
+        Y = ScatterElements <axis = {axis}> (past, index, update)
+        """,
+        past=new.input(0),
+        update=new.input(1),
+        start=new.input(2),
+        axis=np.array(axis),
+        zero=np.array(0),
+        one=np.array(1),
+        second=[1],
+        sample=[0],
+        others=[i for i in range(1, rank) if i != axis],
+    )

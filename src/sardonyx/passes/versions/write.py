@@ -15,6 +15,7 @@ from typing import Any
 from sardonyx.ir import Function, Graph, Node, TensorType, Value
 from sardonyx.ir.clone import clone_node
 from sardonyx.ir.text import parse_function
+from sardonyx.ops import schema_of
 from sardonyx.passes.versions.adapter import Old
 from sardonyx.rewrite import Op
 from sardonyx.rewrite.splice import insert_before
@@ -72,7 +73,20 @@ def _settle(node: Node, new: Old) -> None:
         _type_inputs(node, graph, new)
         for inner in graph.nodes:
             _settle(inner, new)
+    _check_types(node, new)
     new.facts.settle(node)
+
+
+def _check_types(node: Node, new: Old) -> None:
+    """Refuse element types that a new node's operator does not take in that version."""
+    schema = schema_of(node.domain, node.op_type, new.version)
+    assert schema is not None, f"{node!r} is written in opset {new.version}"
+    for i, value in enumerate(node.inputs):
+        formal, kind = schema.formal(i), None if value is None else new.facts.type(value)
+        if formal is not None and isinstance(kind, TensorType) and kind.dtype and kind.dtype not in formal.types:
+            new.refuse(
+                f"{node.op_type}, in terms of which it can be said, takes no {kind.dtype} in opset {new.version}"
+            )
 
 
 def _type_inputs(node: Node, graph: Graph, new: Old) -> None:
