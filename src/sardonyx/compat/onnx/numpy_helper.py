@@ -42,7 +42,9 @@ def to_array(tensor: TensorProto, base_dir: str = "") -> Array:
         raise ValueError("Currently not supporting loading segments.")
     if tensor.data_type == TensorProto.UNDEFINED:
         raise TypeError("The element type in the input tensor is UNDEFINED.")
-    if uses_external_data(tensor):
+    if uses_external_data(tensor):  # the tensor goes on saying where its bytes lie
+        described, tensor = tensor, TensorProto()
+        tensor.CopyFrom(described)
         load_external_data_for_tensor(tensor, str(Path(base_dir)))
     held = read_tensor(tensor).numpy()
     if tensor.data_type == TensorProto.STRING:
