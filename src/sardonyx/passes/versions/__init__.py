@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.versions import attention, control, elementwise, image, index, nn, norm, reduce, shape
+from sardonyx.passes.versions import (
+    attention,
+    bitwise,
+    control,
+    early,
+    elementwise,
+    image,
+    index,
+    nn,
+    norm,
+    recurrent,
+    reduce,
+    sequence,
+    shape,
+    signal,
+    slice,
+)
 from sardonyx.passes.versions.adapter import DOWN, UP, Adapter, Old, down, up
 
 __all__ = [
@@ -11,14 +27,20 @@ __all__ = [
     "Adapter",
     "Old",
     "attention",
+    "bitwise",
     "control",
     "down",
+    "early",
     "elementwise",
     "image",
     "index",
     "nn",
     "norm",
+    "recurrent",
     "reduce",
+    "sequence",
     "shape",
+    "signal",
+    "slice",
     "up",
 ]

@@ -1,12 +1,15 @@
-"""Shapes and joins: defaults that became required, parts that are counted."""
+"""Shapes and joins: defaults that became required, zeros that are extents."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from sardonyx.core.dtypes import STRING, DType
+from sardonyx.ir import SequenceType, Tensor, TensorType
 from sardonyx.passes.versions.adapter import Old, down, up
+from sardonyx.passes.versions.write import write
 from sardonyx.rewrite import Expr
-from sardonyx.rewrite.op import DFT, Slice
+from sardonyx.rewrite.op import DFT, SequenceErase, SequenceInsert, Slice, Tile
 from sardonyx.rewrite.op import Shape as ShapeOf
 
 
@@ -47,24 +50,7 @@ def tile_every_axis(old: Old) -> Expr:
         old.refuse("how often it repeats which axis is computed at run time")
     repeats = [1] * rank
     repeats[axis[0]] = tiles[0]
-    old.node.set_inputs([old.input(0)])
-    old.wrap_input(1, np.array(repeats, np.int64))
-
-
-@down("Split", 18)
-def split_states_sizes(new: Old) -> Expr:
-    """The number of parts could not be said: equal ones need no sizes, others must be known."""
-    count, shape = new.attr("num_outputs"), new.shape(0)
-    new.node.set_attr("num_outputs", None)
-    if count is None:
-        return
-    extent = None if shape is None else shape[new.attr("axis")]
-    if not isinstance(extent, int):
-        new.refuse("into which sizes it splits depends on the input")
-    part = -(-extent // count)
-    if part * count != extent:
-        new.node.set_input(1, None)
-        new.wrap_input(1, np.array([*[part] * (count - 1), extent - part * (count - 1)], np.int64))
+    return Tile(old.input(0), np.array(repeats, np.int64))
 
 
 @down("Shape", 15)
@@ -79,19 +65,49 @@ def slice_of_shape(new: Old) -> Expr:
     return Slice(ShapeOf(new.input(0)), np.array([start or 0]), np.array([stop]))
 
 
-@down("Pad", 18)
-def pad_every_axis(new: Old) -> Expr:
-    """The amounts were given for every axis."""
-    axes = new.input(3)
-    if new.attr("mode") in ("wrap", b"wrap"):
-        new.refuse("mode 'wrap' came with opset 19")
-    if axes is None:
-        return
-    where, pads, rank = new.numbers(3), new.numbers(1), new.need_rank(0)
-    if where is None or pads is None:
-        new.refuse("which axes it pads is computed at run time")
-    full = [0] * (2 * rank)
-    for i, axis in enumerate(where):
-        full[axis % rank], full[axis % rank + rank] = pads[i], pads[i + len(where)]
-    new.node.set_inputs(new.node.inputs[:3])
-    new.wrap_input(1, np.array(full, np.int64))
+@down("Reshape", 14)
+def reshape_to_nothing(new: Old) -> Expr:
+    """A zero in the shape took the input's extent. Where it is one, the result is empty, and can be made from its shape."""
+    allowed, target = new.attr("allowzero"), new.numbers(1)
+    new.node.set_attr("allowzero", None)
+    if not allowed or (target is not None and 0 not in target):
+        return None
+    dtype = new.dtype(0)
+    if dtype is None:
+        new.refuse("the type of its input is unknown", fix="declare the types of the model's inputs")
+    rank = new.shape(1)
+    if rank is None or not isinstance(rank[0], int):
+        new.refuse("the rank of its result is computed at run time")
+    empty = "empty = Expand (nothing, shape)"
+    if target is not None:
+        return write(new, "Y = Expand (nothing, shape)", nothing=_nothing(dtype), shape=new.input(1))
+    return write(
+        new,
+        f"""
+        zeros = Equal (shape, zero)  count = Cast <to = 7> (zeros)  any = ReduceMax <keepdims = 0> (count)
+        hit = Cast <to = 9> (any)
+        Y = If (hit) <then_branch = none () => (empty) {{ {empty} }},
+                      else_branch = some () => (full) {{ full = Reshape (x, shape) }}>
+        """,
+        x=new.input(0),
+        shape=new.input(1),
+        zero=np.array(0),
+        nothing=_nothing(dtype),
+    )
+
+
+def _nothing(dtype: DType) -> Tensor:
+    """One element of a type, to make a tensor of that has none."""
+    kind = np.array([""], object) if dtype is STRING else np.zeros(1, dtype.numpy)
+    return Tensor(kind, dtype=dtype)
+
+
+@down("Identity", 14)
+def identity_of_sequence(new: Old) -> Expr:
+    """A sequence could not pass through: what is added at its end and taken away again leaves it as it was."""
+    value = new.input(0)
+    kind = None if value is None else new.facts.type(value)
+    if not isinstance(kind, SequenceType) or not isinstance(kind.element, TensorType) or kind.element.dtype is None:
+        return None
+    last = Tensor(np.zeros(1, kind.element.dtype.numpy), dtype=kind.element.dtype)
+    return SequenceErase(SequenceInsert(value, last))

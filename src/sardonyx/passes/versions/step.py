@@ -16,6 +16,8 @@ from sardonyx.ir import Attr, AttrKind, TensorType, Value
 from sardonyx.ops import Operator
 from sardonyx.ops.declare import Formal
 from sardonyx.passes.versions.adapter import Old
+from sardonyx.passes.versions.body import written_out
+from sardonyx.passes.versions.early.widen import through_wider_types
 from sardonyx.rewrite.op import Constant, Reshape
 from sardonyx.rewrite.splice import insert_before
 
@@ -110,15 +112,23 @@ def _dtype(old: Old, op: Operator, formal: Formal) -> Any:
     return np.dtype(np.float32)
 
 
-def step_down(new: Old, op: Operator) -> None:
-    """Bring a node of `op` from version `new.written`, which changed it, to the version before."""
+def step_down(new: Old, op: Operator) -> Any:
+    """Bring a node of `op` from version `new.written`, which changed it, to the version before.
+
+    It is edited; where it must be replaced, what takes the place of its outputs is given back.
+    """
     node = new.node
     if new.written == op.since[0]:
+        found = written_out(new, op)
+        if found is not None:
+            return found
         new.refuse(f"{op.name} came with opset {new.written}", fix=f"convert to opset {new.written} or newer")
     before, after = op.at(new.version), op.at(new.written)
     then = [f for f in op.inputs if f.since <= new.version < f.until]
     now = [f for f in op.inputs if f.since <= new.written < f.until]
-    moved = {i: f for i, f in enumerate(now) if f not in then and f.was is not None and f.name in before.attributes}
+    moved = {
+        i: f for i, f in enumerate(now) if f not in then and f.was is not None and f.attribute in before.attributes
+    }
     for name, spec in after.attributes.items():
         old, written = before.attributes.get(name), name in node.attrs
         if old is None and written:
@@ -135,8 +145,10 @@ def step_down(new: Old, op: Operator) -> None:
     fixed = len(then) - (1 if then and then[-1].variadic_at(new.version) else 0)
     if fixed == len(then) and any(v is not None for v in inputs[len(then) :]):
         new.refuse(f"input '{after.inputs[len(then)].name}' came with opset {new.written}")
+    before_inputs = node.inputs
     node.set_inputs(inputs if fixed < len(then) else inputs[: len(then)])
-    _check_types(new, op)
+    new.release(before_inputs)
+    return through_wider_types(new, op)
 
 
 def _to_attribute(new: Old, i: int, formal: Formal) -> None:
@@ -148,15 +160,9 @@ def _to_attribute(new: Old, i: int, formal: Formal) -> None:
     if array is None:
         new.refuse(f"its '{formal.name_at(new.written)}' is computed at run time, and was an attribute before")
     plural = formal.was.kind in (AttrKind.INTS, AttrKind.FLOATS)
+    if plural and not array.size:
+        return  # said by saying nothing
     new.node.set_attr(
-        formal.name, Attr.of(formal.name, array.reshape(-1).tolist() if plural else array.item(), formal.was.kind)
+        formal.attribute,
+        Attr.of(formal.attribute, array.reshape(-1).tolist() if plural else array.item(), formal.was.kind),
     )
-
-
-def _check_types(new: Old, op: Operator) -> None:
-    """Refuse element types that the older version does not take."""
-    schema = op.at(new.version)
-    for i in range(len(new.node.inputs)):
-        formal, dtype = schema.formal(i), new.dtype(i)
-        if formal is not None and dtype is not None and dtype not in formal.types:
-            new.refuse(f"{op.name} takes no {dtype} as '{formal.name}' before opset {new.written}", fix="insert a Cast")
