@@ -12,7 +12,6 @@ import numpy as np
 import onnx as official
 import onnx.parser
 import onnx.printer
-import onnx.version_converter
 import pytest
 
 import sardonyx.compat.onnx as ours
@@ -347,7 +346,7 @@ def test_external_data(together: bool, tmp_path: Any) -> None:
     assert stored[ours] == stored[official]
 
 
-# --- text, and versions
+# --- text
 
 TEXTS = {
     "model": '<ir_version: 10, opset_import: ["" : 20]> g (float[N, 2] x) => (float[N, 2] y) { y = Relu(x) }',
@@ -367,24 +366,3 @@ def test_text_to_messages_and_back(name: str) -> None:
     assert parse(official, ours.printer.to_text(parse(ours))) == parse(official)
     same(lambda o: parse(o, "nonsense ("))
     same(lambda o: o.printer.to_text("no message"))
-
-
-@pytest.mark.parametrize("target", [13, 19, 21, 28, "13"])
-def test_convert_version(target: Any) -> None:
-    def program(o: Any) -> Any:
-        model = o.helper.make_model(graph(o), opset_imports=[o.helper.make_opsetid("", 18)], ir_version=8)
-        converted = o.version_converter.convert_version(model, target)
-        return [(opset.domain, opset.version) for opset in converted.opset_import], [
-            node.op_type for node in converted.graph.node
-        ]
-
-    same(program)
-    same(lambda o: o.version_converter.convert_version("no model", 13))
-
-
-@pytest.mark.parametrize("package", [ours, official], ids=["ours", "official"])
-@pytest.mark.parametrize("target", [7, 99])
-def test_versions_out_of_reach(target: int, package: Any) -> None:
-    model = package.helper.make_model(graph(package), opset_imports=[package.helper.make_opsetid("", 18)])
-    with pytest.raises(RuntimeError):
-        package.version_converter.convert_version(model, target)

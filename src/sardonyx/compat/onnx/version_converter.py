@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sardonyx.compat.onnx._limits import reason_against
 from sardonyx.compat.onnx._types import make_tensor_value_info
 from sardonyx.compat.onnx.external_data_helper import uses_external_data
 from sardonyx.compat.onnx.onnx_pb import (
@@ -45,9 +46,14 @@ def convert_version(model: ModelProto, target_version: int) -> ModelProto:
     _make_constant(fixed.graph)
     try:
         read = model_from_proto(fixed)
+        reason = reason_against(read, target_version)
+        if reason is not None:
+            raise ConvertError(reason)
         made = model_to_proto(convert(read, target_version))
-    except SardonyxError as error:
+    except (ConvertError, SardonyxError) as error:
         raise ConvertError(str(error)) from error
+    except Exception as error:  # a node that the checker would refuse breaks the rules that read it
+        raise ConvertError(f"the model is malformed: {error}") from error
     if any(not _has_shape(info) for info in made.graph.output):
         _shape_outputs(made.graph, model_to_proto(infer_shapes(read)).graph)
     for before, after in _pairs(model.graph, made.graph):

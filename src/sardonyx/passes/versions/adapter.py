@@ -100,9 +100,12 @@ class Old:
 
     def need_inputs(self, op: Operator) -> None:
         """Refuse a node that lacks inputs which its own version requires."""
-        required = op.at(self.written).min_inputs
-        if len(self.node.inputs) < required:
-            self.refuse(f"it has {len(self.node.inputs)} inputs, and needs {required}", fix="check the model first")
+        schema, inputs = op.at(self.written), self.node.inputs
+        for i in range(schema.min_inputs):
+            formal = schema.formal(i)
+            if i >= len(inputs) or (inputs[i] is None and formal is not None and not formal.optional):
+                name = f"input {i}" if formal is None else f"'{formal.name}'"
+                self.refuse(f"it has no {name}", fix="check the model first")
 
     def wrap_input(self, i: int, expr: Any) -> None:
         """Read the value of `expr`, computed right before the node, as input number `i`."""
