@@ -26,6 +26,8 @@ __all__ = [
     "VersionError",
 ]
 
+_AROUND = 200  # characters shown before and after a fault in a text
+
 
 class SardonyxError(Exception):
     """The base of every error that Sardonyx raises on purpose.
@@ -83,9 +85,11 @@ class ParseError(FormatError):
         line = text.count("\n", 0, position) + 1
         start = text.rfind("\n", 0, position) + 1
         end = text.find("\n", position)
-        shown = text[start : end if end >= 0 else len(text)]
         self.line, self.column = line, position - start + 1
-        caret = " " * (self.column - 1) + "^"
+        first = max(start, position - _AROUND)  # of a line that fills the screen, only what stands around the fault
+        last = min(end if end >= 0 else len(text), position + _AROUND)
+        shown = ("..." if first > start else "") + text[first:last]
+        caret = " " * (position - first + (3 if first > start else 0)) + "^"
         where = f"line {line}, column {self.column}\n           {shown}\n           {caret}"
         super().__init__(what, offset=position, where=where, fix=fix)
 

@@ -1,7 +1,11 @@
-"""Repeated numbers that the wire packs: an array over the file's own bytes until somebody edits them."""
+"""Repeated numbers that the wire packs: an array over the file's own bytes until somebody edits them, then one that grows.
+
+Either way a number takes what it takes in memory, not an object.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -29,32 +33,39 @@ class Packed(MutableSequence[T]):
         self._check: Callable[[Any], T] = field.scalar.check
         self._dtype = field.scalar.dtype
         self._owner = owner
-        self._values: list[T] | npt.NDArray[Any] = []
+        self._values: array[Any] | npt.NDArray[Any] = self._growing()
+
+    def _growing(self, values: Iterable[Any] = ()) -> array[Any]:
+        return array(np.dtype(self._dtype).char, values)
 
     def array(self) -> npt.NDArray[Any]:
-        """The values as an array, read-only where it lies over the file."""
-        return np.asarray(self._values, self._dtype)
+        """The values as an array, read-only where it lies over the file, else a copy: a view would forbid to edit them."""
+        return self._values if isinstance(self._values, np.ndarray) else np.array(self._values, self._dtype)
 
     def adopt(self, values: npt.NDArray[Any] | list[Any]) -> None:
         """Append values known to be of the field's type; a first array is kept, not copied."""
-        if not len(self._values):
-            self._values = values
+        if isinstance(values, np.ndarray):
+            if not len(self._values):
+                self._values = values
+            else:
+                self._edit(present=False).frombytes(np.ascontiguousarray(values, self._dtype).data.cast("B"))
         else:
-            self._edit(present=False).extend(values.tolist() if isinstance(values, np.ndarray) else values)
+            self._edit(present=False).extend(values)
 
-    def _edit(self, *, present: bool = True) -> list[T]:
+    def _edit(self, *, present: bool = True) -> array[Any]:
         if isinstance(self._values, np.ndarray):
-            self._values = cast("list[T]", self._values.tolist())
+            values, self._values = self._values, self._growing()
+            self._values.frombytes(np.ascontiguousarray(values, self._dtype).data.cast("B"))
         if present and self._owner is not None:
             self._owner.SetInParent()
         return self._values
 
     def _list(self) -> list[T]:
-        return self._values if isinstance(self._values, list) else cast("list[T]", self._values.tolist())
+        return cast("list[T]", self._values.tolist())
 
     @property
-    def stored(self) -> list[T] | npt.NDArray[Any]:
-        """The values as they lie: a list, or an array that must not be written to."""
+    def stored(self) -> array[Any] | npt.NDArray[Any]:
+        """The values as they lie; they must not be written to."""
         return self._values
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -72,16 +83,15 @@ class Packed(MutableSequence[T]):
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: int | slice) -> T | list[T]:
         got: Any = self._values[index]
-        if isinstance(self._values, list):
-            return got
-        return got.tolist()
+        return got.tolist() if isinstance(index, slice) or isinstance(self._values, np.ndarray) else got
 
     @overload
     def __setitem__(self, index: int, value: T) -> None: ...
     @overload
     def __setitem__(self, index: slice, value: Iterable[T]) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:
-        checked: Any = [self._check(v) for v in value] if isinstance(index, slice) else self._check(value)
+        many = isinstance(index, slice)
+        checked: Any = self._growing([self._check(v) for v in value]) if many else self._check(value)
         self._edit()[index] = checked
 
     def __delitem__(self, index: int | slice) -> None:
@@ -110,12 +120,12 @@ class Packed(MutableSequence[T]):
 
     def sort(self, *, key: Callable[[T], Any] | None = None, reverse: bool = False) -> None:
         """Order the values in place."""
-        self._edit().sort(key=cast("Any", key), reverse=reverse)
+        self._edit()[:] = self._growing(sorted(self._list(), key=cast("Any", key), reverse=reverse))
 
     def share(self, other: Packed[T]) -> None:
         """Append the values of a container of the same field; an array is shared, since nobody writes into one."""
         values = other._values
-        self.adopt(values if isinstance(values, np.ndarray) else list(values))
+        self.adopt(values if isinstance(values, np.ndarray) else values.tolist())
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Packed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Final
 
 import numpy as np
@@ -83,13 +84,13 @@ def _narrow(raw: npt.NDArray[np.uint64], dtype: np.dtype[Any]) -> Array:
     return raw != 0 if dtype.kind == "b" else raw.view(np.int64).astype(dtype, copy=False)
 
 
-def encode_packed(scalar: Scalar, values: list[Any] | Array) -> bytes | memoryview:
+def encode_packed(scalar: Scalar, values: array[Any] | Array) -> bytes | memoryview:
     """The bytes of a packed run; fixed-width arrays are viewed, not copied."""
     assert scalar.dtype is not None
     if scalar.wire != VARINT:
         return np.ascontiguousarray(values, scalar.dtype).view(np.uint8).data
-    if isinstance(values, list) and len(values) < _ARRAY_FROM:
-        return b"".join([varint(value) for value in values])
+    if len(values) < _ARRAY_FROM:
+        return b"".join([varint(value) for value in values.tolist()])
     raw = np.asarray(values, scalar.dtype)
     blocks = [_encode_block(raw[at : at + _BLOCK]) for at in range(0, len(raw), _BLOCK)]
     return b"".join(blocks)

@@ -31,6 +31,10 @@ class Repeated(list[T]):
         if self._owner is not None:
             self._owner.SetInParent()
 
+    def adopt(self, values: Iterable[T]) -> None:
+        """Append values known to be of the field's type."""
+        list.extend(self, values)
+
     def extend(self, values: Iterable[T]) -> None:
         """Add values at the end."""
         check = self._check

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sardonyx.core.errors import ParseError
+from sardonyx.core.scanner import Scanner, plain_numbers, tokens
 from sardonyx.proto.fields import Field
 from sardonyx.proto.wire import MAX_DEPTH
 
@@ -17,18 +18,12 @@ __all__ = ["from_text"]
 
 M = TypeVar("M", bound="Message")
 
-# Possessive: what is long is read without remembering, byte by byte, where it could be split otherwise.
-_SPACE: Final = re.compile(r"(?:\s++|#[^\n]*+)*+")
-_TOKEN: Final = re.compile(
-    r"""(?P<word>[A-Za-z_]\w*) | (?P<number>-?[0-9.](?:[eE][+-]|[\w.])*+) | (?P<minus>-[A-Za-z]\w*)
-      | (?P<string>"(?:[^"\\\n]++|\\.)*+" | '(?:[^'\\\n]++|\\.)*+') | (?P<mark>[\[\]{}<>:,;])""",
-    re.VERBOSE,
-)
 _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _SIMPLE: Final = dict(zip(b"abfnrtv\\'\"?", b"\a\b\f\n\r\t\v\\'\"?", strict=True))
 _CLOSERS: Final = {"{": "}", "<": ">"}
 _FLOAT: Final = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[fF]?")
 _INTEGER: Final = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d{0,99})")
+_FLOATS: Final = (Field.TYPE_FLOAT, Field.TYPE_DOUBLE)
 _NON_FINITE: Final = {"inf": "inf", "infinity": "inf", "nan": "nan"}
 
 
@@ -39,40 +34,17 @@ def from_text(cls: type[M], text: str) -> M:
     return message
 
 
-class _Parser:
-    """One token of look-ahead over the text."""
+class _Parser(Scanner):
+    """`kind` is word, number, minus, string, mark, or end."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.kind, self.token = "", ""
-        self.start = self.stop = 0
-        self.advance()
-
-    def advance(self) -> str:
-        """Move to the next token; the one left behind."""
-        passed = self.token
-        space = _SPACE.match(self.text, self.stop)
-        self.start = space.end() if space else self.stop
-        found = _TOKEN.match(self.text, self.start)
-        if found is None and self.start < len(self.text):
-            raise ParseError("this is no token of the text format", text=self.text, position=self.start)
-        self.kind, self.token = (found.lastgroup or "", found.group()) if found else ("end", "")
-        self.stop = found.end() if found else self.start
-        return passed
-
-    def error(self, what: str) -> ParseError:
-        return ParseError(what, text=self.text, position=self.start)
-
-    def taken(self, mark: str) -> bool:
-        """Step over a mark if it is there."""
-        if self.token != mark or self.kind != "mark":
-            return False
-        self.advance()
-        return True
-
-    def expect(self, mark: str) -> None:
-        if not self.taken(mark):
-            raise self.error(f"{mark!r} is wanted here")
+    LANGUAGE = "the text format"
+    TOKENS = tokens(
+        r"(?:\s++|\#[^\n]*+)*+",
+        r"""(?P<word>[A-Za-z_]\w*+) | (?P<number>-?[0-9.](?:[eE][+-]|[\w.])*+) | (?P<minus>-[A-Za-z]\w*+)
+          | (?P<string>"(?:[^"\\\n]++|\\[^\n])*+" | '(?:[^'\\\n]++|\\[^\n])*+') | (?P<mark>[][{}<>:,;])
+          | (?P<open>["'])""",
+    )
+    NUMBERS = plain_numbers(r"\s*+", r"-?(?:0|[1-9]\d{0,99})(?:\.\d*+)?(?:[eE][+-]?\d++)?(?![\w.])")
 
     def fill(self, message: Message, closer: str, depth: int) -> None:
         """Read fields up to the closing mark, or to the end of the text."""
@@ -80,18 +52,18 @@ class _Parser:
             raise self.error("messages are nested too deeply")
         fields = message.DESCRIPTOR.fields_by_name
         seen: set[str] = set()
-        while self.kind != "end" and self.token != closer:
+        while self.kind != "end" and self.token != (closer or None):
             field = fields.get(self.token)
             if field is None:
-                raise self.error(f"{message.DESCRIPTOR.name} has no field {self.token!r}")
+                raise self.error(f"{message.DESCRIPTOR.name} has no field {self.shown()!r}")
             group = field.oneof or field.name
             if group in seen and not field.is_repeated:
                 raise self.error(f"{group!r} is set twice")
             seen.add(group)
             self.advance()
             self.field(message, field, depth)
-            if not self.taken(","):
-                self.taken(";")
+            if not self.take(","):
+                self.take(";")
         if closer:
             self.expect(closer)
 
@@ -99,7 +71,7 @@ class _Parser:
         if not field.is_message:
             self.expect(":")
         else:
-            self.taken(":")
+            self.take(":")
         if not field.is_repeated:
             if field.is_message:
                 self.message(getattr(message, field.name), depth)
@@ -112,18 +84,34 @@ class _Parser:
             if field.is_message
             else (lambda: self.checked(field, values.append))
         )
-        if not self.taken("["):
+        if not self.at("["):
             one()
             return
-        while not self.taken("]"):
+        self.run(field, values)
+        while not self.take("]"):
             one()
             if self.token != "]":
                 self.expect(",")
 
+    def run(self, field: Field, values: Any) -> None:
+        """The plain numbers that a list begins with; equal ones near each other are one object."""
+        if field.scalar is None or field.scalar.dtype in (None, "?"):
+            self.advance()
+            return
+        read = float if field.type in _FLOATS else int
+        for words in self.numbers("]"):
+            try:
+                value = {word: field.scalar.check(read(word)) for word in set(words)}
+            except (ValueError, OverflowError):  # let each be read, and refused, by itself
+                self.jump(self.start)
+                return
+            values.adopt([value[word] for word in words])
+        self.take(",")
+
     def message(self, child: Message, depth: int) -> None:
         closer = _CLOSERS.get(self.token)
         if closer is None:
-            raise self.error("'{' is wanted here")
+            raise self.error(f"'{{' is wanted here, not {self.shown()}")
         self.advance()
         child.SetInParent()
         self.fill(child, closer, depth + 1)
@@ -142,13 +130,12 @@ class _Parser:
         if field.type in (Field.TYPE_STRING, Field.TYPE_BYTES):
             if self.kind != "string":
                 raise self.error(f"a quoted string is wanted for {field.full_name}")
-            pieces: list[bytes] = []
+            raw = bytearray()
             while self.kind == "string":
-                pieces.append(self.unquote(self.token[1:-1]))
+                self.unquote(self.text[self.start + 1 : self.stop - 1], raw)
                 self.advance()
-            raw = b"".join(pieces)
-            return raw if field.type == Field.TYPE_BYTES else raw.decode()
-        if field.type in (Field.TYPE_FLOAT, Field.TYPE_DOUBLE):
+            return bytes(raw) if field.type == Field.TYPE_BYTES else raw.decode()
+        if field.type in _FLOATS:
             return self.number()
         if field.type == Field.TYPE_BOOL and self.token in ("true", "True", "t", "false", "False", "f"):
             return self.advance()[0] in "tT"
@@ -169,8 +156,8 @@ class _Parser:
         token = self.advance()
         return float(sign + named if named else token.rstrip("fF"))
 
-    def unquote(self, body: str) -> bytes:
-        """The bytes that a quoted string stands for."""
+    def unquote(self, body: str, out: bytearray) -> None:
+        """Add the bytes that a quoted string stands for."""
 
         def one(found: re.Match[bytes]) -> bytes:
             code = found[1]
@@ -184,9 +171,12 @@ class _Parser:
                 raise self.error(f"the escape \\{code.decode(errors='replace')} has no meaning")
             return bytes((_SIMPLE[code[0]],))
 
-        raw, out, at = body.encode(), bytearray(), 0
+        if "\\" not in body:
+            out += body.encode()
+            return
+        raw, at = body.encode(), 0
         for found in _ESCAPE.finditer(raw):  # `sub` would hold an object for every byte of a weight until the end
             out += raw[at : found.start()]
             out += one(found)
             at = found.end()
-        return bytes(out + raw[at:])
+        out += memoryview(raw)[at:]

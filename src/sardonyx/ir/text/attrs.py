@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,9 @@ from sardonyx.ir.text.types import External, at_type, read_tensor, read_type
 from sardonyx.ir.text.words import KINDS, SINGULAR
 
 __all__ = ["read_list", "read_value"]
+
+
+_STORED = {AttrKind.INT: np.int64, AttrKind.FLOAT: np.float32}
 
 
 class Reader(Protocol):
@@ -61,9 +65,10 @@ def _several(reader: Reader, name: str, kind: AttrKind, scope: Scope) -> Attr:
     lexer = reader.lexer
     if kind is not AttrKind.UNDEFINED and kind not in SINGULAR:
         raise lexer.error(f"attribute '{name}' holds one {kind.name.lower()}, not a list")
-    lexer.advance()
     one = SINGULAR.get(kind, AttrKind.UNDEFINED)
-    values: list[Any] = []
+    one, values = _numbers(lexer, one)
+    if values:
+        lexer.take(",")
     while not lexer.at("]"):
         one, value = _one(reader, one, scope)
         values.append(value)
@@ -73,6 +78,32 @@ def _several(reader: Reader, name: str, kind: AttrKind, scope: Scope) -> Attr:
         raise lexer.error("the kind of an empty list cannot be seen", fix=f"write {name}: ints = []")
     lexer.expect("]", "at the end of a list")
     return Attr(name, AttrKind[one.name + "S"], tuple(values))
+
+
+def _numbers(lexer: Lexer, kind: AttrKind) -> tuple[AttrKind, list[Any]]:
+    """The plain numbers that a list begins with, if they are what it holds; equal ones near each other are one object."""
+    found: list[Any] = []
+    for words in lexer.numbers("]"):
+        if kind is AttrKind.UNDEFINED:
+            kind = AttrKind.INT if words[0].strip().lstrip("-").isdigit() else AttrKind.FLOAT
+        value = _by_word(set(words), kind)
+        if value is None:
+            lexer.jump(lexer.start)
+            break
+        found += [value[w] for w in words]
+    return kind, found
+
+
+def _by_word(words: set[str], kind: AttrKind) -> dict[str, Any] | None:
+    """The numbers that the words stand for; None if some are better read, or refused, one by one."""
+    if kind not in _STORED:
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            found = {w: n.item() for w, n in zip(words, np.array(list(words), _STORED[kind]), strict=True)}
+    except (ValueError, OverflowError):
+        return None
+    return found if all(map(math.isfinite, found.values())) else None
 
 
 def _one(reader: Reader, kind: AttrKind, scope: Scope) -> tuple[AttrKind, Any]:
@@ -110,7 +141,7 @@ def _number(lexer: Lexer, kind: AttrKind) -> tuple[AttrKind, Any]:
         return AttrKind.INT, lexer.integer("a number")
     with np.errstate(over="ignore"):
         value = float(np.float32(float(token)))  # what a file can hold
-    if np.isinf(value) and "inf" not in token.lower():
+    if math.isinf(value) and "inf" not in token.lower():
         raise lexer.error(f"{token} is too large for a float")
     lexer.advance()
     return AttrKind.FLOAT, value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -188,32 +187,25 @@ def _strings(lexer: Lexer) -> Array:
     return entries
 
 
-# Possessive: a list of millions is read without remembering where it could be split otherwise.
-_ONE: Final = r"-?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?|(?i:infinity|inf|nan))"
-_SPACE: Final = r"[ \t\n\v\f\r]*+"
-_SOME: Final = re.compile(rf"{_SPACE}{_ONE}{_SPACE}(?:,{_SPACE}{_ONE}{_SPACE}){{0,8191}}+")
-
-
 def _numbers(lexer: Lexer, kind: np.dtype[Any]) -> Array:
     """The numbers in braces: plain ones some thousands at a time; where something else stands, token by token."""
-    found: list[Array] = []
-    at, text = lexer.stop, lexer.text
-    while (some := _SOME.match(text, at)) is not None and text[some.end() : some.end() + 1] in (",", "}"):
-        found.append(_converted(lexer, text[at : some.end()].split(","), kind))
-        at = some.end() + 1
-        if text[at - 1] == "}":
-            lexer.jump(at)
-            return np.concatenate(found)
-    lexer.jump(at)
+    found = [_converted(lexer, words, kind) for words in lexer.numbers("}")]
+    if found:
+        lexer.take(",")
+    some: list[str] = []
     while not lexer.take("}"):
         if lexer.kind not in ("number", "word"):
             raise lexer.error(f"a number is wanted here, not {lexer.shown()}")
-        found.append(_converted(lexer, [lexer.token], kind))
+        some.append(lexer.token)
+        if len(some) == 1000 or lexer.kind == "word":
+            found.append(_converted(lexer, some, kind))
+            some = []
         lexer.advance()
         if not lexer.take(","):
             lexer.expect("}", "at the end of the entries")
             break
-    return np.concatenate(found) if found else np.empty(0, kind)
+    found.append(_converted(lexer, some, kind))
+    return np.concatenate(found)
 
 
 def _converted(lexer: Lexer, words: list[str], kind: np.dtype[Any]) -> Array:

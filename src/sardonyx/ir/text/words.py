@@ -21,6 +21,7 @@ SINGULAR: dict[AttrKind, AttrKind] = {k: KINDS[name[:-1]] for name, k in KINDS.i
 
 _AMBIGUOUS = TYPE_WORDS | {"inf", "infinity", "nan"}  # the parser takes these for something else where a name may stand
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_LONE = re.compile("[\ud800-\udfff]")  # a byte that is not UTF-8
 
 
 def quote(text: str | bytes) -> str:
@@ -30,14 +31,10 @@ def quote(text: str | bytes) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def unquote(token: str) -> str | bytes:
-    """The inverse of `quote`."""
-    text = _ESCAPED.sub(r"\1", token[1:-1])
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape")
-    return text
+def unquote(body: str) -> str | bytes:
+    """The inverse of `quote`, from what stands between the quotes."""
+    text = _ESCAPED.sub(r"\1", body) if "\\" in body else body
+    return text if text.isascii() or not _LONE.search(text) else text.encode("utf-8", "surrogateescape")
 
 
 def word(name: str) -> str:
