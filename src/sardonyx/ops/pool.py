@@ -60,6 +60,17 @@ class Windows:
         view = windows(padded, self.kernel, self.strides, self.dilations, self.counts)
         return view.reshape(*x.shape[:2], *self.counts, math.prod(self.kernel))
 
+    def elements(self, spatial: Sequence[int], *, padding: bool) -> Array:
+        """[1, 1, *counts]: how many elements each window sees, those of the padding included if `padding` says so."""
+        one = np.ones((1, 1, *spatial), np.int64)
+        if not padding:
+            return self.of(one, 0).sum(-1)
+        beyond = [(r - p, s - q) for (r, s), (p, q) in zip(self.reach, self.pads, strict=True)]
+        inside = np.pad(one, [(0, 0), (0, 0), *self.pads], constant_values=1)
+        inside = np.pad(inside, [(0, 0), (0, 0), *beyond])
+        view = windows(inside, self.kernel, self.strides, self.dilations, self.counts)
+        return view.reshape(1, 1, *self.counts, -1).sum(-1)
+
 
 def pooled_shape(X: Known, kernel: Any, strides: Any, dilations: Any, pads: Any, auto_pad: str, ceil: bool) -> Dims:
     """[N, C, *counts]."""
@@ -134,15 +145,7 @@ class AveragePool:
         count_include_pad: bool,
     ) -> Array:  # fmt: skip
         slide = Windows.over(X.shape[2:], kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-        counted = np.ones((1, 1, *X.shape[2:]), wide(X).dtype)
-        if count_include_pad:
-            beyond = [(r - p, s - q) for (r, s), (p, q) in zip(slide.reach, slide.pads, strict=True)]
-            inside = np.pad(counted, [(0, 0), (0, 0), *slide.pads], constant_values=1)
-            inside = np.pad(inside, [(0, 0), (0, 0), *beyond])
-            view = windows(inside, slide.kernel, slide.strides, slide.dilations, slide.counts)
-            number = view.reshape(1, 1, *slide.counts, -1).sum(-1)
-        else:
-            number = slide.of(counted, 0).sum(-1)
+        number = slide.elements(X.shape[2:], padding=count_include_pad).astype(wide(X).dtype)
         return (slide.of(wide(X), 0).sum(-1) / number).astype(X.dtype)
 
 
