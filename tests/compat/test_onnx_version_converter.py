@@ -134,7 +134,7 @@ def test_scan_means_the_same_with_and_without_its_batch() -> None:
     down = convert(ours, *MORE[0])
     assert [n.op_type for n in down.graph.node].count("Scan") == 1
     again = ours.version_converter.convert_version(down, 11)
-    found = ReferenceEvaluator(official.ModelProto.FromString(again.SerializeToString())).run(None, feeds)
+    found: Any = ReferenceEvaluator(official.ModelProto.FromString(again.SerializeToString())).run(None, feeds)
     total = feeds["s"] + np.cumsum(feeds["x"], axis=0)
     np.testing.assert_allclose(found[0], total[-1], rtol=1e-6)
     np.testing.assert_allclose(found[1], total, rtol=1e-6)
