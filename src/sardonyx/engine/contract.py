@@ -116,8 +116,8 @@ class ContractHead:
         found = self._geometry(out, operands)
         assert found is not None  # `accepts` has seen every operand
         units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
-        single = [all(step == 0 for step in v.strides) for v in found.views[1:]]
-        epilogue = Epilogue(formula, tuple(map(Operand, formula.args[1:], units, single)))
+        still = [step == 0 for step in found.steps[1:]]
+        epilogue = Epilogue(formula, tuple(map(Operand, formula.args[1:], units, still)))
         kernel, blocking, outside = self.unit(low, epilogue, out)
         left, n = self.left, found.views[0].shape[self.axes.column]
         whole = left.depth * left.taps

@@ -52,12 +52,12 @@ class Operand:
     """A further input of an epilogue, addressed by the row m and the column n of the result.
 
     Element (m, n) lies at m * row_stride + n, or, without `unit`, at m * row_stride for every n; the stride (0 for a row
-    that serves all) is a run-time argument. One that is `single` serves all places: it is read once.
+    that serves all) is a run-time argument. One that is `still` is known to serve all rows: it is read once for a block.
     """
 
     kind: str
     unit: bool
-    single: bool = False
+    still: bool = False
 
 
 @dataclass(frozen=True)

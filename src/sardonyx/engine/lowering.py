@@ -281,7 +281,10 @@ class Lowering:
     def copy(self, source: View, out: View, nodes: tuple[str, ...] = ("copy",)) -> None:
         """Copy elements from view to view of one shape."""
         kind = kind_of(source.dtype) if source.dtype.name in KINDS else f"u{source.dtype.bits}"
-        order = tuple(sorted(range(out.rank), key=lambda i: _rank_of(out, i)))
+        order = sorted(range(out.rank), key=lambda i: _rank_of(out, i))
+        dense = next((i for i, step in enumerate(source.strides) if step == 1 and source.shape[i] != 1), None)
+        if order and dense is not None and _few(out.shape[order[-1]]) and source.dtype.itemsize < 4:
+            order.append(order.pop(order.index(dense)))  # the longer of two lines, though the result is scattered
         self.map(Formula((kind,)), [source], out, order, nodes)
 
     def map(
@@ -344,6 +347,11 @@ def _rank_of(view: View, axis: int) -> tuple[int, int]:
     """A key that sorts axes by stride, largest first, as far as the order of symbolic strides can be told."""
     order = physical_order(view.shape, [view])
     return order.index(axis), axis
+
+
+def _few(extent: Dim) -> bool:
+    """Whether an axis is too short to fill lanes with."""
+    return isinstance(extent, int) and extent < 8
 
 
 def literal(kind: str, value: float) -> Step:

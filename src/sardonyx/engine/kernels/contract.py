@@ -272,7 +272,7 @@ def approach(
     top, column, height = block
     with k.loop("r", 0, height) as r:
         for i, (place, step) in enumerate(zip(places, steps, strict=True)):
-            if i == 0 or epilogue.operands[i - 1].unit:
+            if i == 0 or (epilogue.operands[i - 1].unit and not epilogue.operands[i - 1].still):
                 line = place.at((top + r) * step + column)
                 for at in range(0, tile.width, max(1, 64 // place.kind.bytes)):
                     line.prefetch(at, write=i == 0)
@@ -332,31 +332,33 @@ def finish(
         for p, step, unit in zip(places, steps, units, strict=True)
     ]
 
-    fixed = [
-        Broadcast(load(p, 0, o.kind, 1), tile.lanes) if o.single else None
-        for o, p in zip(epilogue.operands, starts[1:], strict=True)
-    ]
+    def fetch(i: int, line: Pointer, j: Expr, mask: Expr | None) -> Expr:
+        operand = epilogue.operands[i]
+        if operand.unit:
+            return load(line, j, operand.kind, tile.lanes, mask)
+        return Broadcast(load(line, 0, operand.kind, 1), tile.lanes)
 
-    def row(r: Expr) -> Callable[[Expr, Expr | None], None]:
+    def still(j: Expr, mask: Expr | None) -> dict[int, Expr]:
+        """The operands that are the same in all rows."""
+        return {i: fetch(i, starts[1 + i], j, mask) for i, o in enumerate(epilogue.operands) if o.still}
+
+    def finished(r: Expr, j: Expr, mask: Expr | None, known: dict[int, Expr]) -> None:
         lines = [p.at(r * step) for p, step in zip(starts, steps, strict=True)]
-        line = sums.at(r * tile.width)
+        values: list[Expr] = [sums.at(r * tile.width).load(j, tile.lanes)]
+        values += [known[i] if i in known else fetch(i, x, j, mask) for i, x in enumerate(lines[1:])]
+        store(lines[0], j, emit(k, epilogue.formula, values, tile.lanes), epilogue.out, mask)
 
-        def body(j: Expr, mask: Expr | None) -> None:
-            values: list[Expr] = [line.load(j, tile.lanes)]
-            for operand, x, known in zip(epilogue.operands, lines[1:], fixed, strict=True):
-                if known is not None:
-                    values.append(known)
-                elif operand.unit:
-                    values.append(load(x, j, operand.kind, tile.lanes, mask))
-                else:
-                    values.append(Broadcast(load(x, 0, operand.kind, 1), tile.lanes))
-            store(lines[0], j, emit(k, epilogue.formula, values, tile.lanes), epilogue.out, mask)
+    with k.when(left.eq(tile.width)):
+        places = [Const(j * tile.lanes, i64) for j in range(tile.vectors)]
+        known = [still(j, None) for j in places]
+        with k.loop("r", 0, height) as r:
+            for j, own in zip(places, known, strict=True):
+                finished(r, j, None, own)
+    with k.otherwise():
 
-        return body
+        def ragged(j: Expr, mask: Expr | None) -> None:
+            own = still(j, mask)
+            with k.loop("r", 0, height) as r:
+                finished(r, j, mask, own)
 
-    with k.when(left.eq(tile.width)), k.loop("r", 0, height) as r:
-        body = row(r)
-        for j in range(tile.vectors):
-            body(Const(j * tile.lanes, i64), None)
-    with k.otherwise(), k.loop("r", 0, height) as r:
-        k.strip("col", 0, left, tile.lanes, row(r))
+        k.strip("col", 0, left, tile.lanes, ragged)

@@ -14,7 +14,7 @@ from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Formula, emit, load, pointer, store
 from sardonyx.engine.kernels.map import Source, decode
 from sardonyx.engine.kernels.pool import spatial_params
-from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, f32
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Type, f32, i32, select
 from sardonyx.tile.expr import Broadcast, binary
 
 __all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
@@ -27,7 +27,8 @@ VECTORS = 4  # of channels, of a task
 class DepthwiseSpec:
     """The window along a row, which is unrolled, and what happens to each sum.
 
-    `columns` is how many outputs are summed together. Operands of the epilogue, after the sum itself, move along the channels
+    `columns` is how many outputs are summed together. Where x is of bytes, its zero point is taken away, and the sums, which are
+    whole numbers, are exact up to 2**24. Operands of the epilogue, after the sum itself, move along the channels
     by one or not at all; how they move along the other axes is a run-time argument.
     """
 
@@ -38,6 +39,7 @@ class DepthwiseSpec:
     epilogue: Formula
     operands: tuple[Source, ...]
     columns: int
+    kind: str = "f32"  # of x
 
     @property
     def reach(self) -> int:
@@ -54,9 +56,10 @@ class _Depthwise:
     def __init__(self, k: Builder, spec: DepthwiseSpec, target: Target) -> None:
         self.k, self.spec, self.lanes = k, spec, target.lanes(f32)
         self.out = k.ptr("out", pointer(spec.epilogue.kind))
-        self.x = k.ptr("x", f32)
+        self.x = k.ptr("x", Type(spec.kind))
         self.weights = k.ptr("weights", f32, noalias=True)
         self.bias = k.ptr("bias", f32, noalias=True) if spec.bias else None
+        self.zero = k.ptr("zero", Type(spec.kind)) if spec.kind != "f32" else None
         self.operands = [k.ptr(f"e{i}", pointer(s.kind)) for i, s in enumerate(spec.operands)]
         self.batch, self.channels = k.param("batch"), k.param("channels")
         self.batch_step, self.batch_out = k.param("batch_step"), k.param("batch_out")
@@ -124,9 +127,9 @@ class _Depthwise:
             weights = [filters.load(self.channels * i, lanes, mask) for i in range(spec.taps)]
             at = line
             for column in range(spec.reach):
-                at = at if column == 0 else Pointer(k, k.let("p", at.at(self.wide.step).base), f32)
+                at = at if column == 0 else Pointer(k, k.let("p", at.at(self.wide.step).base), at.kind)
                 if column in used:
-                    x = at.load(0, lanes, masks[column])
+                    x = self.element(at.load(0, lanes, masks[column]), masks[column])
                     for i, tap in used[column]:
                         k.set(accs[i], Fma(x, weights[tap], accs[i]))
         for i, acc in enumerate(accs):
@@ -135,6 +138,13 @@ class _Depthwise:
                     self.finish(acc, o + i, mask)
             else:
                 self.finish(acc, o + i, mask)
+
+    def element(self, x: Expr, mask: Expr | None) -> Expr:
+        """What is multiplied; where the mask is false it is 0."""
+        if self.zero is None:
+            return x
+        value = (x.to(i32) - Broadcast(self.zero.load(0).to(i32), self.lanes)).to(f32)
+        return self.k.let("element", value if mask is None else select(mask, value, 0.0))
 
     def column_mask(self, column: Expr, mask: Expr | None) -> Expr:
         """The lanes of an input column to read: none outside the image."""
@@ -158,7 +168,7 @@ class _Depthwise:
 def depthwise_kernel(spec: DepthwiseSpec, target: Target) -> Kernel:
     """out = epilogue(bias + sum of x * weights).
 
-    Parameters: out, x, weights (tap row, tap, channel), the bias if any, operands; batch, channels, the batch's stride in x and
+    Parameters: out, x, weights (tap row, tap, channel), the bias if any, the zero point if x is of bytes, operands; batch, channels, the batch's stride in x and
     in out; `Spatial` of the rows and of the columns; the batch, row and column stride of each operand. Out and x have their
     channels innermost.
     """

@@ -14,13 +14,13 @@ from sardonyx.engine.formula import Formula
 from sardonyx.engine.kernels.depthwise import BAND, VECTORS, DepthwiseSpec, depthwise_kernel
 from sardonyx.engine.kernels.map import Source
 from sardonyx.engine.lower.pool import Windows, spatial_arguments
-from sardonyx.engine.lowering import Deferred, Lowering, NotNative, access
+from sardonyx.engine.lowering import Deferred, Lowering, NotNative, access, kind_of
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Node, Value
 from sardonyx.tile import f32
 
-__all__ = ["depthwise"]
+__all__ = ["DepthwiseHead", "depthwise", "one_each", "taps_first"]
 
 
 def depthwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> bool:
@@ -31,32 +31,38 @@ def depthwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> bool:
     """
     source, filters, bias = [*node.inputs, None][:3]
     assert source is not None and filters is not None
-    x_shape, w_shape = low.shape(source), low.shape(filters)
-    rank = len(x_shape) - 2
-    one_each = w_shape[1] == 1 and w_shape[0] == x_shape[1] == attrs["group"] and attrs["group"] != 1
-    if not one_each or rank not in (1, 2) or any(low.dtype(v) is not FLOAT32 for v in (source, filters)):
-        return False
-    kernel = [d for d in w_shape[2:] if isinstance(d, int)]
-    if len(kernel) != rank or kernel[-1] > MOST_TAPS:
+    w = one_each(low, attrs, source, filters)
+    if w is None or any(low.dtype(v) is not FLOAT32 for v in (source, filters)):
         return False
     if bias is not None:
-        low.claim_all(low.shape(bias), (w_shape[0],), f"{node!r} has a bias per filter")
-    w = Windows.of(attrs, kernel, x_shape[2:])
-    order = (0, *range(2, rank + 2), 1)
+        low.claim_all(low.shape(bias), low.shape(filters)[:1], f"{node!r} has a bias per filter")
+    order = (0, *range(2, len(w.kernel) + 2), 1)
     x = low.view(source)
     if x.strides[1] != 1:
         x = low.contiguous(x, order)
-    head = DepthwiseHead(x, _taps_first(low, filters), None if bias is None else low.contiguous(low.view(bias)), w)
+    head = DepthwiseHead(x, taps_first(low, filters), None if bias is None else low.contiguous(low.view(bias)), w)
     shape = low.shape(node.output)
     nodes = (node.name or node.op_type,)
     low.give(node.output, Deferred(shape, FLOAT32, Formula(("f32",)), [], head, order, nodes))
     return True
 
 
+def one_each(low: Lowering, attrs: dict[str, Any], source: Value, filters: Value) -> Windows | None:
+    """The windows of a convolution with one filter for each channel, if it is one that can be lowered here."""
+    x_shape, w_shape = low.shape(source), low.shape(filters)
+    rank = len(x_shape) - 2
+    kernel = [d for d in w_shape[2:] if isinstance(d, int)]
+    if not (w_shape[1] == 1 and w_shape[0] == x_shape[1] == attrs["group"] and attrs["group"] != 1):
+        return None
+    if rank not in (1, 2) or len(kernel) != rank or kernel[-1] > MOST_TAPS:
+        return None
+    return Windows.of(attrs, kernel, x_shape[2:])
+
+
 MOST_TAPS = 9  # along a row: each is a vector of weights in a register
 
 
-def _taps_first(low: Lowering, filters: Value) -> View:
+def taps_first(low: Lowering, filters: Value) -> View:
     """The weights [C, 1, taps...] with their channels innermost."""
     array = low.const(filters)
     if array is not None:
@@ -73,6 +79,7 @@ class DepthwiseHead:
     weights: View
     bias: View | None
     windows: Windows
+    zero: View | None = None  # the zero point, where x is of bytes
 
     def accepts(self, operand: View) -> bool:
         return access(operand.strides[1]) != "strided"
@@ -90,9 +97,16 @@ class DepthwiseHead:
         sources = tuple(Source(k, access(v.strides[1])) for k, v in zip(formula.args[1:], views, strict=True))
         columns = _columns(out.shape[3])
         spec = DepthwiseSpec(
-            w.kernel[1], w.strides[1], w.dilations[1], self.bias is not None, formula, sources, columns
+            w.kernel[1],
+            w.strides[1],
+            w.dilations[1],
+            self.bias is not None,
+            formula,
+            sources,
+            columns,
+            kind_of(x.dtype),
         )
-        given = [x, self.weights, *([self.bias] if self.bias is not None else []), *views]
+        given = [x, self.weights, *(v for v in (self.bias, self.zero) if v is not None), *views]
         args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
         args += [Address(v.buffer, v.offset) for v in given]
         args += [x.shape[0], x.shape[1], x.strides[0], out.strides[0], *spatial_arguments(x, out, w)]

@@ -100,6 +100,18 @@ def swiglu(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
     return s.step("mul", swish(s, x[:1], attrs, kind), x[1], kind=kind)
 
 
+WHOLE_NUMBER = ("whole",)  # marks a cast of a float that is a whole number
+
+
+def cast(s: Steps, x: list[int], _: dict[str, Any], kind: str) -> int:
+    """There and back again is nowhere, for a whole number."""
+    at = x[0] - (len(s.kinds) - len(s.steps))
+    step = s.steps[at] if at >= 0 else None
+    if step is not None and step.attrs == WHOLE_NUMBER and s.kinds[step.inputs[0]] == kind:
+        return step.inputs[0]
+    return s.step("cast", x[0], kind=kind)
+
+
 _COMPARISONS = {"Equal": "eq", "Less": "lt", "LessOrEqual": "le", "Greater": "gt", "GreaterOrEqual": "ge"}
 _LOGIC = {"And": "and", "Or": "or", "Xor": "xor", "Not": "not"}
 _FUNCTIONS = (
@@ -146,7 +158,7 @@ RECIPES: dict[str, Recipe] = {
     "BitwiseXor": simple("xor"),
     "BitwiseNot": simple("not"),
     "BitShift": simple("shift", attrs=lambda a: (int(a["direction"] == "LEFT"),)),
-    "Cast": simple("cast"),
+    "Cast": cast,
 }
 
 _BOOL_ARITHMETIC = {"Add", "Sub", "Mul", "Div", "Neg", "Abs", "Max", "Min", "Relu", "Pow"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +16,10 @@ from sardonyx.engine.fuse import Steps, fuse, low_value
 from sardonyx.engine.integer import BYTES, IntegerHead, centered, integer_head, pack_integers, zero_of
 from sardonyx.engine.kernels.span import CHUNK, range_kernel, scale_kernel
 from sardonyx.engine.lower.conv import by_channel, sliding
-from sardonyx.engine.lower.elementwise import literal
+from sardonyx.engine.lower.depthwise import DepthwiseHead, one_each
+from sardonyx.engine.lower.elementwise import WHOLE_NUMBER, literal
 from sardonyx.engine.lower.linalg import as_matrices, give_squeezed, left_of
+from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.space import memory_order
@@ -87,6 +90,8 @@ def byte_convolution(low: Lowering, node: Node, attrs: dict[str, Any], values: S
     if zero.size != 1:
         raise NotNative("zero points by channel of the image")
     zero = View(zero.buffer, (), (), zero.offset)
+    if (windows := one_each(low, attrs, source, filters)) is not None and math.prod(windows.kernel) <= MOST_EXACT:
+        return _each_its_own(low, node, values, zero, windows)
     found = sliding(low, node, attrs, source, filters, zero)
     points = zero_of(low, filter_zero, low.dtype(filters)).const
     assert points is not None
@@ -98,6 +103,27 @@ def byte_convolution(low: Lowering, node: Node, attrs: dict[str, Any], values: S
     assert totals is not None
     line = low.constant(np.ascontiguousarray(totals.reshape(-1)), "sums")
     return centered(low, head, zero, line, lambda v: by_channel(v, found.shape), found.nodes[0])
+
+
+MOST_EXACT = 256  # taps whose products of bytes float32 adds up exactly
+
+
+def _each_its_own(low: Lowering, node: Node, values: Sequence[Value | None], zero: View, windows: Windows) -> Deferred:
+    """A convolution with a filter for each channel, in float32, whose sums are whole numbers below 2**24 and so exact."""
+    source, filters, _, filter_zero = values
+    assert source is not None and filters is not None
+    order = (0, *range(2, len(windows.kernel) + 2), 1)
+    x, array = low.view(source), low.const(filters)
+    points = low.const(filter_zero) if filter_zero is not None else None
+    assert array is not None
+    if points is not None:
+        array = array.astype(np.float32) - points.reshape(-1, *[1] * (array.ndim - 1)).astype(np.float32)
+    weights = low.constant(np.ascontiguousarray(np.moveaxis(array[:, 0], 0, -1), np.float32), filters.name)
+    if x.strides[1] != 1:
+        x = low.contiguous(x, order)
+    head = DepthwiseHead(x, weights, None, windows, zero)
+    formula = Formula(("f32",), (Step("cast", (0,), "i32", WHOLE_NUMBER),))
+    return Deferred(low.shape(node.output), INT32, formula, [], head, order, (node.name or node.op_type,))
 
 
 @lower("MatMulInteger")
@@ -200,7 +226,12 @@ def quantize(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         raise NotNative(f"QuantizeLinear to {low.dtype(node.output)}")
     inputs = [x, *(_factors(low, node, x, v, attrs["axis"], "scale") for v in (scale, zero) if v is not None)]
     joined, known = low.join(x), low.const(scale)
-    inverse = joined is not None and isinstance(joined.head, IntegerHead) and known is not None and known.size == 1
+    inverse = (
+        joined is not None
+        and isinstance(joined.head, (IntegerHead, DepthwiseHead))
+        and known is not None
+        and known.size == 1
+    )
     if known is not None and inverse and known.reshape(()) != 1:  # it is scaled and rounded as it is
         inputs[1] = low_value(low, low.constant((np.float32(1) / known).reshape(()), f"1 / {scale.name}"))
     low.give(node.output, fuse(low, node, {**attrs, "inverse": inverse}, quantized, inputs))

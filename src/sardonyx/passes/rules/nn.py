@@ -23,7 +23,7 @@ from sardonyx.rewrite.op import (
     Sub,
 )
 
-__all__ = ["FOLDS"]
+__all__ = ["FOLDS", "PADDED", "merged", "padding"]
 
 x, bias = values("x bias?")
 pads, pad_value, pad_axes = values("pads pad_value? pad_axes?")
@@ -230,7 +230,7 @@ add_into_gemm.refuses(Add(MatMul(x, w), c), x=f32["n", 3], w=f32[3, 4], c=f32[2,
 # -- padding ------------------------------------------------------------------------------------------------------------
 
 
-def _padding(m: Match, value: float) -> tuple[list[int], list[int]]:
+def padding(m: Match, value: float) -> tuple[list[int], list[int]]:
     """How much Pad adds in front of and behind the spatial axes; refuses all else."""
     m.require(m[mode] == "constant", "the padding is no constant")
     given = m.get(pad_value)
@@ -251,7 +251,7 @@ def _padding(m: Match, value: float) -> tuple[list[int], list[int]]:
     return front[2:], behind[2:]
 
 
-def _merged(m: Match, node: Any, front: list[int], behind: list[int]) -> dict[str, Any]:
+def merged(m: Match, node: Any, front: list[int], behind: list[int]) -> dict[str, Any]:
     """The attributes of `node`, with these amounts added to its own padding."""
     m.require(
         m.attr_of(node, "auto_pad") in ("NOTSET", "VALID", b"NOTSET", b"VALID"), "the padding follows from the extents"
@@ -262,15 +262,15 @@ def _merged(m: Match, node: Any, front: list[int], behind: list[int]) -> dict[st
     return {**attrs, "pads": [a + b for a, b in zip(before, (*front, *behind), strict=True)]}
 
 
-_PADDED = Pad(x, pads, pad_value, pad_axes, mode=mode)
-_PADDED_CONV = Conv.any(_PADDED, w, bias)
+PADDED = Pad(x, pads, pad_value, pad_axes, mode=mode)
+_PADDED_CONV = Conv.any(PADDED, w, bias)
 
 
 @rewrite(_PADDED_CONV)
 def pad_into_conv(m: Match) -> Expr:
     """Conv(Pad(x, p)) -> Conv(x, pads + p)"""
-    front, behind = _padding(m, 0.0)
-    return Conv(x, w, bias, **_merged(m, m.node(_PADDED_CONV), front, behind))
+    front, behind = padding(m, 0.0)
+    return Conv(x, w, bias, **merged(m, m.node(_PADDED_CONV), front, behind))
 
 
 pad_into_conv.fires(x=f32["n", 3, 4, 4], w=f32[4, 3, 3, 3], pads=[0, 0, 1, 2, 0, 0, 3, 1], mode="constant")
@@ -282,14 +282,14 @@ pad_into_conv.refuses(
     x=f32[1, 3, 4, 4], w=f32[4, 3, 3, 3], pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="edge", because="no constant"
 )
 
-_PADDED_MEAN = AveragePool.any(_PADDED, ceil_mode=0)
+_PADDED_MEAN = AveragePool.any(PADDED, ceil_mode=0)
 
 
 @rewrite(_PADDED_MEAN)
 def pad_into_average_pool(m: Match) -> Expr:
     """AveragePool(Pad(x, p)) -> AveragePool(x, pads = p), where the padding counts."""
-    front, behind = _padding(m, 0.0)
-    attrs = _merged(m, m.node(_PADDED_MEAN), front, behind)
+    front, behind = padding(m, 0.0)
+    attrs = merged(m, m.node(_PADDED_MEAN), front, behind)
     own = m.attr(_PADDED_MEAN, "pads")
     m.require(
         bool(m.attr(_PADDED_MEAN, "count_include_pad")) or not own or not any(own), "its own padding does not count"
@@ -302,22 +302,22 @@ def pad_into_average_pool(m: Match) -> Expr:
 
 
 pad_into_average_pool.fires(
-    AveragePool(_PADDED, kernel_shape=[3, 3]), x=f32["n", 3, 4, 4], pads=[0, 0, 1, 1, 0, 0, 1, 0], mode="constant",
+    AveragePool(PADDED, kernel_shape=[3, 3]), x=f32["n", 3, 4, 4], pads=[0, 0, 1, 1, 0, 0, 1, 0], mode="constant",
     tolerance=1e-6,
 )  # fmt: skip
 pad_into_average_pool.refuses(
-    AveragePool(_PADDED, kernel_shape=[3], pads=[1, 1]), x=f32[1, 3, 4], pads=[0, 0, 1, 0, 0, 1], mode="constant",
+    AveragePool(PADDED, kernel_shape=[3], pads=[1, 1]), x=f32[1, 3, 4], pads=[0, 0, 1, 0, 0, 1], mode="constant",
     because="does not count",
 )  # fmt: skip
 
-_PADDED_MAX = MaxPool.any(_PADDED, ceil_mode=0)
+_PADDED_MAX = MaxPool.any(PADDED, ceil_mode=0)
 
 
 @rewrite(_PADDED_MAX)
 def pad_into_max_pool(m: Match) -> Expr:
     """MaxPool(Pad(x, p, -inf)) -> MaxPool(x, pads + p)"""
-    front, behind = _padding(m, -np.inf)
-    attrs = _merged(m, m.node(_PADDED_MAX), front, behind)
+    front, behind = padding(m, -np.inf)
+    attrs = merged(m, m.node(_PADDED_MAX), front, behind)
     m.require(
         all(p < k for p, k in zip(attrs["pads"], [*attrs["kernel_shape"].value] * 2, strict=True)),
         "a window sees only padding",
@@ -326,14 +326,14 @@ def pad_into_max_pool(m: Match) -> Expr:
 
 
 pad_into_max_pool.fires(
-    MaxPool(_PADDED, kernel_shape=[3]),
+    MaxPool(PADDED, kernel_shape=[3]),
     x=f32["n", 3, 4],
     pads=[0, 0, 1, 0, 0, 1],
     pad_value=np.float32(-np.inf),
     mode="constant",
 )
 pad_into_max_pool.refuses(
-    MaxPool(_PADDED, kernel_shape=[3]),
+    MaxPool(PADDED, kernel_shape=[3]),
     x=f32[1, 3, 4],
     pads=[0, 0, 1, 0, 0, 1],
     mode="constant",

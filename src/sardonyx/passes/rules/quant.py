@@ -14,6 +14,7 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.ir import Array
+from sardonyx.passes.rules import nn
 from sardonyx.rewrite import Expr, Match, Rule, Term, Var, constants, rewrite, values
 from sardonyx.rewrite.example import Spec, f32, i32, u8
 from sardonyx.rewrite.op import (
@@ -28,6 +29,7 @@ from sardonyx.rewrite.op import (
     MatMulInteger,
     MaxPool,
     Mul,
+    Pad,
     QuantizeLinear,
     Relu,
     Reshape,
@@ -38,7 +40,8 @@ from sardonyx.rewrite.op import (
 
 __all__ = ["QUANT"]
 
-x, w, shape, bias = values("x w shape bias?")
+x, w, shape, bias = nn.x, *values("w shape bias?")
+pads, pad_value, pad_axes = nn.pads, nn.pad_value, nn.pad_axes
 sx, sw, sy, c = constants("sx sw sy c")
 zx, zw, zy = (Var(name, constant=True) for name in ("zx?", "zw?", "zy?"))
 BYTES = (d.UINT8, d.INT8)
@@ -132,6 +135,35 @@ restore_later.fires(Transpose(DequantizeLinear(x, sx)), x=i8[2, "n", 4], sx=_S)
 restore_later.refuses(
     Transpose(DequantizeLinear(x, sx)), x=i8[2, 3], sx=np.array([1, 2, 3], np.float32), because="differs along an axis"
 )
+
+
+_PADDED = Pad(_RESTORED, pads, pad_value, pad_axes, mode="constant")
+
+
+@rewrite(_PADDED)
+def restore_padded(m: Match) -> Expr:
+    """Pad(DequantizeLinear(x, s, z), 0) -> DequantizeLinear(Pad(x, z), s, z)"""
+    scales, points = m.array(sx), _points(m, zx, x)
+    m.require(
+        _one(scales) and _one(points) and m[x].dtype in BYTES, "these are no bytes, or the scale differs along an axis"
+    )
+    m.require(m.operand(m.root.output).dtype is d.FLOAT32, "the result is not float32")
+    given = m.get(pad_value)
+    m.require(
+        given is None or (given.array is not None and not given.array.any()), "it pads with something other than 0"
+    )
+    return DequantizeLinear(
+        Pad(x, pads, points.reshape(()), pad_axes if pad_axes in m else None, mode="constant"), sx, zx
+    )
+
+
+restore_padded.fires(
+    Pad(DequantizeLinear(x, sx, zx), pads, mode="constant"), x=u8["n", 3], pads=[0, 1, 0, 2], sx=_S, zx=_Z
+)
+restore_padded.refuses(
+    Pad(DequantizeLinear(x, sx, zx), pads, pad_value, mode="constant"), x=u8["n", 3], pads=[0, 1, 0, 2], sx=_S, zx=_Z,
+    pad_value=np.array(1, np.float32), because="other than 0",
+)  # fmt: skip
 
 
 @rewrite(DequantizeLinear.any(c, sx, zx), shared=True)
@@ -299,6 +331,21 @@ gemm_of_bytes.refuses(
 )
 
 
+_PADDED_BYTES = ConvInteger.any(nn.PADDED, w, zx, zw)
+
+
+@rewrite(_PADDED_BYTES)
+def pad_into_conv_of_bytes(m: Match) -> Expr:
+    """ConvInteger(Pad(x, p, zx), w, zx) -> ConvInteger(x, w, zx, pads + p)"""
+    front, behind = nn.padding(m, float(_points(m, zx, x).reshape(())))
+    attrs = nn.merged(m, m.node(_PADDED_BYTES), front, behind)
+    return ConvInteger(x, w, zx if zx in m else None, zw if zw in m else None, **attrs)
+
+
+_PADS: dict[str, Any] = {"x": u8["n", 3, 4], "w": i8[4, 3, 3], "pads": [0, 0, 1, 0, 0, 2], "mode": "constant", "zx": _Z}
+pad_into_conv_of_bytes.fires(ConvInteger(nn.PADDED, w, zx, pads=[1, 0]), pad_value=_Z, **_PADS)
+pad_into_conv_of_bytes.refuses(ConvInteger(nn.PADDED, w, zx), pad_value=np.uint8(4), **_PADS, because="other than 3")
+
 total = values("total")[0]
 f, b = constants("f b")
 _SCALED = Mul(Cast(total, to=d.FLOAT32.code), f)
@@ -338,9 +385,11 @@ quantize_scaled.refuses(
 QUANT: list[Rule] = [
     drop_restored,
     restore_later,
+    restore_padded,
     restore_bias,
     conv_of_bytes,
     matmul_of_bytes,
     gemm_of_bytes,
+    pad_into_conv_of_bytes,
     quantize_scaled,
 ]
