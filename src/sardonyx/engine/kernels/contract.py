@@ -349,10 +349,10 @@ def finish(
         store(lines[0], j, emit(k, epilogue.formula, values, tile.lanes), epilogue.out, mask)
 
     with k.when(left.eq(tile.width)):
-        places = [Const(j * tile.lanes, i64) for j in range(tile.vectors)]
-        known = [still(j, None) for j in places]
+        columns = [Const(j * tile.lanes, i64) for j in range(tile.vectors)]
+        known = [still(j, None) for j in columns]
         with k.loop("r", 0, height) as r:
-            for j, own in zip(places, known, strict=True):
+            for j, own in zip(columns, known, strict=True):
                 finished(r, j, None, own)
     with k.otherwise():
 
