@@ -243,6 +243,10 @@ class OneHot:
 
     @infers
     def infer(indices: Known, depth: Known, values: Known, *, axis: int) -> Dims:
+        if depth.has_shape and depth.rank > 1:
+            raise ShapeError("depth is one number", why=f"its rank is {depth.rank}")
+        if values.has_shape and values.rank != 1:
+            raise ShapeError("values holds two numbers, off and on", why=f"its rank is {values.rank}")
         at = axis_of(axis, indices.rank + 1)
         new: Dim | None = depth.scalar()
         return *indices.shape[:at], new, *indices.shape[at:]
@@ -293,6 +297,8 @@ class ReverseSequence:
     def infer(input: Known, sequence_lens: Known, *, batch_axis: int) -> Dims:
         at = axis_of(batch_axis, input.rank)
         if sequence_lens.has_shape:
+            if sequence_lens.rank != 1:
+                raise ShapeError("sequence_lens is a vector", why=f"its rank is {sequence_lens.rank}")
             same(input.shape[at], sequence_lens.shape[0], "the batch and the number of lengths")
         return input.shape
 

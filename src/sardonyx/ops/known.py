@@ -126,7 +126,7 @@ def same(a: Dim, b: Dim, what: str) -> Dim:
         raise ShapeError(f"{what} differ: {a} and {b}", why=f"{a} is not {b}")
     if isinstance(a, int) or isinstance(b, int):
         return a if isinstance(a, int) else b
-    return a if a.name is not None and b.name is None else b
+    return b if b.name is not None and a.name is None else a
 
 
 def unified(a: Sequence[Dim], b: Sequence[Dim], what: str) -> tuple[Dim, ...]:

@@ -51,7 +51,7 @@ def _made(name: str, draw: Any, doc: str, **numbers: Any) -> None:
         return source if dtype is None else d.dtype(dtype)
 
     def infer_like(input: Known, *, dtype: int | None) -> Known:
-        return known(kind_of(input.dtype, dtype), input.shape)
+        return known(kind_of(input.dtype, dtype), input.dims)
 
     def run_like(input: Array, *, dtype: int | None, seed: float | None, **facts: float) -> Array:
         kind = kind_of(d.dtype(input.dtype), dtype)
@@ -93,7 +93,7 @@ class Bernoulli:
 
     @infers
     def infer(input: Known, *, dtype: int | None) -> Known:
-        return known(input.dtype if dtype is None else d.dtype(dtype), input.shape)
+        return known(input.dtype if dtype is None else d.dtype(dtype), input.dims)
 
     @reference
     def run(input: Array, *, dtype: int | None, seed: float | None) -> Array:

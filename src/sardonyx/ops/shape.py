@@ -28,6 +28,12 @@ def product(extents: Sequence[Dim]) -> Dim:
     return result
 
 
+def must_be_vector(x: Known, name: str) -> None:
+    """Refuse an input that holds extents or the like in another form."""
+    if x.has_shape and x.rank != 1:
+        raise ShapeError(f"{name} must be a vector", why=f"its rank is {x.rank}")
+
+
 @operator("Shape", since=(1, 13, 15, 19, 21, 23, 24, 25))
 class Shape:
     """The shape of a tensor as a vector, from axis `start` up to `end`."""
@@ -83,6 +89,8 @@ class Reshape:
 
     @infers
     def infer(data: Known, shape: Known | None, *, allowzero: bool) -> Dims | Known | None:
+        if shape is not None:
+            must_be_vector(shape, "shape")
         wanted = None if shape is None else shape.ints()
         if wanted is None:
             rank = shape.shape[0] if shape is not None else None
@@ -255,10 +263,11 @@ class Expand:
 
     @infers
     def infer(input: Known, shape: Known) -> Dims | None:
+        must_be_vector(shape, "shape")
         wanted = shape.ints()
         if wanted is not None:
             return broadcast(input.shape, wanted)
-        count = shape.shape[0] if shape.rank == 1 else None
+        count = shape.shape[0]
         if not isinstance(count, int):
             return None
         rank = max(count, input.rank)  # an extent other than 1 stays; anything may become of the others

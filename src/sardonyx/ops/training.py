@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes as d
-from sardonyx.ir import Array
+from sardonyx.core.errors import ShapeError
+from sardonyx.ir import Array, show_shape
 from sardonyx.ops.declare import (
     Flag,
     Float,
@@ -51,6 +52,9 @@ class Dropout:
 
     @infers
     def infer(data: Known, ratio: Known | None, training_mode: Known | None) -> list[Dims]:
+        for name, x in (("ratio", ratio), ("training_mode", training_mode)):
+            if x is not None and x.has_shape and x.rank != 0:
+                raise ShapeError(f"{name} of Dropout is a scalar", why=f"its shape is {show_shape(x.shape)}")
         return [data.shape, data.shape]
 
     @reference

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sardonyx.compat.onnx._checking.graphs import check_no_recursion
+from sardonyx.compat.onnx._checking.nodes import verify
 from sardonyx.compat.onnx._inference.context import GraphInferencer, InferenceContext
 from sardonyx.compat.onnx._inference.errors import InferenceError
+from sardonyx.compat.onnx._inference.schemas import rule_of
 from sardonyx.compat.onnx._inference.types import Symbols
 from sardonyx.compat.onnx._inference.walk import Options, Walk, function_key
+from sardonyx.compat.onnx._schemas import OpSchema
 from sardonyx.compat.onnx.onnx_pb import (
+    IR_VERSION,
+    AttributeProto,
+    FunctionProto,
     ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    SparseTensorProto,
+    TensorProto,
+    TypeProto,
 )
 
 __all__ = [
@@ -56,6 +69,7 @@ def infer_shapes(
 def _infer(model: ModelProto, options: Options) -> None:
     functions = {function_key(f.domain, f.name, f.overload): f for f in model.functions}
     opsets = {o.domain: int(o.version) for o in model.opset_import}
+    check_no_recursion(model)
     Walk(opsets, options, Symbols(), functions, ir_version=int(model.ir_version)).graph(model.graph)
 
 
@@ -83,3 +97,62 @@ def _path(what: str, path: Any) -> str:
         raise TypeError(
             f"infer_shapes_path only accepts {what} path as a string or PathLike, incorrect {what} path type: {type(path)}"
         ) from error
+
+
+def infer_node_outputs(
+    schema: OpSchema,
+    node: NodeProto,
+    input_types: Mapping[str, TypeProto],
+    input_data: Mapping[str, TensorProto] | None = None,
+    input_sparse_data: Mapping[str, SparseTensorProto] | None = None,
+    opset_imports: Sequence[OperatorSetIdProto] | None = None,
+    ir_version: int = IR_VERSION,
+) -> dict[str, TypeProto]:
+    """The types of one node's outputs by name, given those of its inputs and of what its graphs see.
+
+    Raises:
+        KeyError: an input has no type.
+        InferenceError: the node contradicts its operator.
+        ValidationError: its inputs are too few, too many, or of types that the operator does not take.
+    """
+    types = {name: _copied(input_types[name]) for name in node.input if name}
+    types |= {name: _copied(held) for name, held in input_types.items() if name not in types}
+    constants = {**(input_sparse_data or {}), **(input_data or {})}
+    opsets = {o.domain: int(o.version) for o in opset_imports or ()} or {schema.domain: schema.since_version}
+    made = NodeProto()
+    made.CopyFrom(node)
+    walk = Walk(opsets, Options(), ir_version=ir_version, types=types)
+    ctx = InferenceContext(
+        made, types=types, constants={n: constants[n] for n in node.input if n in constants}, infer_body=walk.body
+    )
+    verify(schema, made)
+    rule = rule_of(schema)
+    rule.infer(ctx)
+    rule.check(ctx)
+    return {name: ctx.get_output_type(i) for i, name in enumerate(node.output)}
+
+
+def infer_function_output_types(
+    function: FunctionProto, input_types: Sequence[TypeProto], attributes: Sequence[AttributeProto]
+) -> list[TypeProto]:
+    """The types of what a function gives for inputs of these types (an empty one: left out) and these attributes.
+
+    Raises:
+        InferenceError: its body contradicts an operator.
+    """
+    if not isinstance(function, FunctionProto):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a FunctionProto is needed, not {type(function)}")
+    present = [f"?{i}" if type.WhichOneof("value") else "" for i, type in enumerate(input_types)]
+    call = NodeProto(op_type=function.name, domain=function.domain, input=present, output=function.output)
+    call.attribute.extend(attributes)
+    types = {name: _copied(type) for name, type in zip(present, input_types, strict=True) if name}
+    ctx = InferenceContext(call, types=types, constants={})
+    opsets = {o.domain: int(o.version) for o in function.opset_import}
+    Walk(opsets, Options(check_type=True, strict=True)).function(function, ctx)
+    return [ctx.get_output_type(i) for i in range(ctx.get_num_outputs())]
+
+
+def _copied(type: TypeProto) -> TypeProto:
+    made = TypeProto()
+    made.CopyFrom(type)
+    return made

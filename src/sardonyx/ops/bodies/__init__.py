@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sardonyx.ops.bodies.body import Body, Call, bodies_of
+from sardonyx.ops.bodies.body import Body, Call, all_bodies, bodies_of
 
-__all__ = ["Body", "Call", "bodies_of"]
+__all__ = ["Body", "Call", "all_bodies", "bodies_of"]

@@ -19,7 +19,7 @@ from sardonyx.ir import Function, TensorType, Type
 from sardonyx.ir.text import parse_function
 from sardonyx.ops.schema import lookup
 
-__all__ = ["Body", "Call", "bodies_of", "body", "body_of"]
+__all__ = ["Body", "Call", "all_bodies", "bodies_of", "body", "body_of"]
 
 FAMILIES = ("activation", "elementwise", "generate", "norm", "quant", "reduce")
 
@@ -135,3 +135,9 @@ def bodies_of(domain: str, name: str, since: int) -> Mapping[int, Body]:
     """The bodies of an operator's version, by the operator-set version in which they are written."""
     _load()
     return _BODIES.get((domain, name, since), {})
+
+
+def all_bodies() -> list[Body]:
+    """Every declared body."""
+    _load()
+    return [body for by_opset in _BODIES.values() for body in by_opset.values()]

@@ -17,8 +17,13 @@ from sardonyx.proto import TensorProto
 
 __all__ = ["infer_node"]
 
-# Operators that read integers which were followed, with the inputs that they read so; others want constants.
-READERS = {"Reshape": (1,), "Expand": (1,), "ConstantOfShape": (0,), "Resize": (3,), "AffineGrid": (1,)}
+# Inputs for which integers that were followed will do, and since which version; others must be constants.
+FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "Resize": (3, 11), "AffineGrid": (1, 20)}
+# Inputs that count as left out where neither a value nor even a rank is known of them.
+IGNORED = {"Slice": (3, 4)}
+
+# Operators whose bodies are inferred with them; others leave theirs as they are.
+BODIES = ("SequenceMap",)
 
 
 def infer_node(ctx: InferenceContext, schema: Schema) -> None:
@@ -39,7 +44,7 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     for i, known in enumerate(found):
         if ctx.has_output(i) and (known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)):
             raise refuse_type(f"the type of output {i} does not follow from the inputs")
-    asked = Asked(schema.operator.name, schema.version, inputs, attrs)
+    asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs())
     for i, known in enumerate(seen(schema.operator.domain, asked, found)):
         ctx.set_output_type(i, type_message(known.type))
 
@@ -52,11 +57,13 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     tensor = ctx.get_input_data(i)
     if tensor is not None:
         return constant(tensor, kind)
-    if schema.operator.domain == "" and i in READERS.get(schema.operator.name, ()):
+    index, since = FOLLOWED.get(schema.operator.name, (None, 0)) if not schema.operator.domain else (None, 0)
+    if i == index and schema.version >= since:
         values = ctx.get_symbolic_input(i)
         if values is not None:
             return with_values(kind, read_extents(values))
-    return Known(kind)
+    ignored = i in IGNORED.get(schema.operator.name, ()) and not schema.operator.domain
+    return None if ignored and not Known(kind).has_shape else Known(kind)
 
 
 def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
@@ -66,7 +73,7 @@ def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
         if given is None:
             value = spec.default
         elif spec.kind == AttrKind.GRAPH:
-            value = _body(ctx, name)
+            value = _body(ctx, name) if schema.operator.name in BODIES else None
         else:
             value = read_attr(given, Scope(None, None)).value
         values[name] = bool(value) if spec.is_flag and value is not None else value

@@ -6,12 +6,12 @@ from typing import Protocol
 
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.operators import infer_node
-from sardonyx.compat.onnx._inference.typecheck import check_node
-from sardonyx.ops import Schema, schema_of
+from sardonyx.compat.onnx._inference.typecheck import Formals, check_node
+from sardonyx.compat.onnx._registry import find
+from sardonyx.compat.onnx._schemas import OpSchema
+from sardonyx.ops import Schema
 
-__all__ = ["NodeRule", "StandardRule", "node_rule"]
-
-DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
+__all__ = ["SILENT", "NodeRule", "RegisteredRule", "StandardRule", "node_rule", "rule_of"]
 
 # Schemas for which the official package has no inference: what such nodes give is unknown there. The first versions of old
 # operators, mostly, and a few of ai.onnx.ml.
@@ -61,12 +61,31 @@ class StandardRule:
             infer_node(ctx, self.schema)
 
     def check(self, ctx: InferenceContext) -> None:
-        check_node(ctx, self.schema)
+        check_node(ctx, Formals.of(self.schema))
+
+
+class RegisteredRule:
+    """A schema that the program has registered, with the function it gave for inference, if any."""
+
+    def __init__(self, schema: OpSchema) -> None:
+        self.schema = schema
+        self.version = schema.since_version
+
+    def infer(self, ctx: InferenceContext) -> None:
+        self.schema.get_type_and_shape_inference_function()(ctx)
+
+    def check(self, ctx: InferenceContext) -> None:
+        check_node(ctx, Formals.of_schema(self.schema))
+
+
+def rule_of(schema: OpSchema) -> NodeRule:
+    """What infers the nodes of a schema."""
+    operator = schema._operator  # pyright: ignore[reportPrivateUsage]  the two files are one layer
+    own = schema._infer is not None  # pyright: ignore[reportPrivateUsage]
+    return RegisteredRule(schema) if operator is None or own else StandardRule(operator.at(schema.since_version))
 
 
 def node_rule(domain: str, op_type: str, version: int) -> NodeRule | None:
     """What infers a node, if the operator is known at that version of its domain."""
-    if domain not in DOMAINS:
-        return None
-    schema = schema_of(domain, op_type, version)
-    return None if schema is None else StandardRule(schema)
+    schema = find(op_type, version, "" if domain == "ai.onnx" else domain)
+    return None if schema is None else rule_of(schema)

@@ -2,52 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sardonyx.compat.onnx._checking.context import ValidationError
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.known import known_type, type_message
+from sardonyx.compat.onnx._schema_parts import FormalParameter, FormalParameterOption
+from sardonyx.compat.onnx._schemas import OpSchema
 from sardonyx.core.dtypes import DType
+from sardonyx.core.dtypes import dtype as dtype_of
 from sardonyx.infer.typecheck import spell
 from sardonyx.ir import TensorType
-from sardonyx.ops import Schema
+from sardonyx.ops import FormalSpec, Schema
+from sardonyx.ops.typesets import TypeSet
 
-__all__ = ["TypeMismatch", "check_node"]
-
-
-class TypeMismatch(Exception):
-    """A value has a type that its place does not allow."""
+__all__ = ["Formals", "check_node"]
 
 
-def check_node(ctx: InferenceContext, schema: Schema) -> None:
-    """Check inputs and outputs, and set the types of outputs that follow from the constraints alone."""
-    for what, count, least, most in (
-        ("inputs", ctx.get_num_inputs(), schema.min_inputs, schema.max_inputs),
-        ("outputs", ctx.get_num_outputs(), schema.min_outputs, schema.max_outputs),
-    ):
+@dataclass(frozen=True, slots=True)
+class Formal:
+    """An input or output: what types it may have, and whether all that share its type constraint have the same."""
+
+    name: str
+    constraint: str
+    types: TypeSet
+    shared: bool
+    variadic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Formals:
+    """What a node is compared with."""
+
+    name: str
+    inputs: tuple[Formal, ...]
+    outputs: tuple[Formal, ...]
+    counts: tuple[tuple[int, int], tuple[int, int]]  # the fewest and the most inputs, and outputs
+
+    @staticmethod
+    def of(schema: Schema) -> Formals:
+        """Those of an operator of the standard."""
+        limits = (schema.min_inputs, schema.max_inputs), (schema.min_outputs, schema.max_outputs)
+        sides = tuple(tuple(_of_spec(f) for f in side) for side in (schema.inputs, schema.outputs))
+        return Formals(schema.operator.name, sides[0], sides[1], limits)
+
+    @staticmethod
+    def of_schema(schema: OpSchema) -> Formals:
+        """Those of a schema that a program has registered."""
+        limits = (schema.min_input, schema.max_input), (schema.min_output, schema.max_output)
+        sides = tuple(tuple(_of_parameter(f) for f in side) for side in (schema.inputs, schema.outputs))
+        return Formals(schema.name, sides[0], sides[1], limits)
+
+
+def _of_spec(f: FormalSpec) -> Formal:
+    return Formal(f.name, f.type, f.types, f.homogeneous, f.variadic)
+
+
+def _of_parameter(f: FormalParameter) -> Formal:
+    types = frozenset(dtype_of(t[7:-1]) if t.startswith("tensor(") else t for t in f.types)
+    return Formal(f.name, f.type_str, types, f.is_homogeneous, f.option is FormalParameterOption.Variadic)
+
+
+def check_node(ctx: InferenceContext, formals: Formals) -> None:
+    """Check inputs and outputs, and set the types of outputs that follow from the constraints alone.
+
+    Raises:
+        ValidationError: there are too few or too many of them, or one has a type that its place does not allow.
+    """
+    numbers = ctx.get_num_inputs(), ctx.get_num_outputs()
+    for what, count, (least, most) in zip(("inputs", "outputs"), numbers, formals.counts, strict=True):
         if not least <= count <= most:
             shown = f"has {count} {what}, which is not in the range [min={least}, max={most}]"
-            raise TypeMismatch(f"Node with op_type {schema.operator.name} {shown}.")
+            raise ValidationError(f"Node with schema({formals.name}) {shown}.")
     bound: dict[str, DType | str] = {}
-    for i in range(ctx.get_num_inputs()):
-        formal = schema.formal(i)
+    for i in range(numbers[0]):
         message = ctx.get_input_type(i)
         kind = None if message is None else spell(known_type(message))
-        if formal is None or kind is None:
-            continue
-        if kind not in formal.types:
-            raise TypeMismatch(f"{formal.name} typestr: {formal.type}, has unsupported type: {kind}")
-        if formal.homogeneous and bound.setdefault(formal.type, kind) != kind:
-            raise TypeMismatch(f"{formal.name} has inconsistent type {kind}")
-    for i in range(ctx.get_num_outputs()):
-        formal = schema.formal_output(i)
-        if formal is None:
-            continue
+        if kind is not None:
+            formal = _pick(formals.inputs, i)
+            _fit(formal, kind, bound, f"typestr: {formal.constraint}, has unsupported type: ")
+    for i in range(numbers[1]):
+        formal = _pick(formals.outputs, i)
         kind = spell(known_type(ctx.get_output_type(i)))
         if kind is None:
-            kind = next(iter(formal.types)) if len(formal.types) == 1 else bound.get(formal.type)
+            kind = next(iter(formal.types)) if len(formal.types) == 1 else bound.get(formal.constraint)
             if isinstance(kind, DType):
                 ctx.set_output_type(i, type_message(TensorType(kind)))
-        if kind is None:
-            continue
-        if kind not in formal.types:
-            raise TypeMismatch(f"{formal.name} has unsupported type {kind}")
-        if formal.homogeneous and bound.setdefault(formal.type, kind) != kind:
-            raise TypeMismatch(f"{formal.name} has inconsistent type {kind}")
+        if kind is not None:
+            _fit(formal, kind, bound, "has unsupported type ")
+
+
+def _pick(formals: Sequence[Formal], index: int) -> Formal:
+    return formals[min(index, len(formals) - 1)]
+
+
+def _fit(formal: Formal, kind: DType | str, bound: dict[str, DType | str], complaint: str) -> None:
+    shown = f"tensor({kind.text})" if isinstance(kind, DType) else kind
+    if kind not in formal.types:
+        raise ValidationError(f"{formal.name} {complaint}{shown}")
+    if formal.shared and bound.setdefault(formal.constraint, kind) != kind:
+        raise ValidationError(f"{formal.name} has inconsistent type {shown}")

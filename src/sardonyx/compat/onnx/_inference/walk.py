@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sardonyx.compat.onnx._checking.context import ValidationError
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import Extent, read_extents, write_extent
 from sardonyx.compat.onnx._inference.propagation import propagator
 from sardonyx.compat.onnx._inference.schemas import NodeRule, node_rule
-from sardonyx.compat.onnx._inference.typecheck import TypeMismatch
 from sardonyx.compat.onnx._inference.types import Symbols, check_types, kind_of, merge_types, tensor_of
 from sardonyx.proto import (
     AttributeProto,
@@ -200,7 +200,7 @@ class Walk:
             self.constant(node)
             if self.options.data_prop and rule is not None:
                 self.propagate(node, rule)
-        except TypeMismatch as error:  # that is refused at once, however strict
+        except ValidationError as error:  # that is refused at once, however strict
             raise refuse_shape(f"(op_type:{node.op_type}): {error}") from error
         except InferenceError as error:
             if not self.met_unknown_operator:

@@ -1,0 +1,282 @@
+"""Where the official package says less than our rules: how much less, operator by operator.
+
+Programs compare what inference gives, so that what is more than they expect is as wrong to them as what is less. A row
+names an operator and takes away; `until` says that only versions below did so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from sardonyx.compat.onnx._inference.errors import refuse_shape
+from sardonyx.core.dims import Dim
+from sardonyx.ir import TensorType
+from sardonyx.ops import Known
+
+__all__ = ["Asked", "seen"]
+
+Results: TypeAlias = list[Known]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The node that was inferred."""
+
+    op_type: str
+    version: int
+    inputs: Sequence[Known | None]
+    attrs: Mapping[str, Any]
+    n_outputs: int
+
+    def given(self, index: int) -> Known | None:
+        """An input, if the node has it."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def hidden(self, index: int) -> bool:
+        """Whether an input is there, but not as a constant."""
+        x = self.given(index)
+        return x is not None and x.value is None and x.floats is None
+
+
+View: TypeAlias = Callable[[Asked, Results], Results]
+
+
+def reshaped(found: Known, shape: Sequence[Dim | None] | None) -> Known:
+    """The same element type with another shape."""
+    if not isinstance(found.type, TensorType):
+        return found
+    return replace(found, type=replace(found.type, shape=None if shape is None else tuple(shape)))
+
+
+# -- what is taken away ----------------------------------------------------------------------------------------------------
+
+
+def no_shape(asked: Asked, found: Results) -> Results:
+    return [reshaped(x, None) for x in found]
+
+
+def no_extents(asked: Asked, found: Results) -> Results:
+    return [reshaped(x, (None,) * x.rank) if x.has_shape else x for x in found]
+
+
+def first_only(asked: Asked, found: Results) -> Results:
+    """Nothing is said of the other outputs, not even a type."""
+    return [x if i == 0 else Known(None) for i, x in enumerate(found)]
+
+
+def like_first(asked: Asked, found: Results) -> Results:
+    """The first input's shape, whatever the second makes of it."""
+    first = asked.given(0)
+    return [reshaped(x, None if first is None else first.dims) for x in found]
+
+
+# -- when ------------------------------------------------------------------------------------------------------------------
+
+
+def until(version: int, view: View) -> View:
+    return lambda asked, found: view(asked, found) if asked.version < version else found
+
+
+def since(version: int, view: View) -> View:
+    return lambda asked, found: view(asked, found) if asked.version >= version else found
+
+
+def unless_constant(view: View, *inputs: int) -> View:
+    """Where one of these inputs is there and no constant."""
+    return lambda asked, found: view(asked, found) if any(asked.hidden(i) for i in inputs) else found
+
+
+def needs_ranks(*inputs: int) -> View:
+    """The shape is known only where those of these inputs are."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        known = all((x := asked.given(i)) is not None and x.has_shape for i in inputs)
+        return found if known else no_shape(asked, found)
+
+    return apply
+
+
+def refuses(what: str, wrong: Callable[[Asked], bool]) -> View:
+    """The official package does not take what we take."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        if wrong(asked):
+            raise refuse_shape(what)
+        return found
+
+    return apply
+
+
+# -- rows that need more words -----------------------------------------------------------------------------------------------
+
+
+def _axis(asked: Asked, default: int = 0) -> int:
+    given = asked.attrs.get("axis")
+    return default if given is None else int(given)
+
+
+def number_along_axis(number: View, other: View, *, default: int = 0) -> View:
+    """One view where the extent of the first input along `axis` is a number, another where it is not."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        x, axis = asked.given(0), _axis(asked, default)
+        known = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
+        return (number if known else other)(asked, found)
+
+    return apply
+
+
+def no_extent_along_axis(asked: Asked, found: Results) -> Results:
+    axis = _axis(asked)
+    results: Results = []
+    for x in found:
+        if x.has_shape and -x.rank <= axis < x.rank:
+            at = axis % x.rank
+            x = reshaped(x, (*x.shape[:at], None, *x.shape[at + 1 :]))
+        results.append(x)
+    return results
+
+
+def filter_extents(index: int) -> View:
+    """The filter's spatial extents must be numbers, unless `kernel_shape` gives them."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        w = asked.given(index)
+        known = asked.attrs.get("kernel_shape") or (w is not None and w.has_shape and _numbers(w.shape[2:]))
+        return found if known else no_shape(asked, found)
+
+    return apply
+
+
+def _numbers(dims: Sequence[Dim | None]) -> bool:
+    return all(isinstance(d, int) for d in dims)
+
+
+def only_last_known(asked: Asked, found: Results) -> Results:
+    return [reshaped(x, (*(None,) * (x.rank - 1), x.shape[-1])) if x.has_shape and x.rank else x for x in found]
+
+
+def without_resized(asked: Asked, found: Results) -> Results:
+    """Without constant scales, and without sizes, nothing is said of any extent, resized or not."""
+    sizes = asked.given(3)
+    by_size = sizes is not None and sizes.has_shape and sizes.shape != (0,)
+    scales = asked.given(2)
+    by_scale = scales is not None and scales.floats is not None and scales.floats.size > 0
+    return found if by_size or by_scale else no_extents(asked, found)
+
+
+def _without_quotients(asked: Asked, found: Results) -> Results:
+    """Where a -1 stands, the extent is known only if it follows from numbers and from extents that 0 keeps."""
+    x, target = asked.given(0), asked.given(1)
+    wanted = None if target is None else target.ints()
+    if wanted is None or -1 not in wanted:
+        return found
+    kept = [i for i, w in enumerate(wanted) if w == 0 and not asked.attrs.get("allowzero")]
+    numbers = x is not None and x.has_shape and _numbers([d for i, d in enumerate(x.shape) if i not in kept])
+    if numbers and _numbers(wanted):
+        return found
+    return [
+        reshaped(y, [None if w == -1 else d for w, d in zip(wanted, y.shape, strict=True)]) if y.has_shape else y
+        for y in found
+    ]
+
+
+def _numbers_sliced(asked: Asked, found: Results) -> Results:
+    """Only axes whose extents are numbers are sliced, by constants; the others get unknown ones."""
+    if any(asked.hidden(i) for i in range(1, 5)):
+        return no_extents(asked, found)
+    x, starts, axes = asked.given(0), asked.given(1), asked.given(3)
+    if x is None or starts is None or not x.has_shape:
+        return found
+    where = axes.numbers() if axes is not None else range(len(starts.ints() or ()))
+    cut = {a % x.rank for a in where or ()}
+    return [
+        reshaped(
+            y,
+            [
+                None if i in cut and not isinstance(d, int) else e
+                for i, (d, e) in enumerate(zip(x.shape, y.shape, strict=True))
+            ],
+        )
+        if y.has_shape
+        else y
+        for y in found
+    ]
+
+
+def _uneven(asked: Asked) -> bool:
+    x, axis, split = asked.given(0), _axis(asked), asked.given(1)
+    if split is not None or x is None or not x.has_shape or not -x.rank <= axis < x.rank:
+        return False
+    extent = x.shape[axis]
+    return isinstance(extent, int) and extent % max(asked.n_outputs, 1) != 0
+
+
+def _nothing_given(asked: Asked) -> bool:
+    return asked.given(1) is None and asked.attrs.get("num_outputs") is None
+
+
+def _nothing_from_behind(asked: Asked, found: Results) -> Results:
+    return no_shape(asked, found) if _axis(asked) < 0 else found
+
+
+def _numbers_joined(asked: Asked, found: Results) -> Results:
+    """A joined extent is known where all that are joined are numbers."""
+    axis = _axis(asked)
+    extents = [x.shape[axis] for x in asked.inputs if x is not None and x.has_shape and -x.rank <= axis < x.rank]
+    return found if len(extents) < 2 or _numbers(extents) else no_extent_along_axis(asked, found)
+
+
+LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
+LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
+WINDOWS = ("BlackmanWindow", "HammingWindow", "HannWindow")
+REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+
+VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
+    **{("", name): until(7, like_first) for name in LEGACY_BROADCAST},
+    **{("", name): until(8, like_first) for name in LEGACY_VARIADIC},
+    **{("", name): unless_constant(no_shape, 0) for name in WINDOWS},
+    **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
+    **{("", name): until(7, no_shape) for name in ("RNN", "GRU", "LSTM")},
+    ("", "AffineGrid"): unless_constant(only_last_known, 1),
+    ("", "BatchNormalization"): until(14, first_only),
+    ("", "CenterCropPad"): unless_constant(no_shape, 1),
+    ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
+    ("", "Conv"): filter_extents(1),
+    ("", "ConvInteger"): filter_extents(1),
+    ("", "ConvTranspose"): filter_extents(1),
+    ("", "Dropout"): until(10, first_only),
+    ("", "Gemm"): until(13, needs_ranks(0, 1)),
+    ("", "ImageDecoder"): no_extents,
+    ("", "MaxUnpool"): lambda asked, found: no_shape(asked, found) if asked.given(2) is not None else found,
+    ("", "MelWeightMatrix"): unless_constant(no_shape, 0, 1, 2, 3, 4),
+    ("", "NonMaxSuppression"): until(11, no_shape),
+    ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
+    ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3))),
+    ("", "QLinearConv"): filter_extents(3),
+    ("", "Reshape"): (until(14, unless_constant(no_shape, 1)), _without_quotients),
+    ("", "Resize"): without_resized,
+    ("", "Slice"): _numbers_sliced,
+    ("", "Flatten"): until(11, refuses("Invalid value for attribute 'axis'", lambda asked: _axis(asked, 1) < 0)),
+    ("", "Split"): (
+        number_along_axis(unless_constant(no_shape, 1), no_extent_along_axis),
+        until(18, refuses("The input is not evenly splittable", _uneven)),
+        since(18, refuses("Neither 'split' input nor 'num_outputs' attribute has been given", _nothing_given)),
+    ),
+    ("", "StringNormalizer"): no_extents,
+    ("", "STFT"): unless_constant(no_shape, 1, 3),
+    ("", "Tile"): until(6, no_shape),
+    ("", "TopK"): number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1),
+    ("", "Unique"): lambda asked, found: [*found[:1], *no_extents(asked, found[1:])],
+    ("ai.onnx.ml", "LabelEncoder"): until(2, no_shape),
+}
+
+
+def seen(domain: str, asked: Asked, found: Results) -> Results:
+    """What the official package would say where our rules say `found`."""
+    views = VIEWS.get((domain, asked.op_type), ())
+    for view in views if isinstance(views, tuple) else (views,):
+        found = view(asked, found)
+    return found
