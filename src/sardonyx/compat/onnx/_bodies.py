@@ -29,12 +29,9 @@ def dependent(key: Key) -> list[int]:
     return [opset for opset, body in bodies_of(*key).items() if body.depends]
 
 
-def _newest(key: Key, opsets: Sequence[int], opset: int) -> Body | None:
-    """The newest body that is not newer than `opset`. One that is written in a later version of unchanged operators
-    stands for the version that brought the operator."""
-    begun = [v for v in opsets if v <= opset]
-    if not begun and opset == key[2] and opsets:
-        begun = [min(opsets)]
+def _newest(key: Key, opsets: Sequence[int], opset: int | None) -> Body | None:
+    """The newest body that is not newer than `opset`; the newest of all if that is None."""
+    begun = [v for v in opsets if opset is None or v <= opset]
     return bodies_of(*key)[max(begun)] if begun else None
 
 
@@ -44,14 +41,14 @@ def _written(function: Function) -> bytes:
     return made.SerializeToString()
 
 
-def fixed_body(key: Key, opset: int) -> bytes:
-    """The body in that version of the operator set; no bytes if there is none."""
+def fixed_body(key: Key, opset: int | None) -> bytes:
+    """The body in that version of the operator set, or the newest; no bytes if there is none."""
     found = _newest(key, fixed(key), opset)
     return b"" if found is None else _written(found.function())
 
 
-def dependent_body(key: Key, opset: int, node: bytes, input_types: Sequence[bytes]) -> bytes:
-    """The body for a node, in that version of the operator set; no bytes if there is none.
+def dependent_body(key: Key, opset: int | None, node: bytes, input_types: Sequence[bytes]) -> bytes:
+    """The body for a node, in that version of the operator set, or the newest; no bytes if there is none.
 
     Raises:
         ValueError: the body depends on a type that is not given.

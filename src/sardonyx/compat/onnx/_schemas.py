@@ -261,7 +261,7 @@ class OpSchema:
 
     @property
     def _function_body(self) -> bytes:
-        return self.get_function_with_opset_version(self._since_version) if self.has_function else b""
+        return _bodies.fixed_body(self._key, None)
 
     @property
     def function_body(self) -> FunctionProto:
@@ -274,7 +274,7 @@ class OpSchema:
 
     def get_context_dependent_function(self, node: bytes, input_types: Sequence[bytes]) -> bytes:
         """The body for a node with inputs of these types."""
-        return self.get_context_dependent_function_with_opset_version(self._since_version, node, input_types)
+        return _bodies.dependent_body(self._key, None, node, input_types)
 
     def get_context_dependent_function_with_opset_version(
         self, opset_version: int, node: bytes, input_types: Sequence[bytes]

@@ -17,11 +17,11 @@ from typing import Any
 from sardonyx.core.errors import InputError
 from sardonyx.ir import Function, TensorType, Type
 from sardonyx.ir.text import parse_function
-from sardonyx.ops.schema import lookup
+from sardonyx.ops.schema import FormalSpec, lookup
 
 __all__ = ["Body", "Call", "all_bodies", "bodies_of", "body", "body_of"]
 
-FAMILIES = ("activation", "elementwise", "generate", "norm", "quant", "reduce")
+FAMILIES = ("activation", "attention", "control", "elementwise", "generate", "loss", "norm", "quant", "reduce", "shape")
 
 _BODIES: dict[tuple[str, str, int], dict[int, Body]] = {}
 
@@ -86,26 +86,30 @@ class Body:
     def function(self, call: Call | None = None) -> Function:
         """The body as a function, whose signature is the operator's."""
         if isinstance(self.statements, str):
-            return _parse(self, self.statements)
+            return _parse(self, self.statements, call)
         if call is None:
             raise InputError(f"the body of {self.name} depends on the node", fix="say which node it is for")
-        return _parse(self, self.statements(replace(call, opset=self.opset)))
+        return _parse(self, self.statements(replace(call, opset=self.opset)), call)
 
 
-@functools.lru_cache(maxsize=1024)
-def _text(body: Body, statements: str) -> str:
+def _parse(body: Body, statements: str, call: Call | None) -> Function:
     operator = lookup(body.domain, body.name)
     assert operator is not None, body.name
     schema = operator.at(body.since)
     imports = f'"{body.domain}": {body.since}, "": {body.opset}' if body.domain else f'"": {body.opset}'
-    attributes = ", ".join(schema.attributes)
-    inputs, outputs = (", ".join(f.name for f in formals) for formals in (schema.inputs, schema.outputs))
+    attributes = f"<{', '.join(schema.attributes)}>" if schema.attributes else ""
+    inputs = ", ".join(_names(schema.inputs, len(call.given) if call else 0))
+    outputs = ", ".join(_names(schema.outputs, len(call.wanted) if call else 0))
     head = f'<domain: "{body.domain}", opset_import: [{imports}]>\n{body.name}'
-    return f"{head} {f'<{attributes}>' if attributes else ''} ({inputs}) => ({outputs}) {{\n{statements}\n}}"
+    return parse_function(f"{head} {attributes} ({inputs}) => ({outputs}) {{\n{statements}\n}}")
 
 
-def _parse(body: Body, statements: str) -> Function:
-    return parse_function(_text(body, statements))
+def _names(formals: Sequence[FormalSpec], count: int) -> list[str]:
+    """The names of the formals; a variadic one stands for as many as the node has, by their places."""
+    names = [formal.name for formal in formals]
+    if formals and formals[-1].variadic:
+        names[-1:] = [f"{names[-1]}_{i}" for i in range(len(formals) - 1, count)]
+    return names
 
 
 def body(name: str, versions: Mapping[int, int | Sequence[int]], statements: str | Write, domain: str = "") -> None:

@@ -41,17 +41,6 @@ def mean_variance_normalization(call: Call) -> str:
     return AXES + _variance(BY_INPUT, epsilon) + "Y = Div (left, divisor)"
 
 
-# The extents before and after an axis: what lies after it is one row to normalize.
-ROWS = """
-    shape = Shape (X)
-    rank = Size (shape)
-    zero = Constant <value = int64[1] {{0}}> ()
-    minus = Constant <value = int64[1] {{-1}}> ()
-    axis = Constant <value = int64[1] {{{axis}}}> ()
-    kept = Slice (shape, zero, axis)
-"""
-
-
 def _rows(call: Call, computed: int, centered: bool) -> str:
     """The input as rows in the type of the computation, scaled to have mean square one (after centering)."""
     axis = call.attributes["axis"]
