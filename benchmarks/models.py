@@ -164,6 +164,82 @@ def vit() -> Example:
     return Example(ViTForImageClassification(config), _image(), IMAGE)
 
 
+@model
+def efficientnet() -> Example:
+    """EfficientNet-B0: depthwise convolutions, squeeze and excitation."""
+    from transformers import EfficientNetConfig, EfficientNetForImageClassification
+
+    config = EfficientNetConfig(width_coefficient=1.0, depth_coefficient=1.0, image_size=224, hidden_dim=1280)
+    config.num_labels = 1000
+    return Example(_settled(EfficientNetForImageClassification(config)), _image(), IMAGE)
+
+
+@model
+def convnext() -> Example:
+    """ConvNeXt-Tiny."""
+    from transformers import ConvNextConfig, ConvNextForImageClassification
+
+    config = ConvNextConfig()
+    config.num_labels = 1000
+    return Example(ConvNextForImageClassification(config), _image(), IMAGE)
+
+
+@model
+def swin() -> Example:
+    """Swin-Tiny: attention in windows."""
+    from transformers import SwinConfig, SwinForImageClassification
+
+    config = SwinConfig()
+    config.num_labels = 1000
+    return Example(SwinForImageClassification(config), _image())
+
+
+@model
+def segformer() -> Example:
+    """SegFormer-B0 at 256 x 256: an encoder of four scales, resized to one."""
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+    return Example(_settled(SegformerForSemanticSegmentation(SegformerConfig(num_labels=150))), _image(256))
+
+
+class UNet(nn.Module):
+    """Down by pooling, up by transposed convolution, with what was there before beside it."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.first, self.second, self.third = (
+            _double(3, width),
+            _double(width, 2 * width),
+            _double(2 * width, 4 * width),
+        )
+        self.bottom, self.pool = _double(4 * width, 8 * width), nn.MaxPool2d(2)
+        self.up3, self.join3 = nn.ConvTranspose2d(8 * width, 4 * width, 2, stride=2), _double(8 * width, 4 * width)
+        self.up2, self.join2 = nn.ConvTranspose2d(4 * width, 2 * width, 2, stride=2), _double(4 * width, 2 * width)
+        self.up1, self.join1 = nn.ConvTranspose2d(2 * width, width, 2, stride=2), _double(2 * width, width)
+        self.head = nn.Conv2d(width, 2, 1)
+
+    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        a = self.first(pixel_values)
+        b = self.second(self.pool(a))
+        c = self.third(self.pool(b))
+        x = self.join3(torch.cat([self.up3(self.bottom(self.pool(c))), c], 1))
+        x = self.join2(torch.cat([self.up2(x), b], 1))
+        return self.head(self.join1(torch.cat([self.up1(x), a], 1)))
+
+
+def _double(inputs: int, outputs: int) -> nn.Module:
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+@model
+def unet() -> Example:
+    """A U-Net of 1.9 million weights at 192 x 192."""
+    return Example(_settled(UNet()), _image(192), IMAGE)
+
+
 # -- text ------------------------------------------------------------------------------------------------------------------
 
 
@@ -188,6 +264,92 @@ def gpt2() -> Example:
 
     config = GPT2Config(use_cache=False)
     return Example(GPT2LMHeadModel(config), _text(config.vocab_size, 64, mask=False), {"input_ids": TEXT["input_ids"]})
+
+
+@model
+def distilbert() -> Example:
+    from transformers import DistilBertConfig, DistilBertModel
+
+    config = DistilBertConfig()
+    return Example(DistilBertModel(config), _text(config.vocab_size, 128), TEXT)
+
+
+@model
+def t5() -> Example:
+    """The encoder of T5-small over 64 tokens."""
+    from transformers import T5Config, T5EncoderModel
+
+    config = T5Config()
+    return Example(T5EncoderModel(config), _text(config.vocab_size, 64), TEXT)
+
+
+class Decoder(nn.Module):
+    """A step of generation: one token after those whose keys and values are in the cache, which grows by one."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, **past: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        from transformers import DynamicCache
+
+        cache, tensors = DynamicCache(), list(past.values())
+        for layer, (key, value) in enumerate(zip(tensors[::2], tensors[1::2], strict=True)):
+            cache.update(key, value, layer)
+        found = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
+        grown = found.past_key_values.layers
+        return found.logits, *(x for layer in grown for x in (layer.keys, layer.values))
+
+
+def _step(vocabulary: int, layers: int, heads: int, size: int, before: int = 128) -> dict[str, torch.Tensor]:
+    past = {f"past_{kind}_{i}": torch.randn(1, heads, before, size) for i in range(layers) for kind in ("key", "value")}
+    return {"input_ids": torch.randint(0, vocabulary, (1, 1)), **past}
+
+
+@model
+def gpt2_step() -> Example:
+    """GPT-2 small: the next token after 128."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config()
+    return Example(Decoder(GPT2LMHeadModel(config)), _step(config.vocab_size, 12, 12, 64))
+
+
+@model
+def llama_step() -> Example:
+    """A Llama of 8 layers and 50 million weights, two heads to a key: the next token after 128."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=16000, hidden_size=512, intermediate_size=1376, num_hidden_layers=8, num_attention_heads=8,
+        num_key_value_heads=4,
+    )  # fmt: skip
+    return Example(Decoder(LlamaForCausalLM(config)), _step(16000, 8, 4, 64))
+
+
+# -- sound -----------------------------------------------------------------------------------------------------------------
+
+
+@model
+def whisper() -> Example:
+    """The encoder of Whisper-tiny over 10 seconds."""
+    from transformers import WhisperConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    config = WhisperConfig(d_model=384, encoder_layers=4, encoder_attention_heads=6, encoder_ffn_dim=1536)
+    config.max_source_positions = 500
+    return Example(WhisperEncoder(config), {"input_features": torch.randn(1, 80, 1000)})
+
+
+@model
+def wav2vec2() -> Example:
+    """A wav2vec 2.0 of 4 layers over one second."""
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    return Example(Wav2Vec2Model(Wav2Vec2Config(num_hidden_layers=4)), {"input_values": torch.randn(1, 16000)})
+
+
+# -- sentences -------------------------------------------------------------------------------------------------------------
 
 
 class Embedder(nn.Module):

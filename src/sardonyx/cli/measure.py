@@ -1,7 +1,8 @@
 """Latencies side by side: engines take turns, so that what disturbs the machine disturbs all of them.
 
-A turn is a few calls that are not counted, which wake the engine's threads and bring its weights back into the caches, and
-then calls that are, for about as long as every other engine's turn takes. What is reported is the median over all turns.
+A turn begins with a rest, in which the threads of the engine before stop spinning for more work. Then come a few calls that
+are not counted, which wake the engine's threads and bring its weights back into the caches, and then calls that are, for about
+as long as every other engine's turn takes. What is reported is the median over all turns.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 __all__ = ["Timing", "error_of", "take_turns"]
 
 TURN = 0.1  # seconds
+REST = 0.02
 
 
 @dataclass
@@ -42,13 +44,19 @@ class Timing:
 
 
 def take_turns(
-    calls: Mapping[str, Callable[[], Any]], *, seconds: float = 3.0, turn: float = TURN, warm: int = 2
+    calls: Mapping[str, Callable[[], Any]],
+    *,
+    seconds: float = 3.0,
+    turn: float = TURN,
+    rest: float = REST,
+    warm: int = 2,
 ) -> dict[str, Timing]:
     """Time the calls in alternation.
 
     Args:
         seconds: how long each engine is measured in all.
         turn: how long it is measured before the next has its turn.
+        rest: how long nothing runs before a turn.
         warm: calls at the beginning of a turn that are not counted.
     """
     timings = {name: Timing(name) for name in calls}
@@ -59,6 +67,7 @@ def take_turns(
     try:
         for _ in range(max(1, round(seconds / turn))):
             for name, call in calls.items():
+                time.sleep(rest)
                 _turn(call, timings[name].samples, turn, warm)
     finally:
         if was_enabled:
