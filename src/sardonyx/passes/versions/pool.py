@@ -74,6 +74,7 @@ def _summed(new: Old, slide: Windows, before: str, after: str, **factors: Any) -
         joined = Reshape (whole, result)
         Y = Cast <to = {dtype.code}> (joined)
         """,
+        "Y",
         x=new.input(0),
         second=[2],
         end=[np.iinfo(np.int64).max],
