@@ -64,6 +64,34 @@ def test_every_task_runs_once_in_every_step(fresh: Pool, tasks: int, grain: int,
     assert fresh.workers == threads - 1
 
 
+def summing() -> int:
+    """The address of a kernel whose task t of phase p gives t + p + the sum of what the phase before gave, modulo 1000 each."""
+    k = Builder("summing")
+    x, tasks_of = k.ptr("x", i64), k.param("tasks")
+    phase = k.let("phase", k.task // tasks_of)
+    half = k.let("half", phase % 2)
+    total = k.reg("total", i64, phase)
+    with k.loop("i", 0, tasks_of) as i:
+        k.set(total, total + x.load(half * tasks_of + i) % 1000)
+    x.store((1 - half) * tasks_of + k.task % tasks_of, total + k.task % tasks_of)
+    return compile([k.build()], detect())[0].address
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4, 7])
+@pytest.mark.parametrize(("tasks", "grain"), [(1, 1), (2, 1), (33, 1), (33, 8), (10, 64)])
+def test_a_phase_sees_all_of_the_one_before(fresh: Pool, tasks: int, grain: int, threads: int) -> None:
+    """Every task reads what all tasks of the phase before have written."""
+    phases = 60
+    x = np.zeros(2 * tasks, np.int64)
+    args = np.array([x.ctypes.data, tasks])
+    table = np.array([[summing(), args.ctypes.data, tasks, grain, phases - 1]])
+    fresh.run(NativePlan(table, 0, 0), threads)
+    halves = [np.zeros(tasks, np.int64), np.zeros(tasks, np.int64)]
+    for phase in range(phases):
+        halves[1 - phase % 2] = phase + (halves[phase % 2] % 1000).sum() + np.arange(tasks)
+    np.testing.assert_array_equal(x, np.concatenate(halves))
+
+
 def test_one_thread_needs_no_pool() -> None:
     counter = Counter(100)
     before = threading.active_count()

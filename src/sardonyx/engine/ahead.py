@@ -128,13 +128,13 @@ class _Plan:
         steps: list[Step] = []
         for step in program.steps:
             assert isinstance(step, Call)
-            slots, tasks = arguments(step, self.layout.extents, 1)
+            slots, tasks, phases = arguments(step, self.layout.extents, 1)
             if tasks == 0:
                 continue
             kernel = self._names.setdefault(
                 id(step.kernel), replace(step.kernel, name=f"{name}_{len(self._names)}_{step.kernel.name}")
             )
-            steps.append(Step(kernel.name, len(self._args), tasks))
+            steps.append(Step(kernel.name, len(self._args), tasks * phases))
             for slot in slots:
                 self._args.append(slot if isinstance(slot, int) else self._patched(slot))
         at = -(-self.layout.bytes // _ALIGNMENT) * _ALIGNMENT

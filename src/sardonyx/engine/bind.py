@@ -85,16 +85,16 @@ class Bound:
 
     def _compose(self) -> None:
         """Write the argument blocks and group consecutive calls into native plans."""
-        runs: list[Fallback | list[tuple[Call, tuple[int, int, int, int]]]] = []
+        runs: list[Fallback | list[tuple[Call, tuple[int, int, int, int, int]]]] = []
         for step, code in zip(self.linked.program.steps, self.linked.code, strict=True):
             if isinstance(step, Fallback):
                 runs.append(step)
                 continue
             assert code is not None
-            slots, tasks = arguments(step, self.extents, self.threads)
+            slots, tasks, phases = arguments(step, self.extents, self.threads)
             if tasks == 0:
                 continue
-            row = (code.address, len(self._args), tasks, self.extents[step.grain])
+            row = (code.address, len(self._args), tasks, self.extents[step.grain], phases - 1)
             self._write(slots)
             if not runs or isinstance(runs[-1], Fallback):
                 runs.append([])
@@ -111,7 +111,7 @@ class Bound:
                 self.segments.append(run)
                 continue
             table = np.array(
-                [(code, base + 8 * slot, tasks, grain, 0) for _, (code, slot, tasks, grain) in run], np.int64
+                [(code, base + 8 * slot, tasks, grain, more) for _, (code, slot, tasks, grain, more) in run], np.int64
             )
             self.segments.append(NativePlan(table, scratch, self.scratch))
             self.calls.append([call for call, _ in run])

@@ -57,6 +57,8 @@ class Call:
         scratch: bytes of thread-private memory, from extents.
         blocking: where given, called with the extents `blocking_of` and the number of threads; gives the values that stand
             for the `None`s in `args`, followed by the number of tasks.
+        phased: `blocking` gives, before the number of tasks, how many times as many tasks come, numbered on; each time those
+            before must be done.
         nodes: the ONNX nodes it computes, for the profile.
         flops: floating-point operations, for the profile.
     """
@@ -69,6 +71,7 @@ class Call:
     scratch: Dim = 0
     blocking: Work | None = None
     blocking_of: tuple[Dim, ...] = ()
+    phased: bool = False
     flops: Dim = 0
 
     def buffers(self) -> list[tuple[Buffer, bool]]:
@@ -76,13 +79,16 @@ class Call:
         return [(a.buffer, a.writes) for a in self.args if isinstance(a, Address)]
 
 
-def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Iterator[int | Address | Table], int]:
-    """The slots of a step's argument block, integers where they are known already, and the number of its tasks."""
+def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Iterator[int | Address | Table], int, int]:
+    """The slots of a step's argument block, integers where they are known already; the tasks of a phase, and the phases."""
     chosen: Sequence[int] = ()
     tasks = extents[step.tasks]
     if step.blocking is not None:
         *chosen, tasks = step.blocking(*[extents[d] for d in step.blocking_of], threads)
-    return _slots(step, extents, iter(chosen)), tasks
+    phases = 1
+    if step.phased:
+        *chosen, phases = chosen
+    return _slots(step, extents, iter(chosen)), tasks, phases
 
 
 def _slots(step: Call, extents: Mapping[Dim, int], chosen: Iterator[int]) -> Iterator[int | Address | Table]:

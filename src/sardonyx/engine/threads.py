@@ -47,7 +47,7 @@ class NativePlan:
 
     Args:
         table: a row of int64 per step: the kernel's address, the address of its arguments, the number of tasks, how many of
-            them make a chunk, and flags (none are defined yet).
+            them make a chunk, and how many more times as many tasks follow, each time when those before are done.
         scratch: the address of the calling thread's scratch memory, so that a plan is run by one caller at a time.
         scratch_bytes: how much scratch memory the neediest step wants of any thread.
     """

@@ -7,6 +7,9 @@ So a worker that sleeps, or that the operating system has put aside, costs nothi
 The ticket is one word: the number of the step in its upper half, the chunks left in its lower half. A chunk is taken by
 compare-and-swap, and only afterwards are the fields of the step read: they cannot change while a chunk is out.
 
+A step may have several phases of as many tasks each, numbered on: those of a phase begin when all before are done. Each
+has a ticket of its own; on one thread they are one call.
+
 Every word that several threads write has a cache line of its own.
 """
 
@@ -30,7 +33,7 @@ class Field:
 
     TICKET, DONE, EPOCH, SLEEPERS, BUSY = 0, 64, 128, 192, 256
     STOP, LIMIT, SCRATCH, STRIDE, SPINS = 320, 328, 336, 344, 352
-    CODE, ARGS, TASKS, GRAIN, CHUNKS = 384, 392, 400, 408, 416
+    CODE, ARGS, FIRST, END, GRAIN, CHUNKS = 384, 392, 400, 408, 416, 424
 
 
 STATE_BYTES = 448
@@ -118,7 +121,11 @@ step:
   %args = load ptr, ptr %args.at
   %tasks.at = getelementptr i64, ptr %row, i64 2
   %tasks = load i64, ptr %tasks.at
-  call void %code(ptr %args, i64 0, i64 %tasks, ptr %scratch)
+  %phases.at = getelementptr i64, ptr %row, i64 4
+  %further = load i64, ptr %phases.at
+  %phases = add i64 %further, 1
+  %all = mul i64 %tasks, %phases
+  call void %code(ptr %args, i64 0, i64 %all, ptr %scratch)
   %next = add i64 %s, 1
   %more = icmp slt i64 %next, %steps
   br i1 %more, label %step, label %done
@@ -189,14 +196,17 @@ mine:
   %code = load ptr, ptr %code.at
   %args.at = <ARGS>
   %args = load ptr, ptr %args.at
-  %tasks.at = <TASKS>
-  %tasks = load i64, ptr %tasks.at
+  %first.at = <FIRST>
+  %first = load i64, ptr %first.at
+  %stop.at = <END>
+  %stop = load i64, ptr %stop.at
   %grain.at = <GRAIN>
   %grain = load i64, ptr %grain.at
   %chunks.at = <CHUNKS>
   %chunks = load i64, ptr %chunks.at
   %number = sub i64 %chunks, %left
-  %begin = mul i64 %number, %grain
+  %before.this = mul i64 %number, %grain
+  %begin = add i64 %first, %before.this
   %full = add i64 %begin, %grain
   %base.at = <SCRATCH>
   %base = load ptr, ptr %base.at
@@ -206,8 +216,8 @@ mine:
   %theirs = getelementptr i8, ptr %base, i64 %offset
   %leads = icmp slt i64 %index, 0
   %scratch = select i1 %leads, ptr %own, ptr %theirs
-  %over = icmp sgt i64 %full, %tasks
-  %end = select i1 %over, i64 %tasks, i64 %full
+  %over = icmp sgt i64 %full, %stop
+  %end = select i1 %over, i64 %stop, i64 %full
   call void %code(ptr %args, i64 %begin, i64 %end, ptr %scratch)
   %done = <DONE>
   %before = atomicrmw add ptr %done, i64 1 release
@@ -243,7 +253,8 @@ begin:
   %done = <DONE>
   %code.to = <CODE>
   %args.to = <ARGS>
-  %tasks.to = <TASKS>
+  %first.to = <FIRST>
+  %stop.to = <END>
   %grain.to = <GRAIN>
   %chunks.to = <CHUNKS>
   br label %step
@@ -261,21 +272,30 @@ load:
   %tasks = load i64, ptr %tasks.at
   %grain.at = getelementptr i64, ptr %row, i64 3
   %wish = load i64, ptr %grain.at
+  %phases.at = getelementptr i64, ptr %row, i64 4
+  %further = load i64, ptr %phases.at
+  %phases = add i64 %further, 1
+  %all.tasks = mul i64 %tasks, %phases
   %share = udiv i64 %tasks, %parts
   %fine = icmp sgt i64 %share, %wish
   %grain = select i1 %fine, i64 %share, i64 %wish
   %small = icmp sle i64 %tasks, %grain
   br i1 %small, label %single, label %publish
 single:
-  call void %code(ptr %args, i64 0, i64 %tasks, ptr %scratch)
+  call void %code(ptr %args, i64 0, i64 %all.tasks, ptr %scratch)
   br label %finished
 publish:
   %up = add i64 %tasks, %grain
   %up.less = sub i64 %up, 1
   %chunks = udiv i64 %up.less, %grain
+  br label %phase
+phase:
+  %first = phi i64 [ 0, %publish ], [ %last, %phase.done ]
+  %last = add i64 %first, %tasks
   store ptr %code, ptr %code.to
   store ptr %args, ptr %args.to
-  store i64 %tasks, ptr %tasks.to
+  store i64 %first, ptr %first.to
+  store i64 %last, ptr %stop.to
   store i64 %grain, ptr %grain.to
   store i64 %chunks, ptr %chunks.to
   store atomic i64 0, ptr %done monotonic, align 8
@@ -293,7 +313,7 @@ wait:
   %spins = phi i64 [ 0, %help ], [ %spins.next, %waiting ]
   %finished.chunks = load atomic i64, ptr %done acquire, align 8
   %all = icmp eq i64 %finished.chunks, %chunks
-  br i1 %all, label %finished, label %notyet
+  br i1 %all, label %phase.done, label %notyet
 notyet:
   %spins.next = add i64 %spins, 1
   %long = icmp sgt i64 %spins, 4000
@@ -306,6 +326,9 @@ waiting.pause:
   br label %waiting
 waiting:
   br label %wait
+phase.done:
+  %ended = icmp sge i64 %last, %all.tasks
+  br i1 %ended, label %finished, label %phase
 finished:
   br label %step
 end:

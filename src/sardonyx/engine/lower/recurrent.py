@@ -211,21 +211,37 @@ def _packed(facts: _Facts, products: Sequence[int]) -> list[tuple[Buffer, Dim]]:
 
 @dataclass(frozen=True)
 class Cutting:
-    """Cuts the steps of a cell into tasks."""
+    """Cuts the steps of a cell into tasks.
 
+    Rows of the batch go through time by themselves. The units of a step may be shared, too, but then threads wait for one
+    another at its end; a step must be long enough for that.
+    """
+
+    gates: int
     units: int  # in a group
+    lanes: int
+    shares: bool  # whether units may be shared
+
+    NEAR = 512 * 1024  # bytes of R that stay near a core
+    LONG = 10_000  # cycles
 
     def __call__(
         self, steps: int, directions: int, batch: int, hidden: int, threads: int
-    ) -> tuple[int, int, int, int, int, int]:
-        """span, block_b, block_u, blocks_b, blocks_u, tasks."""
+    ) -> tuple[int, int, int, int, int, int, int]:
+        """span, block_b, block_u, blocks_b, blocks_u, phases, tasks of a phase."""
         groups = -(-hidden // self.units)
         if steps == 0 or batch == 0:
-            return 1, 1, groups, 0, 1, 0
-        parts = min(batch, max(1, threads // directions))
-        block = -(-batch // parts)
-        parts = -(-batch // block)
-        return steps, block, groups, parts, 1, directions * parts
+            return 1, 1, groups, 0, 1, 1, 0
+        helpers = -(-threads // directions)
+        vectors = self.gates * hidden * hidden // self.lanes
+        alone = batch >= 4 * helpers and 4 * vectors * self.lanes <= self.NEAR
+        if helpers > 1 and self.shares and not alone and vectors * max(2, batch) >= self.LONG:  # R comes at half speed
+            wide = -(-groups // helpers)
+            blocks = -(-groups // wide)
+            return 1, batch, wide, 1, blocks, steps, directions * blocks
+        high = -(-batch // helpers) if batch >= 2 * helpers else batch
+        blocks = -(-batch // high)
+        return steps, high, groups, blocks, 1, 1, directions * blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +260,7 @@ def _call(facts: _Facts, spec: CellSpec, at: _Memory, first: int, count: int) ->
     """The steps of `count` directions from `first` on."""
     low, hidden, batch = facts.low, facts.hidden, facts.batch
     own = first * batch * hidden
+    group = group_of(spec.products[0], low.target)
 
     def place(name: str, size: int) -> Address:
         view = facts.dense(name)
@@ -267,8 +284,9 @@ def _call(facts: _Facts, spec: CellSpec, at: _Memory, first: int, count: int) ->
             1,
             facts.names,
             scratch=2 * 4 * batch * hidden + 64 if len(spec.products) > 1 else 0,
-            blocking=Cutting(group_of(spec.products[0], low.target).units),
+            blocking=Cutting(GATES[facts.cell], group.units, group.lanes, len(spec.products) == 1),
             blocking_of=(facts.time, count, batch, hidden),
+            phased=True,
             flops=facts.time * count * batch * facts.rows * hidden * 2,
         )
     )
