@@ -64,11 +64,12 @@ def labelled(which: Array, ints: Any, texts: Any) -> Array:
 
 
 def both_sides(score: Array, transform: str, *, probabilities: bool) -> Array:
-    """One score for two classes as a score for each: p is against 1 - p, a margin m against -m."""
+    """One score for two classes as a score for each: p is against 1 - p, a margin m (or what LOGISTIC makes of it) against -m."""
     if transform == "PROBIT":
         return transformed(score, transform)
-    pair = np.concatenate([1 - score if probabilities else -score, score], -1)
-    return pair if probabilities else transformed(pair, transform)
+    if probabilities and transform != "LOGISTIC":
+        return np.concatenate([1 - score, score], -1)
+    return transformed(np.concatenate([-score, score], -1), transform)
 
 
 def _plain(x: Array) -> Array:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sardonyx.compat.onnx.reference import op_run
+from sardonyx.compat.onnx.reference._differences import DIFFERENCES
 from sardonyx.compat.onnx.reference._execute import Body, apply
 from sardonyx.compat.onnx.reference._schemas import known_schemas, newest_opset, schema_at
 from sardonyx.compat.onnx.reference.op_run import OpFunction, OpRun, RuntimeContextError, RuntimeImplementationError
@@ -121,7 +122,9 @@ class OpRunReference(OpRun):
         attrs = {name: self._body(name, v, context or {}, keywords) for name, v in kwargs.items()}
         node = getattr(self, "onnx_node", None)
         count = len(schema.outputs) if node is None else max(len(node.output), 1)
-        return tuple(apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset))
+        found = apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset)
+        differs = DIFFERENCES.get((self.op_domain, self._op))
+        return tuple(found if differs is None else differs(inputs, attrs, found))
 
     def _body(self, name: str, value: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
         if not hasattr(value, "rt_nodes_"):
