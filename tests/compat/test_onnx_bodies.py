@@ -63,3 +63,9 @@ def test_case(case: Any) -> None:
 
 def test_cases_cover_the_operators() -> None:
     assert {operator(c) for c in cases()} == BODIES
+
+
+def test_every_body_is_of_a_version_that_exists() -> None:
+    for held in all_bodies():
+        schema = lookup(held.domain, held.name)
+        assert schema is not None and held.since in schema.since

@@ -5,40 +5,26 @@ from __future__ import annotations
 from sardonyx.ops.bodies.body import Call, body, body_of
 
 
-def _variance(mean: str, epsilon: str) -> str:
-    """The mean of squares less the square of the mean; the root of it is what divides."""
+def _variance(mean: str) -> str:
+    """What is left of the mean, over the root of the mean of squares less the square of the mean."""
     return f"""
-    two_f = Constant <value = float {{2.0}}> ()
-    two = {_cast("two_f", epsilon)}
+    two = Constant <value = float {{2.0}}> ()
+    tiny = Constant <value = float {{1e-9}}> ()
     center = {mean.format("X")}
     center2 = Pow (center, two)
     square = Pow (X, two)
     mean2 = {mean.format("square")}
     variance = Sub (mean2, center2)
     deviation = Sqrt (variance)
-    tiny_f = {epsilon}
-    tiny = {_cast("tiny_f", epsilon)}
     divisor = Add (deviation, tiny)
     left = Sub (X, center)
+    Y = Div (left, divisor)
     """
 
 
-def _cast(name: str, epsilon: str) -> str:
-    return f"CastLike ({name}, X)" if "@" in epsilon else f"Identity ({name})"
-
-
-TINY = "Constant <value = float {1e-9}> ()"
 AXES = "axes = Constant <value_ints: ints = @axes> ()"
-BY_ATTRIBUTE, BY_INPUT = "ReduceMean <axes: ints = @axes> ({})", "ReduceMean ({}, axes)"
-body("MeanVarianceNormalization", {9: 9, 13: 13}, _variance(BY_ATTRIBUTE, TINY) + "Y = Div (left, divisor)")
-body("MeanVarianceNormalization", {13: 18}, AXES + _variance(BY_INPUT, TINY) + "Y = Div (left, divisor)")
-
-
-@body_of("MeanVarianceNormalization", {28: 28})
-def mean_variance_normalization(call: Call) -> str:
-    """Since epsilon is an attribute, it takes the input's type."""
-    epsilon = "Constant <value_float: float = @epsilon> ()"
-    return AXES + _variance(BY_INPUT, epsilon) + "Y = Div (left, divisor)"
+body("MeanVarianceNormalization", {9: 9, 13: 13}, _variance("ReduceMean <axes: ints = @axes> ({})"))
+body("MeanVarianceNormalization", {13: 18}, AXES + _variance("ReduceMean ({}, axes)"))
 
 
 def _rows(call: Call, computed: int, centered: bool) -> str:
