@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sardonyx.proto.enums import Enum
+from sardonyx.proto.enums import Enum, EnumValue
 from sardonyx.proto.fields import Field
 
 if TYPE_CHECKING:
     from sardonyx.proto.message import Message
 
-__all__ = ["Descriptor", "Oneof", "describe"]
+__all__ = ["Descriptor", "File", "Oneof", "describe"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The file of declarations a message comes from."""
+
+    name: str
+    package: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +28,13 @@ class Oneof:
 
     name: str
     fields: tuple[Field, ...]
+    index: int
+    containing_type: Descriptor
+
+    @property
+    def full_name(self) -> str:
+        """The dotted name, package included."""
+        return f"{self.containing_type.full_name}.{self.name}"
 
 
 @dataclass(slots=True, eq=False)
@@ -32,8 +47,13 @@ class Descriptor:
     scope: dict[str, type[Message]]
     fields: tuple[Field, ...]
     fields_by_name: dict[str, Field]
-    oneofs_by_name: dict[str, Oneof]
     enum_types_by_name: dict[str, Enum]
+    file: File
+    oneofs_by_name: dict[str, Oneof] = field(default_factory=dict[str, Oneof])
+    nested_types_by_name: dict[str, Descriptor] = field(default_factory=dict[str, "Descriptor"])
+    containing_type: Descriptor | None = field(default=None, repr=False)
+    has_options: bool = False
+    is_extendable: bool = False
     readers: dict[int, Any] | None = field(default=None, repr=False)
     writers: list[tuple[str, Any]] | None = field(default=None, repr=False)
 
@@ -43,9 +63,38 @@ class Descriptor:
         return {field.number: field for field in self.fields}
 
     @property
+    def fields_by_camelcase_name(self) -> dict[str, Field]:
+        """The fields, keyed by their names in JSON."""
+        return {field.camelcase_name: field for field in self.fields}
+
+    @property
     def oneofs(self) -> list[Oneof]:
         """The oneofs, in order of declaration."""
         return list(self.oneofs_by_name.values())
+
+    @property
+    def nested_types(self) -> list[Descriptor]:
+        """The messages declared inside, in order of declaration."""
+        return list(self.nested_types_by_name.values())
+
+    @property
+    def enum_types(self) -> list[Enum]:
+        """The enums declared inside, in order of declaration."""
+        return list(self.enum_types_by_name.values())
+
+    @property
+    def enum_values_by_name(self) -> dict[str, EnumValue]:
+        """The values of these enums, by name."""
+        return {value.name: value for enum in self.enum_types for value in enum.DESCRIPTOR.values}
+
+    @property
+    def extensions(self) -> list[Field]:
+        """Fields that other files add: there are none."""
+        return []
+
+    @property
+    def _concrete_class(self) -> type[Message]:  # what the official text formats ask for
+        return self.message_class
 
 
 def describe(cls: type[Message], package: str, scope: dict[str, type[Message]]) -> Descriptor:
@@ -53,8 +102,8 @@ def describe(cls: type[Message], package: str, scope: dict[str, type[Message]]) 
     body = vars(cls)
     named = {name: value for name, value in body.items() if isinstance(value, Field)}
     groups: dict[str, list[Field]] = {}
-    for name, spec in named.items():
-        spec.name = name
+    for index, (name, spec) in enumerate(named.items()):
+        spec.name, spec.index = name, index
         if spec.oneof:
             groups.setdefault(spec.oneof, []).append(spec)
     for group in groups.values():
@@ -67,9 +116,19 @@ def describe(cls: type[Message], package: str, scope: dict[str, type[Message]]) 
         scope=scope,
         fields=tuple(sorted(named.values(), key=lambda spec: spec.number)),
         fields_by_name=named,
-        oneofs_by_name={name: Oneof(name, tuple(group)) for name, group in groups.items()},
         enum_types_by_name={name: value for name, value in body.items() if isinstance(value, Enum)},
+        file=File(cls._file or f"{package}.proto", package),
     )
+    for i, (name, group) in enumerate(groups.items()):
+        made.oneofs_by_name[name] = oneof = Oneof(name, tuple(group), i, made)
+        for spec in group:
+            spec.containing_oneof = oneof
     for spec in named.values():
         spec.containing_type = made
+    for enum in made.enum_types:
+        enum.full_name = f"{made.full_name}.{enum.name}"
+    for inner in body.values():
+        if isinstance(inner, type) and isinstance(nested := vars(inner).get("DESCRIPTOR"), Descriptor):
+            made.nested_types_by_name[nested.name] = nested
+            nested.containing_type = made
     return made

@@ -12,13 +12,14 @@ from sardonyx.proto.scalars import SCALARS, Scalar
 from sardonyx.proto.wire import LENGTH, VARINT
 
 if TYPE_CHECKING:
-    from sardonyx.proto.descriptor import Descriptor
+    from sardonyx.proto.descriptor import Descriptor, File, Oneof
     from sardonyx.proto.message import Message
 
 __all__ = ["Field", "optional", "packed", "repeated"]
 
 _TYPE_MESSAGE: Final = 11
 _TYPE_ENUM: Final = 14
+_CPP_TYPES: Final = {1: 5, 2: 6, 3: 2, 4: 4, 5: 1, 8: 7, 9: 9, 11: 10, 12: 9, 13: 3, 14: 8}  # by type
 
 
 class Field:
@@ -27,12 +28,17 @@ class Field:
     LABEL_OPTIONAL, LABEL_REQUIRED, LABEL_REPEATED = 1, 2, 3
     TYPE_DOUBLE, TYPE_FLOAT, TYPE_INT64, TYPE_UINT64, TYPE_INT32, TYPE_BOOL = 1, 2, 3, 4, 5, 8
     TYPE_STRING, TYPE_MESSAGE, TYPE_BYTES, TYPE_UINT32, TYPE_ENUM = 9, 11, 12, 13, 14
+    is_required = is_extension = has_options = False
+    extension_scope = None
 
     __slots__ = (
         "check",
+        "containing_oneof",
         "containing_type",
         "default_value",
         "enum_type",
+        "has_default_value",
+        "index",
         "is_packed",
         "is_repeated",
         "name",
@@ -52,7 +58,8 @@ class Field:
         default: Any = None,
     ) -> None:  # fmt: skip
         self.number, self.is_repeated, self.is_packed, self.oneof = number, repeated, packed, oneof
-        self.name = ""
+        self.name, self.index = "", 0
+        self.containing_oneof: Oneof | None = None
         self.siblings: tuple[str, ...] = ()  # the other members of the oneof
         self.enum_type = type_ if isinstance(type_, Enum) else None
         self.scalar: Scalar | None = None if isinstance(type_, Enum) else SCALARS.get(type_)
@@ -62,8 +69,11 @@ class Field:
         self.type_name = type_ if isinstance(type_, str) else type_.name
         if isinstance(type_, Enum):
             self.check, self.type, self.wire, self.default_value = type_.check, _TYPE_ENUM, VARINT, type_.values()[0]
+        self.has_default_value = default is not None
         if default is not None:
             self.default_value = default
+        if repeated:
+            self.default_value = []
 
     def __repr__(self) -> str:
         label = "repeated" if self.is_repeated else "optional"
@@ -88,6 +98,24 @@ class Field:
     def has_presence(self) -> bool:
         """Whether HasField may be asked."""
         return not self.is_repeated
+
+    @property
+    def cpp_type(self) -> int:
+        """The number descriptors give the kind of value that C++ holds."""
+        return _CPP_TYPES[self.type]
+
+    @property
+    def json_name(self) -> str:
+        """The name in JSON: words run together."""
+        first, *others = self.name.split("_")
+        return first + "".join(word.capitalize() for word in others)
+
+    camelcase_name = json_name
+
+    @property
+    def file(self) -> File:
+        """The file of declarations that the field is in."""
+        return self.containing_type.file
 
     @property
     def full_name(self) -> str:

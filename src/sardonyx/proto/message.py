@@ -31,6 +31,7 @@ class Message:
 
     DESCRIPTOR: ClassVar[Descriptor]
     _package: ClassVar[str]
+    _file: ClassVar[str | None] = None  # where the official package declares the class
     _scope: ClassVar[dict[str, type[Message]]]
     _link: tuple[Message, Field] | None = None
     _unknown: list[Bytes]
@@ -58,7 +59,8 @@ class Message:
             if field.is_repeated:
                 if not hasattr(value, "__iter__") and not hasattr(value, "__getitem__"):
                     raise TypeError(f"Argument for field {field.full_name} is not iterable")
-                getattr(self, name).extend(value)
+                held: Any = getattr(self, name)
+                (held.fill if field.is_message else held.extend)(value)
             elif field.is_message:
                 child: Message = getattr(self, name)
                 if isinstance(value, Mapping):

@@ -43,6 +43,8 @@ __all__ = [
 class _Onnx(Message, package="onnx"):
     """A message of the package `onnx`."""
 
+    _file = "onnx/onnx-ml.proto"
+
 
 class _Version:
     _START_VERSION = 0
@@ -131,8 +133,8 @@ class _ValueKind:
     OPTIONAL = 5
 
 
-Version = Enum("Version", _Version)
-OperatorStatus = Enum("OperatorStatus", _OperatorStatus)
+Version = Enum("Version", _Version, "onnx")
+OperatorStatus = Enum("OperatorStatus", _OperatorStatus, "onnx")
 
 
 class ModelProto(_Onnx):
@@ -415,6 +417,8 @@ class SimpleShardedDimProto(_Onnx):
 class OperatorProto(_Onnx):
     """The declaration of one operator in an operator set file."""
 
+    _file = "onnx/onnx-operators-ml.proto"
+
     op_type: str = optional("string", 1)
     since_version: int = optional("int64", 2)
     status: int = optional(OperatorStatus, 3)
@@ -423,6 +427,8 @@ class OperatorProto(_Onnx):
 
 class OperatorSetProto(_Onnx):
     """A file that declares an operator set."""
+
+    _file = "onnx/onnx-operators-ml.proto"
 
     magic: str = optional("string", 1)
     ir_version: int = optional("int64", 2)
@@ -438,6 +444,7 @@ class OperatorSetProto(_Onnx):
 class SequenceProto(_ValueKind, _Onnx):
     """A list of values of one kind, as test data files store it."""
 
+    _file = "onnx/onnx-data.proto"
     DataType = Enum("DataType", _ValueKind)
 
     name: str = optional("string", 1)
@@ -452,6 +459,8 @@ class SequenceProto(_ValueKind, _Onnx):
 class MapProto(_Onnx):
     """A dictionary of values, as test data files store it."""
 
+    _file = "onnx/onnx-data.proto"
+
     name: str = optional("string", 1)
     key_type: int = optional("int32", 2)
     keys: Repeated[int] = repeated("int64", 3)
@@ -462,6 +471,7 @@ class MapProto(_Onnx):
 class OptionalProto(_ValueKind, _Onnx):
     """A value that may be missing, as test data files store it."""
 
+    _file = "onnx/onnx-data.proto"
     DataType = Enum("DataType", _ValueKind)
 
     name: str = optional("string", 1)

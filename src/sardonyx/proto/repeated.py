@@ -115,11 +115,17 @@ class Messages(list[M]):
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (list(self),)
 
+    def fill(self, messages: Iterable[M | Mapping[str, Any]]) -> None:
+        """Append copies of messages, or messages made from the fields that mappings name."""
+        for message in messages:
+            if isinstance(message, Mapping):
+                self.add(**message)
+            else:
+                self.append(message)
+
     def _copy(self, message: Any) -> M:
         made: Any = self._field.message_class()
-        if isinstance(message, Mapping):
-            made.__init__(**message)
-        elif message.__class__ is made.__class__:
+        if message.__class__ is made.__class__:
             made.MergeFrom(message)
         else:
             raise TypeError(f"Expected a {made.DESCRIPTOR.full_name} message object, but got {message!r}.")
