@@ -45,6 +45,15 @@ def constraints(schema: Any) -> dict[str, set[str]]:
     return {row.type_param_str: set(row.allowed_type_strs) for row in schema.type_constraints}
 
 
+def test_docs_are_of_their_version() -> None:
+    def doc(name: str, version: int) -> str:
+        return ours.defs.get_schema(name, version).doc or ""
+
+    assert "arithmetic shift" in doc("BitShift", 28) and "arithmetic shift" not in doc("BitShift", 11)
+    assert doc("OptionalHasElement", 15) != doc("OptionalHasElement", 18) == doc("OptionalHasElement", 28)
+    assert all(schema.doc for schema in ours.defs.get_all_schemas_with_history())
+
+
 BODIES = [key for key, schema in HISTORY.items() if schema.has_function or schema.has_context_dependent_function]
 
 

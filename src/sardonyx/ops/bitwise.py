@@ -33,7 +33,9 @@ binary(
     (11, 28),
     {11: UNSIGNED, 28: INTS},
     _shifted,
-    "The bits of X moved by Y places; to the right, the sign fills in.",
+    "The bits of X moved by Y places: to the left the number grows by powers of 2, to the right it is effectively decreased.\n"
+    "Since 28: for signed types, a right shift is an arithmetic shift, in which the sign fills in; all that is left where"
+    " Y is negative.",
     formals=("X", "Y", "Z"),
     attributes={"direction": String(required=True)},
 )

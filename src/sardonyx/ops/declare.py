@@ -13,7 +13,8 @@
         @reference
         def run(A: Array, B: Array, C: Array | None, *, alpha: float, ...) -> Array: ...
 
-A fact that changed between versions carries the version where it begins (`since`) or ends (`until`, exclusive). `infer`
+A fact that changed between versions carries the version where it begins (`since`) or ends (`until`, exclusive); a line of
+the docstring that holds from a version on begins with "Since 18:". `infer`
 and `run` state what the newest version means; older models are upgraded before they run. They get the inputs by position
 (an absent optional one is None, variadic ones are spread) and, by keyword, the attributes they name; they may also name
 `n_outputs` and `opset`. A subgraph arrives as a callable.

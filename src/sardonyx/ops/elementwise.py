@@ -124,7 +124,7 @@ binary(
     (10, 13, 28),
     _MOD,
     _modulo,
-    "The remainder, with the sign of B; of A if fmod.",
+    "The remainder with the sign of B, A - floor(A / B) * B; if fmod, with the sign of A, A - trunc(A / B) * B.",
     attributes=_FMOD,
     carries=True,
 )

@@ -263,7 +263,10 @@ class Optional:
 
 @operator("OptionalHasElement", since=(15, 18, 28))
 class OptionalHasElement:
-    """Whether there is a value."""
+    """Whether there is a value.
+
+    Since 18: The input may also be of tensor or sequence type: it is a value.
+    """
 
     O, B = types(_EITHER), types(BOOL)  # noqa: E741 the standard's names
     input = Input(O, optional_since=18)
@@ -280,7 +283,10 @@ class OptionalHasElement:
 
 @operator("OptionalGetElement", since=(15, 18, 28))
 class OptionalGetElement:
-    """The value, which must be there."""
+    """The value, which must be there.
+
+    Since 18: Where the input is no optional, it returns the input.
+    """
 
     O, V = types(_EITHER), types(_PLAIN)  # noqa: E741 the standard's names
     input = Input(O)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -323,7 +324,7 @@ def schema_from(schema: Schema) -> OpSchema:
         operator.name,
         operator.domain,
         version,
-        operator.doc,
+        _doc_at(operator.doc, version),
         inputs=_formals(schema.inputs, operator.inputs, version),
         outputs=_formals(schema.outputs, operator.outputs, version),
         type_constraints=[
@@ -334,6 +335,12 @@ def schema_from(schema: Schema) -> OpSchema:
     )
     made._deprecated, made._operator = schema.deprecated, operator
     return made
+
+
+def _doc_at(doc: str, version: int) -> str:
+    """The lines that hold at a version."""
+    since = ((re.match(r"\s*Since (\d+):", line), line) for line in doc.splitlines())
+    return "\n".join(line for found, line in since if found is None or int(found[1]) <= version).strip()
 
 
 def _spell(types: TypeSet) -> list[str]:
