@@ -42,7 +42,10 @@ def assert_formals(ours: tuple[FormalSpec, ...], theirs: Any, where: str) -> Non
             assert (mine.min, mine.homogeneous) == (formal.min_arity, formal.is_homogeneous), there
 
 
-@pytest.mark.parametrize("op", all_operators(), ids=repr)
+STANDARD = [op for op in all_operators() if op.domain != "com.microsoft"]
+
+
+@pytest.mark.parametrize("op", STANDARD, ids=repr)
 def test_facts_equal_the_official_ones(op: Operator) -> None:
     versions = HISTORY[op.domain, op.name]
     assert set(op.since) == set(versions)

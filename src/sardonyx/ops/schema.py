@@ -50,6 +50,9 @@ FAMILIES = (
     "ml",
     "classify",
     "trees",
+    "contrib.activation",
+    "contrib.linalg",
+    "contrib.quant",
 )
 
 LATEST: dict[str, int] = {
