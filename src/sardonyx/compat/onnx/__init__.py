@@ -6,6 +6,7 @@ What is not here yet raises ImportError, as any absent module does.
 from __future__ import annotations
 
 from sardonyx.compat.onnx import (
+    _files,
     checker,
     compose,
     defs,
@@ -87,6 +88,9 @@ ONNX_ML = True
 load = load_model
 load_from_string = load_model_from_string
 save = save_model
+# Private names that other programs lean on.
+_DEFAULT_FORMAT, _get_file_path = _files._DEFAULT_FORMAT, _files._get_file_path
+_get_serializer, _load_bytes, _save_bytes = _files._get_serializer, _files._load_bytes, _files._save_bytes
 
 __all__ = [
     "EXPERIMENTAL",

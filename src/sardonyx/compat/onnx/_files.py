@@ -27,43 +27,49 @@ __all__ = [
 
 M = TypeVar("M", bound=Message)
 Place = str | os.PathLike[str] | IO[bytes]
-DEFAULT = "protobuf"
+_DEFAULT_FORMAT = "protobuf"
 
 
-def _path(f: Place | None) -> Path | None:
+def _get_file_path(f: Place | None) -> str | None:
     """Where a file lies that is named, or open under a name."""
     named = f if isinstance(f, (str, os.PathLike)) else getattr(f, "name", None)
-    return Path(named).absolute() if isinstance(named, (str, os.PathLike)) else None
+    return str(Path(named).absolute()) if isinstance(named, (str, os.PathLike)) else None
 
 
-def _serializer(format: str | None, f: Place | None = None) -> serialization.ProtoSerializer:
+def _get_serializer(fmt: str | None, f: Place | None = None) -> serialization.ProtoSerializer:
     """That of the format that was named, or that the suffix of a path tells; else protobuf's."""
-    path = _path(f)
-    if format is None and path is not None:
-        format = serialization.registry.get_format_from_file_extension(path.suffix)
-    return serialization.registry.get(format or DEFAULT)
+    path = _get_file_path(f)
+    if fmt is None and path is not None:
+        fmt = serialization.registry.get_format_from_file_extension(Path(path).suffix)
+    return serialization.registry.get(fmt or _DEFAULT_FORMAT)
+
+
+def _load_bytes(f: Place) -> bytes:
+    read = cast("Callable[[], bytes] | None", getattr(f, "read", None))
+    return Path(cast("str", f)).read_bytes() if read is None else read()
+
+
+def _save_bytes(content: bytes, f: Place) -> None:
+    write = cast("Callable[[Any], object] | None", getattr(f, "write", None))
+    if write is None:
+        Path(cast("str", f)).write_bytes(content)
+    else:
+        write(content)
 
 
 def _load(cls: type[M], f: Place, format: str | None) -> M:
-    read = cast("Callable[[], bytes] | None", getattr(f, "read", None))
-    data = Path(cast("str", f)).read_bytes() if read is None else read()
-    return _serializer(format, f).deserialize_proto(data, cls())
+    return _get_serializer(format, f).deserialize_proto(_load_bytes(f), cls())
 
 
 def _save(proto: Message, f: Place, format: str | None) -> None:
-    data: Any = _serializer(format, f).serialize_proto(proto)
-    write = cast("Callable[[Any], object] | None", getattr(f, "write", None))
-    if write is None:
-        Path(cast("str", f)).write_bytes(data)
-    else:
-        write(data)
+    _save_bytes(_get_serializer(format, f).serialize_proto(proto), f)
 
 
 def load_model(f: Place, format: str | None = None, load_external_data: bool = True) -> ModelProto:
     """The model in a file; its external data is read into it where the place of the file is known."""
-    model, path = _load(ModelProto, f, format), _path(f)
+    model, path = _load(ModelProto, f, format), _get_file_path(f)
     if load_external_data and path is not None:
-        load_external_data_for_model(model, str(path.parent))
+        load_external_data_for_model(model, str(Path(path).parent))
     return model
 
 
@@ -72,14 +78,14 @@ def load_tensor(f: Place, format: str | None = None) -> TensorProto:
     return _load(TensorProto, f, format)
 
 
-def load_model_from_string(s: bytes | str, format: str = DEFAULT) -> ModelProto:
+def load_model_from_string(s: bytes | str, format: str = _DEFAULT_FORMAT) -> ModelProto:
     """The model in bytes, or text."""
-    return _serializer(format).deserialize_proto(s, ModelProto())
+    return _get_serializer(format).deserialize_proto(s, ModelProto())
 
 
-def load_tensor_from_string(s: bytes | str, format: str = DEFAULT) -> TensorProto:
+def load_tensor_from_string(s: bytes | str, format: str = _DEFAULT_FORMAT) -> TensorProto:
     """The tensor in bytes, or text."""
-    return _serializer(format).deserialize_proto(s, TensorProto())
+    return _get_serializer(format).deserialize_proto(s, TensorProto())
 
 
 def save_model(
@@ -94,12 +100,12 @@ def save_model(
     convert_attribute: bool = False,
 ) -> None:
     """Write a model, and beside it the files of its external tensors; `save_as_external_data` makes the large ones so."""
-    model = _serializer(DEFAULT).deserialize_proto(proto, ModelProto()) if isinstance(proto, bytes) else proto
+    model = load_model_from_string(proto) if isinstance(proto, bytes) else proto
     if save_as_external_data:
         convert_model_to_external_data(model, all_tensors_to_one_file, location, size_threshold, convert_attribute)
-    path = _path(f)
+    path = _get_file_path(f)
     if path is not None:
-        model = write_external_data_tensors(model, str(path.parent))
+        model = write_external_data_tensors(model, str(Path(path).parent))
     _save(model, f, format)
 
 
