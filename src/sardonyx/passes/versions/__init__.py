@@ -5,6 +5,7 @@ from __future__ import annotations
 from sardonyx.passes.versions import (
     attention,
     bitwise,
+    cast,
     control,
     early,
     elementwise,
@@ -31,6 +32,7 @@ __all__ = [
     "Old",
     "attention",
     "bitwise",
+    "cast",
     "control",
     "down",
     "early",

@@ -10,6 +10,7 @@ from sardonyx.core import dtypes as d
 from sardonyx.core.dtypes import DType
 from sardonyx.ops import lookup
 from sardonyx.passes.versions.adapter import Old, down
+from sardonyx.passes.versions.early.widen import need_type
 from sardonyx.passes.versions.write import write
 from sardonyx.rewrite import Expr
 
@@ -79,9 +80,8 @@ def _in_bytes(new: Old, kinds: tuple[DType, ...]) -> None:
         if given is None:
             continue
         if array is None or dtype is None:
-            new.refuse(
-                f"there was no {dtype} before opset {new.written}, and what it dequantizes is computed at run time"
-            )
+            need_type(new, dtype)
+            new.refuse("what it dequantizes is computed at run time")
         new.wrap_input(i, array.astype(BYTE[dtype].numpy))
         new.release([given])
 
@@ -95,6 +95,7 @@ def _known(new: Old, dtype: DType) -> None:
     """Refuse element types that the older version does not know in this operator, and arithmetic does not either."""
     op = lookup("", new.node.op_type)
     assert op is not None
+    need_type(new, dtype)
     if dtype not in PLAIN:
         new.refuse(f"{op.name} takes no {dtype} before opset {new.written}, and no arithmetic does")
 

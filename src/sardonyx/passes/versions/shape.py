@@ -111,3 +111,31 @@ def identity_of_sequence(new: Old) -> Expr:
         return None
     last = Tensor(np.zeros(1, kind.element.dtype.numpy), dtype=kind.element.dtype)
     return SequenceErase(SequenceInsert(value, last))
+
+
+@down("SpaceToDepth", 28)
+def space_to_depth_by_column(new: Old) -> Expr:
+    """Depth came first; that a channel stays together is said by turning axes."""
+    column = new.attr("mode") in ("CRD", b"CRD")
+    new.node.set_attr("mode", None)
+    if not column:
+        return None
+    return write(
+        new,
+        """
+        shape = Shape (x)  few = Slice (shape, none, second)  spatial = Slice (shape, second, end)
+        small = Div (spatial, size)
+        high = Gather <axis = 0> (small, none)  wide = Gather <axis = 0> (small, first)
+        channels = Gather <axis = 0> (few, first)  batch = Gather <axis = 0> (few, none)
+        blocks = Concat <axis = 0> (few, high, size, wide, size)  apart = Reshape (x, blocks)
+        turned = Transpose <perm = [0, 1, 3, 5, 2, 4]> (apart)
+        area = Mul (size, size)  depth = Mul (channels, area)
+        result = Concat <axis = 0> (batch, depth, small)  Y = Reshape (turned, result)
+        """,
+        x=new.input(0),
+        size=[new.attr("blocksize")],
+        none=[0],
+        first=[1],
+        second=[2],
+        end=[np.iinfo(np.int64).max],
+    )

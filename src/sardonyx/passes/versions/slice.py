@@ -34,7 +34,7 @@ def split_states_sizes(new: Old) -> Expr:
         Y = Concat <axis = 0> (equal, last)
         """,
         x=new.input(0),
-        axis=[axis % new.need_rank(0)],
+        axis=[axis if axis >= 0 else axis % new.need_rank(0)],
         count=[count],
         rest=[count - 1],
         others=[count - 1],

@@ -12,7 +12,7 @@ from sardonyx.passes.versions.adapter import Old
 from sardonyx.rewrite import Op
 from sardonyx.rewrite.op import Cast
 
-__all__ = ["through_wider_types"]
+__all__ = ["need_type", "through_wider_types"]
 
 _FLOATS = (dtypes.FLOAT32, dtypes.FLOAT64)
 _WORDS = (dtypes.INT32, dtypes.INT64, *_FLOATS)
@@ -24,6 +24,23 @@ HOLDERS: dict[DType, tuple[DType, ...]] = {
     **dict.fromkeys((dtypes.INT32, dtypes.UINT32), (dtypes.INT64, dtypes.FLOAT64)),
     **dict.fromkeys((dtypes.INT64, dtypes.UINT64), (dtypes.FLOAT64,)),
 }
+
+# The operator-set version that brought an element type.
+ARRIVED: dict[DType, int] = {
+    **dict.fromkeys((dtypes.FLOAT8E4M3FN, dtypes.FLOAT8E4M3FNUZ, dtypes.FLOAT8E5M2, dtypes.FLOAT8E5M2FNUZ), 19),
+    **dict.fromkeys((dtypes.INT4, dtypes.UINT4), 21),
+    dtypes.FLOAT4E2M1: 23,
+    dtypes.FLOAT8E8M0: 24,
+    **dict.fromkeys((dtypes.INT2, dtypes.UINT2), 25),
+    **dict.fromkeys((dtypes.FLOAT6E2M3, dtypes.FLOAT6E3M2), 28),
+}
+
+
+def need_type(new: Old, dtype: Any) -> None:
+    """Refuse an element type that did not exist yet."""
+    arrived = ARRIVED.get(dtype, 1) if isinstance(dtype, DType) else 1
+    if new.version < arrived:
+        new.refuse(f"there was no {dtype} before opset {arrived}")
 
 
 def through_wider_types(new: Old, op: Operator) -> Any:
@@ -39,6 +56,7 @@ def through_wider_types(new: Old, op: Operator) -> Any:
         holders = HOLDERS.get(kind, ()) if isinstance(kind, DType) and kind in castable and not node.subgraphs else ()
         found = next((d for d in holders if d in formal.types), None)
         if found is None:
+            need_type(new, kind)
             new.refuse(f"{op.name} takes no {kind} as '{formal.name}' before opset {new.written}", fix="insert a Cast")
         assert isinstance(kind, DType)
         wide[formal.type] = kind, found
@@ -70,4 +88,5 @@ def _check_results(new: Old, op: Operator, wide: dict[str, tuple[DType, DType]])
     for i, value in enumerate(new.node.outputs):
         formal, kind = schema.formal_output(i), spell(new.facts.type(value))
         if formal is not None and formal.type not in wide and kind is not None and kind not in formal.types:
+            need_type(new, kind)
             new.refuse(f"{op.name} gave no {kind} before opset {new.written}")
