@@ -58,9 +58,10 @@ def _info(value: Any, name: str, kind: TypeProto | None) -> ValueInfoProto:
 
 def _model(graph: GraphProto, **kwargs: Any) -> ModelProto:
     """A model of the IR version that came with its opsets; of the newest one, where these are not released yet."""
-    newest = dict(zip(("", "ai.onnx.ml", "ai.onnx.preview.training"), helper.VERSION_TABLE[-1][2:5], strict=True))
+    domains = ("", "ai.onnx.ml", "ai.onnx.preview.training")
+    unreleased = {(d, v + 1) for d, v in zip(domains, helper.VERSION_TABLE[-1][2:5], strict=True)}
     opsets = kwargs.get("opset_imports") or ()
-    if any(o.version == newest.get("" if o.domain == "ai.onnx" else o.domain, 0) + 1 for o in opsets):
+    if any(("" if o.domain == "ai.onnx" else o.domain, o.version) in unreleased for o in opsets):
         return helper.make_model(graph, **kwargs)
     return helper.make_model_gen_version(graph, **kwargs)
 
