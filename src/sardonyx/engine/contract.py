@@ -19,7 +19,18 @@ from sardonyx.engine.space import collapse
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
 from sardonyx.tile import Kernel, Type
 
-__all__ = ["Axes", "Blocking", "ContractHead", "Left", "Right", "SplitBlocking", "pack_right", "split", "two_axes"]
+__all__ = [
+    "Axes",
+    "Blocking",
+    "ContractHead",
+    "Geometry",
+    "Left",
+    "Right",
+    "SplitBlocking",
+    "pack_right",
+    "split",
+    "two_axes",
+]
 
 
 @dataclass(frozen=True)
@@ -91,14 +102,15 @@ class ContractHead:
 
     def accepts(self, operand: View) -> bool:
         """Rows of an operand must be equally far apart, and its columns neighbours or one."""
-        return self._geometry(_dense(self.shape, self.order), [operand]) is not None
+        return self.geometry(_dense(self.shape, self.order), [operand]) is not None
 
     @property
     def fits(self) -> bool:
         """Whether a kernel can reach A and B: their outer axes are two at most."""
-        return self._geometry(_dense(self.shape, self.order), []) is not None
+        return self.geometry(_dense(self.shape, self.order), []) is not None
 
-    def _geometry(self, out: View, operands: Sequence[View]) -> _Geometry | None:
+    def geometry(self, out: View, operands: Sequence[View]) -> Geometry | None:
+        """How a kernel addresses the result and the operands, or None if it cannot."""
         views = [split(v.broadcast_to(out.shape), self.grouped, self.groups) for v in (out, *operands)]
         shape = views[0].shape
         rows = collapse(shape, views, self.axes.rows)
@@ -108,16 +120,14 @@ class ContractHead:
         outer = collapse(shape, [views[0], *sides, *views[1:]], self.axes.outer)
         if len(outer.extents) > 2:
             return None
-        return _Geometry(views, tuple(s[0] for s in rows.strides), outer.extents, outer.strides, rows.extents[0])
+        return Geometry(views, tuple(s[0] for s in rows.strides), outer.extents, outer.strides, rows.extents[0])
 
     def emit(
         self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
     ) -> None:
-        found = self._geometry(out, operands)
+        found = self.geometry(out, operands)
         assert found is not None  # `accepts` has seen every operand
-        units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
-        still = [step == 0 for step in found.steps[1:]]
-        epilogue = Epilogue(formula, tuple(map(Operand, formula.args[1:], units, still)))
+        epilogue = self.epilogue(found, formula)
         kernel, blocking, outside = self.unit(low, epilogue, out)
         left, n = self.left, found.views[0].shape[self.axes.column]
         whole = left.depth * left.taps
@@ -145,6 +155,12 @@ class ContractHead:
             )
         )
 
+    def epilogue(self, found: Geometry, formula: Formula) -> Epilogue:
+        """The formula, with what is known of where its operands lie."""
+        units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
+        still = [step == 0 for step in found.steps[1:]]
+        return Epilogue(formula, tuple(map(Operand, formula.args[1:], units, still)))
+
     def unit(self, low: Lowering, epilogue: Epilogue, out: View) -> tuple[Kernel, Blocking, Argument]:
         """The kernel, how its work is cut, and the address of what lies outside of A."""
         kind, parts = epilogue.formula.args[0], self.right.parts
@@ -156,7 +172,7 @@ class ContractHead:
 
 
 @dataclass(frozen=True)
-class _Geometry:
+class Geometry:
     """Out and operands with groups split off, the strides of their rows, and the outer space."""
 
     views: list[View]

@@ -27,6 +27,7 @@ from sardonyx.tile.expr import Broadcast, binary
 
 __all__ = [
     "GAP",
+    "Block",
     "ContractSpec",
     "MicroTile",
     "Rows",
@@ -115,8 +116,8 @@ def by_height(k: Builder, tile: MicroTile, left: Expr, columns: Expr, block: Cal
     return k.let("done", height)
 
 
-class _Block:
-    """Computes blocks of sums."""
+class Block:
+    """Computes blocks of sums, into `sums`: rows of `tile.width` elements."""
 
     def __init__(self, k: Builder, kind: Type, tile: MicroTile, depth: Expr, taps: Expr, m: Expr) -> None:
         """Called in the setup of the kernel."""
@@ -217,7 +218,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         whole = k.let("whole", depth * taps)
         pitch = k.let("pitch", whole + GAP)
         one = Const(1, i64)
-        block = _Block(
+        block = Block(
             k,
             kind,
             tile,

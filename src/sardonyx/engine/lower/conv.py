@@ -15,6 +15,7 @@ from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lower.depthwise import depthwise
 from sardonyx.engine.lower.linalg import offsets
 from sardonyx.engine.lower.pool import Windows
+from sardonyx.engine.lower.winograd import winograd_head
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
 from sardonyx.engine.views import View, product
@@ -51,11 +52,14 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert source is not None and filters is not None
     if low.dtype(source) not in (FLOAT32, FLOAT64):
         raise NotNative(f"Conv of {low.dtype(source)}")
-    found = sliding(low, node, attrs, source, filters, None)
-    right = pack_right(low, found.right, found.outer, found.nodes, found.taps)
-    head = ContractHead(found.shape, found.order, found.axes, found.left, right, found.groups, 1)
-    kind, shape = kind_of(found.left.view.dtype), found.shape
-    result = Deferred(shape, found.left.view.dtype, Formula((kind,)), [], head, found.order, found.nodes)
+    head = winograd_head(low, node, attrs, source, filters)
+    if head is None:
+        found = sliding(low, node, attrs, source, filters, None)
+        right = pack_right(low, found.right, found.outer, found.nodes, found.taps)
+        head = ContractHead(found.shape, found.order, found.axes, found.left, right, found.groups, 1)
+    dtype, shape = head.left.view.dtype, head.shape
+    kind = kind_of(dtype)
+    result = Deferred(shape, dtype, Formula((kind,)), [], head, head.order, (node.name or node.op_type,))
     if bias is not None:
         low.claim_all(low.shape(bias), shape[1:2], f"{node!r} has a bias per filter")
         per_channel = by_channel(low.contiguous(low.view(bias)), shape)
