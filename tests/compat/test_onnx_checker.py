@@ -13,7 +13,7 @@ import pytest
 
 import sardonyx.compat.onnx as ours
 from sardonyx.core import dtypes
-from tests.compat.differential import Program, outcome, same
+from tests.compat.programs import Program, outcome, same
 
 REFUSED = ("raises", "ValidationError")
 TENSOR_TYPES = [row for row in dtypes.ALL if row is not dtypes.UNDEFINED]
@@ -393,3 +393,12 @@ def test_constants_of_every_type_are_accepted() -> None:
         model.graph.initializer.append(ours.numpy_helper.from_array(array, kind.name))
     ours.checker.check_model(model)
     official.checker.check_model(model.SerializeToString())
+
+
+DATA = Path(official.__file__).parent / "backend" / "test" / "data"
+PACKAGED = sorted(path for path in DATA.glob("*/*/model.onnx") if path.parent.parent.name != "node")
+
+
+@pytest.mark.parametrize("path", PACKAGED, ids=lambda p: p.parent.name)
+def test_official_models_pass_a_full_check(path: Path) -> None:
+    assert same(lambda o: o.checker.check_model(path, full_check=True)) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.compat.differential import Program, parsed, same
+from tests.compat.programs import Program, parsed, same
 
 FIRST = """<ir_version: 7, opset_import: ["": 13, "mine": 1]>
 one (float[N, M] A0, float[N, M] A1, float[N, M] unused) => (float[N, M] B0, float[N, M] B1, float[N, M] B2)

@@ -9,7 +9,7 @@ import onnx as official
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.differential import Program, outcome, parsed, same
+from tests.compat.programs import Program, outcome, parsed, same
 
 HISTORY = {(s.domain, s.name, s.since_version): s for s in official.defs.get_all_schemas_with_history()}
 FACTS = (

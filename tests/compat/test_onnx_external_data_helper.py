@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.differential import Program, outcome, parsed, same
+from tests.compat.programs import Program, outcome, parsed, same
 
 REFUSED = ("raises", "ValidationError")
 

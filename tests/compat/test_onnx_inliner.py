@@ -11,7 +11,7 @@ import sardonyx as sx
 import sardonyx.compat.onnx as ours
 import sardonyx.compat.onnx.inliner
 from sardonyx.io import model_from_proto
-from tests.compat.differential import parsed, same
+from tests.compat.programs import parsed, same
 
 NESTED = """<ir_version: 8, opset_import: ["": 17, "local": 1]>
 g (float[N] X, bool c) => (float[N] Y, float[N] t) {

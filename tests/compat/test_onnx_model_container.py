@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.compat.differential import Program, same
+from tests.compat.programs import Program, same
 
 ARRAYS = {"#a": np.arange(9, dtype=np.float32).reshape(3, 3), "#b:/c": np.arange(9, 18, dtype=np.float32).reshape(3, 3)}
 

@@ -12,7 +12,7 @@ import google.protobuf.text_format
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.differential import Program, parsed, same
+from tests.compat.programs import Program, parsed, same
 
 TEXT = """<ir_version: 8, opset_import: ["": 17]> g (float[N] x) => (float[N] y) <float[2] w = {1, 2}> { y = Add (x, w) }"""
 FORMATS = ["protobuf", "textproto", "json", "onnxtxt"]

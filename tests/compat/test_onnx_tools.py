@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.compat.differential import parsed, same
+from tests.compat.programs import parsed, same
 
 TEXT = """<ir_version: 8, opset_import: ["": 18, "local": 1]>
 g (float[b, 3, w, 4] x) => (float[b, d, 5] y) { y = local.f (x) }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.differential import Program, parsed, same
+from tests.compat.programs import Program, parsed, same
 from tests.compat.test_onnx_compose import AROUND, CALLS, FIRST, SECOND
 
 CHAIN = """<ir_version: 8, opset_import: ["": 17]>

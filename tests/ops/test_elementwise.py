@@ -8,8 +8,9 @@ import pytest
 
 from sardonyx.core.dims import symbol
 from sardonyx.core.dtypes import FLOAT32, INT4, INT8, INT32, INT64, UINT4, dtype
-from sardonyx.core.errors import DTypeError
+from sardonyx.core.errors import DTypeError, ShapeError
 from sardonyx.ir import Graph, TensorType, Value
+from sardonyx.ops import infer_outputs, known, schema_of
 from sardonyx.ops.builder import Builder
 from tests.ops.apply import apply
 
@@ -108,6 +109,15 @@ def test_many_terms_are_added_in_a_wide_type() -> None:
 def test_a_slope_does_not_widen_its_input() -> None:
     x = np.array([[-1, 2], [-3, 4]], np.float32)
     assert apply("PRelu", x, np.array([[0.5], [2]], np.float32)).tolist() == [[-0.5, 2], [-6, 4]]
+
+
+def test_a_slope_stood_for_channels() -> None:
+    x, slope = (known(FLOAT32, shape) for shape in ((2, 3, 4, 5), (3,)))
+    old, new = (schema_of("", "PRelu", version) for version in (6, 7))
+    assert old is not None and new is not None
+    assert infer_outputs(old, [x, slope], {}, 1)[0].shape == (2, 3, 4, 5)
+    with pytest.raises(ShapeError):
+        infer_outputs(new, [x, slope], {}, 1)
 
 
 def test_shrinking_integers() -> None:

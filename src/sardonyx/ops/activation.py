@@ -56,8 +56,8 @@ class PRelu:
     consumed_inputs = Ints(until=6)
 
     @infers
-    def infer(X: Known, slope: Known) -> Dims:
-        if slope.has_shape:
+    def infer(X: Known, slope: Known, *, opset: int) -> Dims:
+        if slope.has_shape and opset >= 7:  # before, the slope stood for the channels
             broadcast(X.shape, slope.shape)
         return X.shape
 
