@@ -18,7 +18,8 @@ from sardonyx.compat.onnx.onnx_pb import (
 __all__ = ["get_attribute_value", "get_node_attr_value", "make_attribute", "make_attribute_ref"]
 
 
-def _to_bytes(value: str | bytes) -> bytes:
+def to_bytes(value: str | bytes) -> bytes:
+    """A text in UTF-8."""
     return value.encode("utf-8") if isinstance(value, str) else value
 
 
@@ -30,7 +31,7 @@ def _same(value: Any) -> Any:
 _KINDS: list[tuple[type | tuple[type, ...], str, str, Callable[[Any], Any]]] = [
     (numbers.Integral, "INT", "INTS", int),
     (numbers.Real, "FLOAT", "FLOATS", float),
-    ((str, bytes), "STRING", "STRINGS", _to_bytes),
+    ((str, bytes), "STRING", "STRINGS", to_bytes),
     (TensorProto, "TENSOR", "TENSORS", _same),
     (SparseTensorProto, "SPARSE_TENSOR", "SPARSE_TENSORS", _same),
     (GraphProto, "GRAPH", "GRAPHS", _same),
@@ -57,7 +58,7 @@ def _kind_of(key: str, value: Any, attr_type: int | None) -> tuple[int, Any]:
         raise TypeError(f"'{value}' is not an accepted attribute value.")
     items = list(value)
     if attr_type is not None:  # what was asked for decides, and the field refuses what it cannot hold
-        return attr_type, [_to_bytes(v) for v in items] if _name_of(attr_type) == "STRINGS" else items
+        return attr_type, [to_bytes(v) for v in items] if attr_type_to_str(attr_type) == "STRINGS" else items
     if not items:
         raise ValueError(f"Could not infer attribute `{key}` type from empty iterator")
     for kinds, _, many, store in _KINDS:
@@ -66,7 +67,8 @@ def _kind_of(key: str, value: Any, attr_type: int | None) -> tuple[int, Any]:
     raise ValueError("Could not infer the attribute type from the elements of the passed Iterable value.")
 
 
-def _name_of(attr_type: int) -> str:
+def attr_type_to_str(attr_type: int) -> str:
+    """The name of a type of attributes; of an unknown one, `UNDEFINED`."""
     return _CODES.names_by_value.get(attr_type, "UNDEFINED")
 
 
@@ -76,11 +78,11 @@ def make_attribute(key: str, value: Any, doc_string: str | None = None, attr_typ
         raise TypeError("'None' is not an accepted attribute value.")
     code, stored = _kind_of(key, value, attr_type)
     if attr_type is not None and code != attr_type:
-        shown = f"'{_name_of(code)}'({code}) mismatched with specified type '{_name_of(attr_type)}'({attr_type})"
+        shown = f"'{attr_type_to_str(code)}'({code}) mismatched with specified type '{attr_type_to_str(attr_type)}'({attr_type})"
         raise TypeError(f"Inferred attribute type {shown}")
-    field = _FIELDS.get(_name_of(code))
-    if field is None or (_name_of(code) in _SINGLE and isinstance(stored, list)):
-        raise AssertionError(f"no list has the attribute type '{_name_of(code)}'")
+    field = _FIELDS.get(attr_type_to_str(code))
+    if field is None or (attr_type_to_str(code) in _SINGLE and isinstance(stored, list)):
+        raise AssertionError(f"no list has the attribute type '{attr_type_to_str(code)}'")
     made = AttributeProto(name=key, type=code, **{field: stored})
     if doc_string:
         made.doc_string = doc_string
@@ -98,10 +100,12 @@ def make_attribute_ref(
 
 
 def get_attribute_value(attr: AttributeProto) -> Any:
-    """What an attribute holds; lists are Python lists, text is bytes."""
+    """What an attribute holds; lists are Python lists, text is bytes, and what holds nothing gives None."""
     if attr.ref_attr_name:
         raise ValueError(f"Cannot get value of reference attribute: {attr}")
-    name = _name_of(attr.type)
+    name = attr_type_to_str(attr.type)
+    if attr.type == AttributeProto.UNDEFINED:
+        return None
     if name not in _FIELDS:
         raise ValueError(f"Unsupported ONNX attribute: {attr}")
     value = getattr(attr, _FIELDS[name])

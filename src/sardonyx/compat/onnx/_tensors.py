@@ -35,10 +35,10 @@ def make_tensor(name: str, data_type: int, dims: Sequence[int], vals: Any, raw: 
     """
     made = TensorProto(data_type=data_type, name=name)
     made.dims.extend(dims)
+    numpy = tensor_dtype_to_np_dtype(data_type)
     kind = dtypes.dtype(int(data_type))
     if raw and kind is dtypes.STRING:
         raise TypeError("Can not use raw_data to store string type.")
-    numpy = tensor_dtype_to_np_dtype(data_type)
     count = math.prod(dims)
     if raw:
         if isinstance(vals, np.ndarray):

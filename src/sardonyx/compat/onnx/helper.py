@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sardonyx.compat.onnx._attributes import (
+    attr_type_to_str,
     get_attribute_value,
     get_node_attr_value,
     make_attribute,
     make_attribute_ref,
+    to_bytes,
 )
 from sardonyx.compat.onnx._dtypes import (
     get_all_tensor_dtypes,
@@ -18,6 +20,16 @@ from sardonyx.compat.onnx._dtypes import (
     tensor_dtype_to_np_dtype,
     tensor_dtype_to_storage_tensor_dtype,
     tensor_dtype_to_string,
+)
+from sardonyx.compat.onnx._printable import (
+    printable_attribute,
+    printable_dim,
+    printable_graph,
+    printable_node,
+    printable_tensor_proto,
+    printable_type,
+    printable_value_info,
+    sanitize_str,
 )
 from sardonyx.compat.onnx._tensors import make_map, make_optional, make_sequence, make_sparse_tensor, make_tensor
 from sardonyx.compat.onnx._types import (
@@ -82,6 +94,13 @@ __all__ = [
     "make_training_info",
     "make_value_info",
     "np_dtype_to_tensor_dtype",
+    "printable_attribute",
+    "printable_dim",
+    "printable_graph",
+    "printable_node",
+    "printable_tensor_proto",
+    "printable_type",
+    "printable_value_info",
     "set_metadata_props",
     "set_model_props",
     "strip_doc_string",
@@ -90,6 +109,10 @@ __all__ = [
     "tensor_dtype_to_storage_tensor_dtype",
     "tensor_dtype_to_string",
 ]
+
+
+# Programs use these too, under their official names.
+_attr_type_to_str, _sanitize_str, _to_bytes = attr_type_to_str, sanitize_str, to_bytes
 
 
 def make_node(

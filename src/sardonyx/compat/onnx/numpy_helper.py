@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.compat.onnx._dtypes import np_dtype_to_tensor_dtype
+from sardonyx.compat.onnx._dtypes import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
 from sardonyx.compat.onnx._rounding import saturate_cast, to_float8e8m0
 from sardonyx.compat.onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from sardonyx.compat.onnx.onnx_pb import MapProto, OptionalProto, SequenceProto, TensorProto
@@ -46,6 +46,7 @@ def to_array(tensor: TensorProto, base_dir: str = "") -> Array:
         described, tensor = tensor, TensorProto()
         tensor.CopyFrom(described)
         load_external_data_for_tensor(tensor, str(Path(base_dir)))
+    tensor_dtype_to_np_dtype(tensor.data_type)  # a KeyError where there is no such type
     held = read_tensor(tensor).numpy()
     if tensor.data_type == TensorProto.STRING:
         texts = np.empty(held.size, object)
@@ -67,7 +68,7 @@ def from_array(array: Array, /, name: str | None = None) -> TensorProto:
         for item in array.reshape(-1):
             made.string_data.append(_text(item))
         return made
-    if not array.dtype.isnative:
+    if not array.dtype.isnative or array.dtype.kind == "S":
         raise ValueError(f"Unable to convert type {array.dtype!r} into TensorProto element type.")
     made.data_type = np_dtype_to_tensor_dtype(array.dtype)
     kind = dtypes.dtype(made.data_type)
@@ -78,8 +79,6 @@ def from_array(array: Array, /, name: str | None = None) -> TensorProto:
 def _text(item: Any) -> bytes:
     if isinstance(item, str):
         return item.encode("utf-8")
-    if isinstance(item, np.ndarray):
-        return b"".join(_text(part) for part in item.reshape(-1))
     if isinstance(item, bytes):
         return item
     raise NotImplementedError(
@@ -99,7 +98,7 @@ def from_list(lst: Sequence[Any], name: str | None = None, dtype: int | None = N
     """A sequence of values of one kind; `dtype` tells the kind where the list is empty."""
     made = SequenceProto(name=name or None)
     made.elem_type = dtype or (_kind(lst[0]) if lst else SequenceProto.TENSOR)
-    if lst and any(_class(item) is not _class(lst[0]) for item in lst):
+    if any(not isinstance(item, type(lst[0])) for item in lst):
         what = "The element type in the input list is not the same for all elements"
         raise TypeError(f"{what} and therefore is not supported as a sequence.")
     field, write = _WRITE[made.elem_type]
@@ -118,6 +117,8 @@ def to_dict(map_proto: MapProto) -> dict[Any, Any]:
 
 def from_dict(dict_: dict[Any, Any], name: str | None = None) -> MapProto:
     """A map from integers of one type."""
+    if not dict_:
+        raise ValueError("Cannot convert an empty dictionary to MapProto.")
     made = MapProto(name=name or None)
     keys, values = list(dict_), list(dict_.values())
     key_type = np_dtype_to_tensor_dtype(np.result_type(type(keys[0])))
@@ -163,6 +164,8 @@ def from_optional(opt: Any, name: str | None = None, dtype: int | None = None) -
 
 def create_random_int(input_shape: tuple[int, ...], dtype: np.dtype[Any], seed: int = 1) -> Array:
     """Random integers over half the range that `dtype` and int32 share."""
+    if np.dtype(dtype).kind not in "iu":
+        raise TypeError(f"{dtype} is not supported by create_random_int.")
     limits = np.iinfo(dtype)
     most, least = min(limits.max, np.iinfo(np.int32).max), max(limits.min, np.iinfo(np.int32).min)
     return np.random.RandomState(seed).randint(least, most, size=input_shape, dtype=np.int32).astype(dtype)
