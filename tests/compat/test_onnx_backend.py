@@ -29,7 +29,7 @@ from sardonyx.compat.onnx.backend.test.case.test_case import TestCase
 from sardonyx.compat.onnx.backend.test.loader import load_model_tests
 from sardonyx.compat.onnx.backend.test.runner import BackendIsNotSupposedToImplementIt, Runner
 from sardonyx.compat.onnx.reference import ReferenceEvaluator
-from tests.compat.differential import same
+from tests.compat.programs import same
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* encountered:RuntimeWarning")  # the official files divide by zero
 
