@@ -26,7 +26,9 @@ def _integers(new: Old) -> DType:
 def not_by_subtraction(new: Old) -> Expr:
     """In two's complement the bits of x turned over are -1 - x; of unsigned numbers, the largest less x."""
     dtype = _integers(new)
-    return Sub(np.array(-1).astype(dtype.numpy), new.input(0))  # the largest of unsigned ones has every bit set, as -1 has
+    return Sub(
+        np.array(-1).astype(dtype.numpy), new.input(0)
+    )  # the largest of unsigned ones has every bit set, as -1 has
 
 
 @down("BitwiseAnd BitwiseOr BitwiseXor", 18)
@@ -43,7 +45,7 @@ def bit_by_bit(new: Old) -> Expr:
         a_down = BitShift <direction = "RIGHT"> (a_column, places)  a_odd = Mod (a_down, two)  a_bit = Cast <to = 9> (a_odd)
         b_down = BitShift <direction = "RIGHT"> (b_column, places)  b_odd = Mod (b_down, two)  b_bit = Cast <to = 9> (b_odd)
         bit = {TRUTH[new.node.op_type]} (a_bit, b_bit)
-        one = Cast <to = 13> (bit)  weight = Mul (one, weights)
+        one = Cast <to = 7> (bit)  weight = Mul (one, weights)
         sum = ReduceSum <keepdims = 0> (weight, last)
         Y = Cast <to = {dtype.code}> (sum)
         """,
@@ -52,7 +54,7 @@ def bit_by_bit(new: Old) -> Expr:
         last=[-1],
         places=places.astype(plain.numpy),
         two=np.array(2, plain.numpy),
-        weights=np.uint64(1) << places.astype(np.uint64),
+        weights=(np.uint64(1) << places.astype(np.uint64)).view(np.int64),  # the last is the sign
     )
 
 
