@@ -52,6 +52,7 @@ FAMILIES = (
     "trees",
     "contrib.activation",
     "contrib.linalg",
+    "contrib.nn",
     "contrib.quant",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.rules import activation, attention, elementwise, linalg, nn, norm, quant, shape
+from sardonyx.passes.rules import activation, attention, contrib, elementwise, linalg, nn, norm, quant, shape
 from sardonyx.rewrite import Rule
 
 __all__ = ["ALL"]
@@ -11,6 +11,7 @@ ALL: tuple[Rule, ...] = (
     *elementwise.NO_OPS,
     *shape.VIEWS,
     *shape.SINKS,
+    *contrib.CONTRIB,
     *quant.QUANT,
     *nn.FOLDS,
     *linalg.PRODUCTS,
