@@ -181,3 +181,13 @@ def test_code_for_the_unit(precision: str, products: int) -> None:
     assert text.count("tdpbf16ps") == products
     assert text.count("tileloadd") == {"highest": 16, "high": 12, "medium": 4}[precision]
     assert text.count("tilestored") == (4 if precision == "medium" else 8)
+
+
+def test_few_rows_are_left_to_vectors() -> None:
+    """A product of one row reads B once, in float32: "medium" is exact then."""
+    w = floats(64, 48, seed=1)
+    for rows, exact in ((1, True), (7, True), (8, False)):
+        model = parse(f"(float[{rows},64] x, float[64,48] w) => (float[{rows},48] y) {{ y = MatMul(x, w) }}", w)
+        x = floats(rows, 64)
+        close = np.abs(run(model, [x], "medium") - x @ w).max() < 1e-5
+        assert close == exact

@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+# Below, splitting is in vain: a tile of the matrix unit is mostly empty, and the parts of B are more bytes to read.
+FEW_ROWS = 8
+
+
 @dataclass(frozen=True)
 class Axes:
     """The axes of a result: `outer` ones that A and B both have, the rows, and the columns; in the order in which they lie."""
@@ -201,14 +205,21 @@ def _on(shape: Sequence[Dim], axes: Sequence[int], strides: Sequence[Dim]) -> Vi
 _NOWHERE = Buffer("temp", FLOAT32, 0)
 
 
-def pack_right(low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, ...], taps: int = 1) -> Right:
+def pack_right(
+    low: Lowering, b: View, shape: Sequence[Dim], nodes: tuple[str, ...], taps: int = 1, *, rows: Dim
+) -> Right:
     """Pack B [outer..., tap, k, n] (`taps` > 1: with the axis of taps) for a result with outer extents `shape`.
 
     What is constant is packed here and now, the rest by a call. Here it is chosen what multiplies: the matrix unit takes
-    constant float32, split as the precision asks; vectors take all else, and what is computed, in full precision.
+    constant float32, split as the precision asks, where there may be rows enough to fill it; vectors take all else, and what
+    is computed, in full precision.
+
+    Args:
+        rows: of A.
     """
     tile = micro_tile(Type(kind_of(b.dtype)), low.target)
-    parts = PARTS[low.precision] if low.target.at_least("amx") and b.dtype is FLOAT32 and b.const is not None else 0
+    suits = b.dtype is FLOAT32 and b.const is not None and not (isinstance(rows, int) and rows < FEW_ROWS)
+    parts = PARTS[low.precision] if low.target.at_least("amx") and suits else 0
     inner = 2 if taps == 1 else 3
     own = b.shape[: b.rank - inner]
     own = (*(1 for _ in range(len(shape) - len(own))), *own)

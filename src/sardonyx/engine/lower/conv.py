@@ -55,7 +55,8 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     head = winograd_head(low, node, attrs, source, filters)
     if head is None:
         found = sliding(low, node, attrs, source, filters, None)
-        right = pack_right(low, found.right, found.outer, found.nodes, found.taps)
+        places = product((found.shape[0], *found.shape[2:]))
+        right = pack_right(low, found.right, found.outer, found.nodes, found.taps, rows=places)
         head = ContractHead(found.shape, found.order, found.axes, found.left, right, found.groups, 1)
     dtype, shape = head.left.view.dtype, head.shape
     kind = kind_of(dtype)

@@ -19,7 +19,7 @@ from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lower.conv import by_channel, window_table
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
-from sardonyx.engine.views import View
+from sardonyx.engine.views import View, product
 from sardonyx.ir import Array, Node
 from sardonyx.ops.nn import transposed_extents
 
@@ -62,7 +62,7 @@ def conv_transpose(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     taps = math.prod(a.taps for a in axes)
     right = low.constant(_spread(weights, attrs["dilations"] or (1,) * rank, axes, groups), filters.name)
     outer = (groups,) if groups > 1 else ()
-    packed = pack_right(low, right, outer, nodes, taps)
+    packed = pack_right(low, right, outer, nodes, taps, rows=product((shape[0], *shape[2:])))
     split_axes, plain = Axes((1,), (0, *range(3, rank + 3)), 2), Axes((), (0, *range(2, rank + 2)), 1)
     left = _left(split(x, 1, groups), axes, groups, taps)
     head = ContractHead(shape, order, split_axes if groups > 1 else plain, left, packed, groups, 1)

@@ -15,7 +15,7 @@ from sardonyx.engine.formula import Formula
 from sardonyx.engine.fuse import Steps
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
-from sardonyx.engine.views import View
+from sardonyx.engine.views import View, product
 from sardonyx.ir import Array, Node, Value
 
 __all__ = ["as_matrices", "give_squeezed", "left_of", "offsets", "row_table"]
@@ -56,10 +56,10 @@ def product_of(low: Lowering, a: View, b: View, shape: tuple[Dim, ...], nodes: t
     if shared:
         axes = Axes((), tuple(range(rank - 1)), rank - 1)
         b = b.squeezed(range(b.rank - 2))
-        right = pack_right(low, b, (), nodes)
+        right = pack_right(low, b, (), nodes, rows=product(shape[:-1]))
     else:
         axes = Axes(batch, (rank - 2,), rank - 1)
-        right = pack_right(low, b, shape[:-2], nodes)
+        right = pack_right(low, b, shape[:-2], nodes, rows=shape[-2])
     a = a.broadcast_to((*shape[:-1], a.shape[-1]))
     left = left_of(a, axes.outer, axes.rows)
     order = tuple(range(rank))

@@ -51,7 +51,7 @@ def winograd_head(
     x, shape = replace(x, shape=(x.shape[0], depth, *x.shape[2:])), (shape[0], count, *shape[2:])
     nodes = (node.name or node.op_type,)
     x = x if x.strides[1] == 1 else low.contiguous(x, (0, 2, 3, 1))
-    right = pack_right(low, low.constant(transformed(weights), filters.name), (), nodes, PLACES)
+    right = pack_right(low, low.constant(transformed(weights), filters.name), (), nodes, PLACES, rows=places)
     spatial: list[Dim] = []
     for axis, front in zip((2, 3), w.fronts, strict=True):
         spatial += [x.shape[axis], x.strides[axis], shape[axis], front]
