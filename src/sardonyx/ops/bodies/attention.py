@@ -18,7 +18,7 @@ NUMBERS = """
 """
 
 
-def _by_heads(name: str, heads: int | None) -> str:
+def by_heads(name: str, heads: int | None) -> str:
     """A tensor of rank 3 gets its heads as a dimension of their own, in front of the sequence."""
     if not heads:
         return f"{name}_heads = Identity ({name})"
@@ -186,9 +186,9 @@ def attention(call: Call) -> str:
     ]
     return f"""{NUMBERS}
     batch = Shape <start = 0, end = 1> (Q)
-    {_by_heads("Q", given["q_num_heads"])}
-    {_by_heads("K", given["kv_num_heads"])}
-    {_by_heads("V", given["kv_num_heads"])}
+    {by_heads("Q", given["q_num_heads"])}
+    {by_heads("K", given["kv_num_heads"])}
+    {by_heads("V", given["kv_num_heads"])}
     q_heads = Shape <start = 1, end = 2> (Q_heads)
     queries = Shape <start = 2, end = 3> (Q_heads)
     features = Shape <start = 3, end = 4> (Q_heads)
@@ -264,7 +264,7 @@ def rotary_embedding(call: Call) -> str:
     Two1D = Constant <value = int64[1] {{2}}> ()
     end = Constant <value = int64[1] {{9223372036854775807}}> ()
     batch = Shape <start = 0, end = 1> (X)
-    {_by_heads("X", heads)}
+    {by_heads("X", heads)}
     {caches}
     {parts}
     wide = Cast <to = 1> (pairs)

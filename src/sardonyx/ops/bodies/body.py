@@ -21,7 +21,20 @@ from sardonyx.ops.schema import FormalSpec, lookup
 
 __all__ = ["Body", "Call", "all_bodies", "bodies_of", "body", "body_of"]
 
-FAMILIES = ("activation", "attention", "control", "elementwise", "generate", "loss", "norm", "quant", "reduce", "shape")
+FAMILIES = (
+    "activation",
+    "attention",
+    "control",
+    "elementwise",
+    "generate",
+    "image",
+    "loss",
+    "norm",
+    "quant",
+    "recurrent",
+    "reduce",
+    "shape",
+)
 
 _BODIES: dict[tuple[str, str, int], dict[int, Body]] = {}
 
