@@ -12,6 +12,7 @@ from onnx import TensorProto, checker
 from sardonyx.check import check, faults
 from sardonyx.core.errors import CheckError
 from sardonyx.infer import infer
+from sardonyx.ir.text import parse_model
 from tests.check.models import function, info, model, node, read, referring, relu, subgraph, tensor
 
 W = tensor("w", np.zeros((2, 3)))
@@ -172,6 +173,36 @@ def test_all_faults_at_once() -> None:
     text = str(refusal.value)
     assert "graph 'main', node 1: Add" in text
     assert "Add has 1 inputs, Add takes exactly 2" in text
+
+
+def test_what_only_dead_nodes_read_is_dead() -> None:
+    found = faults(read(model(node("Relu", ["x"], ["a"]), node("Neg", ["a"], ["b"]), relu)))
+    assert [f.what for f in found if f.code == "SDX-C181"] == [
+        "nothing reads the results of Neg",
+        "no output needs Relu",
+    ]
+
+
+def test_what_a_branch_returns_is_needed() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 20]> agraph (float[2] x, bool c) => (float[2] y) {
+        a = Relu (x)  y = If (c) <then_branch = t () => (a) {}, else_branch = e () => (b) { b = Neg (a) }> }"""
+    assert not [f for f in faults(parse_model(text)) if f.code == "SDX-C181"]
+
+
+def warnings_of(signature: str, body: str) -> list[str]:
+    found = faults(parse_model(f'<ir_version: 10, opset_import: ["" : 20]> agraph {signature} {{ {body} }}'))
+    return [f.code for f in found if f.severity == "warning"]
+
+
+def test_suspicious_shapes_and_those_that_are_not() -> None:
+    assert warnings_of("(float[n, 1] x, float[n] z) => (y)", "y = Add (x, z)") == ["SDX-C187"]
+    assert warnings_of("(float[n, 1] x, float[1, n] z) => (y)", "y = Add (x, z)") == []
+    assert warnings_of("(float[n, 1] x, float[m] z) => (y)", "y = Add (x, z)") == []
+    assert warnings_of("(float[n, 6] x) => (y) <int64[2] s = {-1, 3}>", "y = Reshape (x, s)") == []
+    assert warnings_of("(float[2, 6] x) => (y) <int64[2] s = {4, 3}>", "y = Reshape (x, s)") == []
+    assert warnings_of("(float[n, 6] x) => (y) <int64[2] s = {4, 3}>", "y = Reshape (x, s)") == ["SDX-C188"]
+    assert warnings_of("(float[n, 1] x) => (y) <int64[1] s = {1}>", "y = Squeeze (x, s)") == []
+    assert warnings_of("(float[2, 1] x) => (y)", "y = Squeeze (x)") == []
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,22 @@ from sardonyx.check.rule import Finding, Findings, Site, rule
 
 @rule("SDX-C181", on="graph", severity="warning")
 def nodes_are_used(site: Site) -> Findings:
-    """Something reads what a node makes."""
-    returned = {id(v) for v in site.graph.outputs}
-    for node in site.graph.nodes:
-        if node.outputs and not any(v.uses or id(v) in returned for v in node.outputs):
-            yield Finding(
-                f"nothing reads the results of {node!r}",
-                "no node and no output of the graph does",
-                "sx.optimize removes it",
-                node,
-            )
+    """Something that is returned needs what each node makes."""
+    returned = {id(v) for graph in site.graph.walk_graphs() for v in graph.outputs}
+    dead: set[int] = set()
+    for node in reversed(list(site.graph.nodes)):
+        if not node.outputs or any(id(v) in returned for v in node.outputs):
+            continue
+        readers = [user for v in node.outputs for user in v.users]
+        if any(id(reader) not in dead for reader in readers):
+            continue
+        dead.add(id(node))
+        yield Finding(
+            f"nothing reads the results of {node!r}" if not readers else f"no output needs {node!r}",
+            "no node and no output of the graph does" if not readers else "its readers are not needed themselves",
+            "sx.optimize removes it",
+            node,
+        )
 
 
 @rule("SDX-C182", on="graph", severity="warning")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sardonyx.check import constants, functions, lint, names, nodes, opsets, types  # noqa: F401  # pyright: ignore[reportUnusedImport] each fills RULES
+from sardonyx.check import constants, functions, lint, names, nodes, opsets, suspicious, types  # noqa: F401  # pyright: ignore[reportUnusedImport] each fills RULES
 from sardonyx.check.rule import RULES, Site, Subject
 from sardonyx.core.errors import CheckError, Fault
 from sardonyx.ir import AttrKind, Model, Node, SparseTensor, Tensor
