@@ -98,7 +98,7 @@ class LinearRegressor:
 
     @infers
     def infer(X: Known, *, targets: int) -> Dims:
-        return _rows(X)[0], targets
+        return _rows(X)[0] if X.has_shape else None, targets
 
     @reference
     def run(X: Array, *, coefficients: Any, intercepts: Any, targets: int, post_transform: str) -> Array:
@@ -121,7 +121,7 @@ class LinearClassifier:
 
     @infers
     def infer(X: Known, *, classlabels_ints: Any, classlabels_strings: Any) -> list[Known]:
-        rows, labels = _rows(X)[0], classlabels_strings or classlabels_ints or ()
+        rows, labels = _rows(X)[0] if X.has_shape else None, classlabels_strings or classlabels_ints or ()
         return [known(_label_type(classlabels_strings), (rows,)), known(d.FLOAT32, (rows, len(labels) or None))]
 
     @reference
@@ -261,7 +261,7 @@ class SVMClassifier:
     def infer(
         X: Known, *, classlabels_ints: Any, classlabels_strings: Any, vectors_per_class: Any, prob_a: Any
     ) -> list[Known]:
-        rows, count = _rows(X)[0], len(classlabels_strings or classlabels_ints or ())
+        rows, count = _rows(X)[0] if X.has_shape else None, len(classlabels_strings or classlabels_ints or ())
         pairs = count * (count - 1) // 2 if vectors_per_class and not prob_a and count > 2 else count
         return [known(_label_type(classlabels_strings), (rows,)), known(d.FLOAT32, (rows, pairs or None))]
 

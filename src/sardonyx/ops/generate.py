@@ -11,9 +11,11 @@ import numpy as np
 from sardonyx.core import dims
 from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
+from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array, Tensor
 from sardonyx.ops.declare import Input, Int, Output, TensorAttr, carries, infers, operator, reference, types
 from sardonyx.ops.known import Dims, Known, known
+from sardonyx.ops.shape import must_be_vector
 from sardonyx.ops.typesets import (
     BOOL,
     FLOAT8,
@@ -45,6 +47,7 @@ class ConstantOfShape:
     @infers
     def infer(input: Known, *, value: Tensor | None) -> Known:
         kind = d.FLOAT32 if value is None else value.dtype
+        must_be_vector(input, "the shape")
         extents: Sequence[Dim | None] | None = input.ints()
         if extents is None and input.has_shape and isinstance(count := input.shape[0], int):
             extents = (None,) * count
@@ -127,6 +130,8 @@ class EyeLike:
 
     @infers
     def infer(input: Known, *, dtype: int | None) -> Known:
+        if input.has_shape and input.rank != 2:
+            raise ShapeError("EyeLike makes a matrix", why=f"the rank of its input is {input.rank}")
         return known(input.dtype if dtype is None else d.dtype(dtype), input.dims)
 
     @reference

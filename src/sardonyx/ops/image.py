@@ -18,6 +18,7 @@ from sardonyx.ops.declare import Flag, Float, Floats, Input, Output, String, inf
 from sardonyx.ops.elementwise import wide
 from sardonyx.ops.known import Dims, Known, same
 from sardonyx.ops.sampling import at_points, cubic, triangle
+from sardonyx.ops.shape import must_be_vector
 from sardonyx.ops.typesets import BOOL, CLASSIC, CLASSIC_BF, FLOATS, FLOATS_BF, I64
 
 
@@ -139,6 +140,7 @@ class AffineGrid:
 
     @infers
     def infer(theta: Known, size: Known) -> Dims | None:
+        must_be_vector(size, "size")
         wanted = size.ints()
         axes = theta.shape[1]
         if wanted is None:

@@ -33,6 +33,8 @@ class Gather:
 
     @infers
     def infer(data: Known, indices: Known, *, axis: int) -> Dims:
+        if data.rank == 0:
+            raise ShapeError("Gather picks along an axis", why="its data is a scalar")
         at = axis_of(axis, data.rank)
         return *data.shape[:at], *indices.shape, *data.shape[at + 1 :]
 
@@ -243,12 +245,13 @@ class OneHot:
 
     @infers
     def infer(indices: Known, depth: Known, values: Known, *, axis: int) -> Dims:
-        if depth.has_shape and depth.rank > 1:
-            raise ShapeError("depth is one number", why=f"its rank is {depth.rank}")
+        if depth.has_shape and (depth.rank > 1 or any(isinstance(n, int) and n != 1 for n in depth.shape)):
+            raise ShapeError("depth is one number", why=f"its shape is {show_shape(depth.shape)}")
         if values.has_shape and values.rank != 1:
             raise ShapeError("values holds two numbers, off and on", why=f"its rank is {values.rank}")
         at = axis_of(axis, indices.rank + 1)
-        new: Dim | None = depth.scalar()
+        number = depth.reals()
+        new: Dim | None = int(number[0]) if number else depth.scalar()
         return *indices.shape[:at], new, *indices.shape[at:]
 
     @reference

@@ -10,8 +10,8 @@ import numpy as np
 from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import DType
-from sardonyx.core.errors import InputError, ShapeError
-from sardonyx.ir import Array, MapType, SequenceType, Tensor, TensorType
+from sardonyx.core.errors import DTypeError, InputError, ShapeError
+from sardonyx.ir import Array, MapType, SequenceType, Tensor, TensorType, show_shape
 from sardonyx.ops.cast import convert
 from sardonyx.ops.declare import (
     Flag,
@@ -266,6 +266,17 @@ class LabelEncoder:
         if opset < 2:
             return known(d.INT64 if X.dtype is d.STRING else d.STRING, X.dims)
         suffix, values = _pick(facts, "values_")
+        of_keys, keys = _pick(facts, "keys_")
+        takes = keys.dtype if isinstance(keys, Tensor) else _SUFFIXES[of_keys]
+        if X.dtype not in (None, takes):
+            raise DTypeError(
+                f"the keys of a LabelEncoder are {takes}, its input is {X.dtype}", fix="give both one type"
+            )
+        default, gives = facts["default_tensor"], values.dtype if isinstance(values, Tensor) else _SUFFIXES[suffix]
+        if isinstance(default, Tensor) and (default.shape != (1,) or default.dtype is not gives):
+            raise DTypeError(
+                f"the default of a LabelEncoder must be {gives}[1]", why=f"it is {default.dtype}{list(default.shape)}"
+            )
         return known(values.dtype if isinstance(values, Tensor) else _SUFFIXES[suffix], X.dims)
 
     @reference
@@ -303,6 +314,8 @@ class OneHotEncoder:
 
     @infers
     def infer(X: Known, *, cats_int64s: Any, cats_strings: Any) -> Dims:
+        if bool(cats_int64s) == bool(cats_strings):
+            raise ShapeError("a OneHotEncoder has one list of categories", fix="give cats_int64s or cats_strings")
         return *X.shape, len(cats_strings or cats_int64s or ())
 
     @reference
@@ -391,6 +404,8 @@ class ZipMap:
 
     @infers
     def infer(X: Known, *, classlabels_int64s: Any, classlabels_strings: Any) -> Known:
+        if X.has_shape and X.rank not in (1, 2):
+            raise ShapeError(f"ZipMap takes rows of scores, not {show_shape(X.shape)}", why=f"the rank is {X.rank}")
         key = d.STRING if classlabels_strings else d.INT64
         return Known(SequenceType(MapType(key, TensorType(d.FLOAT32, ()))))
 

@@ -262,6 +262,8 @@ class ConvTranspose:
                 f"ConvTranspose cannot slide W{show_shape(W.shape)} over X{show_shape(X.shape)}",
                 why="both need [N, C, spatial ...]",
             )
+        if pads and auto_pad not in ("NOTSET", ""):
+            raise ShapeError("pads and auto_pad say two things", why=f"auto_pad is {auto_pad}", fix="leave one out")
         same(X.shape[1], W.shape[0], "channels of X and of W")
         found = transposed_extents(
             X.shape[2:], _kernel(W, kernel_shape), strides=strides, dilations=dilations, pads=pads, auto_pad=auto_pad,

@@ -9,7 +9,7 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.core.dtypes import DType
-from sardonyx.core.errors import ShapeError
+from sardonyx.core.errors import DTypeError, ShapeError
 from sardonyx.ir import Array
 from sardonyx.ops.cast import convert
 from sardonyx.ops.declare import Flag, Input, Int, Ints, Output, String, infers, operator, reference, types
@@ -92,6 +92,8 @@ class QuantizeLinear:
         _fits(x, y_scale, "scale")
         _fits(x, y_zero_point, "zero point")
         given = None if y_zero_point is None else y_zero_point.dtype
+        if given is not None and output_dtype and given is not d.dtype(output_dtype):
+            raise DTypeError(f"output_dtype is {d.dtype(output_dtype)}, the zero point {given}", fix="leave one out")
         return known(given or (d.dtype(output_dtype) if output_dtype else d.UINT8), x.dims)
 
     @reference
@@ -127,9 +129,11 @@ class DequantizeLinear:
     axis, block_size, output_dtype = Int(1, since=13), Int(0, since=21), Int(0, since=23)
 
     @infers
-    def infer(x: Known, x_scale: Known, x_zero_point: Known | None, *, output_dtype: int) -> Known:
+    def infer(x: Known, x_scale: Known, x_zero_point: Known | None, *, output_dtype: int, opset: int) -> Known:
         _fits(x, x_scale, "scale")
         _fits(x, x_zero_point, "zero point")
+        if opset < 19:  # floats had one type
+            return known(d.FLOAT32, x.dims)
         return known(d.dtype(output_dtype) if output_dtype else x_scale.dtype, x.dims)
 
     @reference

@@ -9,6 +9,7 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.core.dtypes import DType
+from sardonyx.core.errors import ShapeError
 from sardonyx.ir import Array
 from sardonyx.ops.declare import Float, Input, Int, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.known import Known, known
@@ -113,7 +114,11 @@ class Multinomial:
 
     @infers
     def infer(input: Known, *, dtype: int, sample_size: int) -> Known:
-        return known(d.dtype(dtype), (input.shape[0], sample_size))
+        if input.has_shape and input.rank != 2:
+            raise ShapeError(
+                "Multinomial draws from the rows of a matrix", why=f"the rank of its input is {input.rank}"
+            )
+        return known(d.dtype(dtype), (input.shape[0] if input.has_shape else None, sample_size))
 
     @reference
     def run(input: Array, *, dtype: int, sample_size: int, seed: float | None) -> Array:

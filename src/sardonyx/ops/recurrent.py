@@ -134,10 +134,10 @@ def shapes(
     if any(k.has_shape and k.rank != 3 for k in (x, w, r)):
         shown = ", ".join(show_shape(k.dims) for k in (x, w, r))
         raise ShapeError("X, W and R of a recurrent operator have rank 3", why=f"the shapes are {shown}")
-    (a, b, features), (many, rows, columns), (_, _, inner) = (k.dims or _UNKNOWN for k in (x, w, r))
+    (a, b, features), (_, rows, columns), (_, _, inner) = (k.dims or _UNKNOWN for k in (x, w, r))
     time, batch = (b, a) if layout else (a, b)
     hidden: Dim | None = hidden_size if hidden_size is not None else inner
-    directions = _agree(2 if direction == "bidirectional" else 1, many, "directions and the first extent of W")
+    directions: Dim = 2 if direction == "bidirectional" else 1
     _agree(features, columns, "features of X and of W")
     _agree(hidden, inner, "hidden size and columns of R")
     if isinstance(hidden, int):

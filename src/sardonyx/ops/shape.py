@@ -110,6 +110,8 @@ class Reshape:
 def reshaped(shape: Sequence[Dim], wanted: Sequence[Dim], *, allowzero: bool) -> Dims:
     """The shape that Reshape gives, with its zeros and its -1 filled in."""
     result: list[Dim] = []
+    if list(wanted).count(-1) > 1:
+        raise ShapeError(f"{show_shape(wanted)} leaves more than one extent open", why="only one -1 can be filled in")
     for i, extent in enumerate(wanted):
         if extent == 0 and not allowzero:
             if i >= len(shape):

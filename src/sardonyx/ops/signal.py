@@ -50,6 +50,12 @@ class DFT:
 
     @infers
     def infer(input: Known, dft_length: Known | None, axis: Known | None, *, inverse: bool, onesided: bool) -> Dims:
+        parts = input.shape[-1] if input.rank else None
+        if onesided and isinstance(parts, int) and parts != (2 if inverse else 1):
+            raise ShapeError(
+                "a one-sided transform goes from real numbers to half of a spectrum, its inverse back",
+                why=f"the last axis holds {parts} parts",
+            )
         shape: list[Dim | None] = list(input.shape)
         at = -2 if axis is None else axis.scalar()
         if not isinstance(at, int):
@@ -117,6 +123,9 @@ def _window(name: str, weight: Callable[[Array], Array], doc: str) -> None:
     """A window is a function of the angle, which goes once around over its length, or up to its last element."""
 
     def infer(size: Known, *, output_datatype: int) -> Known:
+        count = size.scalar()
+        if (size.has_shape and size.rank != 0) or (isinstance(count, int) and count <= 0):
+            raise ShapeError("the size of a window is one positive number", why=f"it is {count or size}")
         return known(d.dtype(output_datatype), (size.scalar(),))
 
     def run(size: Array, *, output_datatype: int, periodic: bool) -> Array:

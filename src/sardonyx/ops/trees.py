@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes as d
-from sardonyx.core.errors import FormatError
-from sardonyx.ir import Array, Tensor
+from sardonyx.core.dims import Dim
+from sardonyx.core.errors import DTypeError, FormatError, ShapeError
+from sardonyx.ir import Array, Tensor, show_shape
 from sardonyx.ops.classify import both_sides, labelled, transformed
 from sardonyx.ops.declare import (
     Floats,
@@ -135,8 +136,17 @@ class TreeEnsemble:
     n_targets, aggregate_function, post_transform = Int(), Int(1), Int(0)
 
     @infers
-    def infer(X: Known, *, n_targets: int | None) -> Dims:
-        return X.shape[0], n_targets
+    def infer(X: Known, *, n_targets: int | None, **facts: Any) -> Dims:
+        nodes = len(facts["nodes_featureids"])
+        for name, value in facts.items():
+            if name.startswith(("nodes_", "leaf_")) and value is not None:
+                wanted = len(facts["leaf_targetids"]) if name.startswith("leaf_") else nodes
+                count = value.size if isinstance(value, Tensor) else len(value)
+                if count != wanted:
+                    raise ShapeError(f"{name} has {count} elements", why=f"there are {wanted} nodes or leaves")
+            if name in ("nodes_splits", "leaf_weights") and X.dtype not in (None, value.dtype):
+                raise DTypeError(f"{name} is {value.dtype}, the features are {X.dtype}", fix="give both one type")
+        return _rows(X), n_targets
 
     @reference
     def run(X: Array, *, n_targets: int | None, aggregate_function: int, post_transform: int, **facts: Any) -> Array:
@@ -144,6 +154,13 @@ class TreeEnsemble:
         targets = n_targets if n_targets is not None else int(forest.target.max(initial=-1)) + 1
         y = forest.total(forest.leaves(X), targets, _AGGREGATES[aggregate_function])
         return transformed(y, _TRANSFORMS[post_transform]).astype(X.dtype)
+
+
+def _rows(X: Known) -> Dim | None:
+    """How many rows of features there are."""
+    if X.has_shape and X.rank != 2:
+        raise ShapeError(f"features are [rows, features], not {show_shape(X.shape)}")
+    return X.shape[0] if X.has_shape else None
 
 
 def _of_nodes_and_leaves(facts: Mapping[str, Any]) -> Forest:
@@ -237,7 +254,7 @@ def _walked(X: Array, facts: Mapping[str, Any], votes: str, targets: int, how: s
 
 def _regressor() -> None:
     def infer(X: Known, *, n_targets: int | None) -> Dims:
-        return X.shape[0], n_targets
+        return _rows(X), n_targets
 
     def run(X: Array, *, n_targets: int | None, aggregate_function: str, post_transform: str, **facts: Any) -> Array:
         targets = n_targets if n_targets is not None else max(facts["target_ids"] or (0,)) + 1
@@ -259,7 +276,7 @@ def _classifier() -> None:
     def infer(X: Known, *, classlabels_int64s: Any, classlabels_strings: Any) -> list[Known]:
         labels: Sequence[Any] = classlabels_strings or classlabels_int64s or ()
         kind = d.STRING if classlabels_strings else d.INT64
-        return [known(kind, (X.shape[0],)), known(d.FLOAT32, (X.shape[0], len(labels) or None))]
+        return [known(kind, (_rows(X),)), known(d.FLOAT32, (_rows(X), len(labels) or None))]
 
     def run(
         X: Array, *, classlabels_int64s: Any, classlabels_strings: Any, post_transform: str, **facts: Any

@@ -44,7 +44,8 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     for i, known in enumerate(found):
         if ctx.has_output(i) and (known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)):
             raise refuse_type(f"the type of output {i} does not follow from the inputs")
-    asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs())
+    stated = frozenset(a.name for a in ctx.node.attribute)
+    asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
     for i, known in enumerate(seen(schema.operator.domain, asked, found)):
         ctx.set_output_type(i, type_message(known.type))
 

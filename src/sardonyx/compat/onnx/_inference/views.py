@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.core.dims import Dim
-from sardonyx.ir import TensorType
+from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
 
 __all__ = ["Asked", "seen"]
@@ -29,6 +29,7 @@ class Asked:
     inputs: Sequence[Known | None]
     attrs: Mapping[str, Any]
     n_outputs: int
+    stated: frozenset[str] = frozenset()  # the attributes that the node has
 
     def given(self, index: int) -> Known | None:
         """An input, if the node has it."""
@@ -160,7 +161,11 @@ def only_last_known(asked: Asked, found: Results) -> Results:
 
 def without_resized(asked: Asked, found: Results) -> Results:
     """Without constant scales, and without sizes, nothing is said of any extent, resized or not."""
+    if asked.version < 11:
+        return unless_constant(no_extents, 1)(asked, found)
     sizes = asked.given(3)
+    if sizes is not None and asked.hidden(3) and not (sizes.has_shape and _numbers(sizes.shape)):
+        raise refuse_shape("the number of elements of input 'sizes' must be the rank of input 'X'")
     by_size = sizes is not None and sizes.has_shape and sizes.shape != (0,)
     scales = asked.given(2)
     by_scale = scales is not None and scales.floats is not None and scales.floats.size > 0
@@ -208,7 +213,9 @@ def _numbers_sliced(asked: Asked, found: Results) -> Results:
 
 def _uneven(asked: Asked) -> bool:
     x, axis, split = asked.given(0), _axis(asked), asked.given(1)
-    if split is not None or x is None or not x.has_shape or not -x.rank <= axis < x.rank:
+    if split is not None or asked.attrs.get("split") is not None:  # an attribute before 13
+        return False
+    if x is None or not x.has_shape or not -x.rank <= axis < x.rank:
         return False
     extent = x.shape[axis]
     return isinstance(extent, int) and extent % max(asked.n_outputs, 1) != 0
@@ -229,6 +236,77 @@ def _numbers_joined(asked: Asked, found: Results) -> Results:
     return found if len(extents) < 2 or _numbers(extents) else no_extent_along_axis(asked, found)
 
 
+def _grid(asked: Asked, found: Results) -> Results:
+    """The extents come from `size` alone."""
+    size = asked.given(1)
+    if not asked.hidden(1) or size is None:
+        return found
+    known = size.has_shape and size.rank == 1 and isinstance(size.shape[0], int)
+    return only_last_known(asked, found) if known else no_shape(asked, found)
+
+
+def _features(asked: Asked, found: Results) -> Results:
+    """Only a vector of indices tells how many features are extracted."""
+    x, y = asked.given(0), asked.given(1)
+    if x is None or y is None or not x.has_shape or x.rank == 1:
+        return no_shape(asked, found)
+    known = y.has_shape and y.rank and (y.rank == 1 or _numbers(y.shape))
+    return found if known else [reshaped(z, (*z.shape[:-1], None)) if z.has_shape else z for z in found]
+
+
+def _hidden_given(asked: Asked, found: Results) -> Results:
+    """Only `hidden_size` tells the extent of the states."""
+    if asked.attrs.get("hidden_size") is not None:
+        return found
+    return [reshaped(x, (*x.shape[:-1], None)) if x.has_shape else x for x in found]
+
+
+def _frames(asked: Asked, found: Results) -> Results:
+    """The lengths must be numbers; where the node does not ask for one side, both are counted."""
+    signal, length, window = asked.given(0), asked.given(3), asked.given(2)
+    known = signal is not None and signal.has_shape and isinstance(signal.shape[1], int)
+    known = known and (length is not None or window is not None)
+    known = known and (window is None or (not asked.hidden(2) or length is not None or window.has_shape))
+    if not known or asked.hidden(1) or asked.hidden(3):
+        return no_shape(asked, found)
+    if "onesided" in asked.stated:
+        return found
+    size = length.scalar() if length is not None else window.shape[0] if window is not None else None
+    return [reshaped(x, (*x.shape[:2], size, x.shape[3])) if x.has_shape else x for x in found]
+
+
+def nothing_without_rank(asked: Asked, found: Results) -> Results:
+    """Not even a type is given where the first input's rank is unknown."""
+    x = asked.given(0)
+    return found if x is not None and x.has_shape else [Known(None) for _ in found]
+
+
+def _number_of_parts(asked: Asked, found: Results) -> Results:
+    """Parts of an axis whose extent is no number may have any size."""
+    x, axis = asked.given(0), _axis(asked)
+    number = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
+    if number or x is None or not x.has_shape or asked.given(1) is None:
+        return found
+    shape = [None if i == axis % x.rank else d for i, d in enumerate(x.shape)]
+    return [Known(SequenceType(TensorType(x.dtype, tuple(shape))))]
+
+
+def _label_type_only(asked: Asked, found: Results) -> Results:
+    return first_only(asked, no_shape(asked, found))
+
+
+def _no_kernel(asked: Asked) -> bool:
+    return not asked.attrs.get("kernel_shape")
+
+
+def _normalized(asked: Asked, found: Results) -> Results:
+    x = asked.given(0)
+    return [
+        reshaped(y, (1, None) if x is not None and x.has_shape and x.rank == 2 else (None,)) if y.has_shape else y
+        for y in found
+    ]
+
+
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
 WINDOWS = ("BlackmanWindow", "HammingWindow", "HannWindow")
@@ -239,8 +317,9 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", name): until(8, like_first) for name in LEGACY_VARIADIC},
     **{("", name): unless_constant(no_shape, 0) for name in WINDOWS},
     **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
-    **{("", name): until(7, no_shape) for name in ("RNN", "GRU", "LSTM")},
-    ("", "AffineGrid"): unless_constant(only_last_known, 1),
+    **{("", name): (until(7, no_shape), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
+    **{("ai.onnx.ml", name): no_shape for name in ("CastMap", "DictVectorizer")},
+    ("", "AffineGrid"): _grid,
     ("", "BatchNormalization"): until(14, first_only),
     ("", "CenterCropPad"): unless_constant(no_shape, 1),
     ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
@@ -258,19 +337,28 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "QLinearConv"): filter_extents(3),
     ("", "Reshape"): (until(14, unless_constant(no_shape, 1)), _without_quotients),
     ("", "Resize"): without_resized,
-    ("", "Slice"): _numbers_sliced,
+    ("", "Slice"): since(10, _numbers_sliced),
     ("", "Flatten"): until(11, refuses("Invalid value for attribute 'axis'", lambda asked: _axis(asked, 1) < 0)),
     ("", "Split"): (
-        number_along_axis(unless_constant(no_shape, 1), no_extent_along_axis),
+        since(13, number_along_axis(unless_constant(no_shape, 1), no_extent_along_axis)),
         until(18, refuses("The input is not evenly splittable", _uneven)),
         since(18, refuses("Neither 'split' input nor 'num_outputs' attribute has been given", _nothing_given)),
     ),
-    ("", "StringNormalizer"): no_extents,
-    ("", "STFT"): unless_constant(no_shape, 1, 3),
+    ("", "StringNormalizer"): _normalized,
+    ("", "STFT"): _frames,
+    ("", "StringSplit"): nothing_without_rank,
+    ("", "SplitToSequence"): _number_of_parts,
+    ("", "DFT"): unless_constant(no_shape, 1),
+    ("", "LpPool"): since(2, refuses("Attribute kernel_shape must be specified", _no_kernel)),
+    ("", "Upsample"): until(9, nothing_without_rank),
     ("", "Tile"): until(6, no_shape),
-    ("", "TopK"): number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1),
+    ("", "TopK"): since(10, number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1)),
     ("", "Unique"): lambda asked, found: [*found[:1], *no_extents(asked, found[1:])],
+    ("ai.onnx.ml", "ArrayFeatureExtractor"): _features,
     ("ai.onnx.ml", "LabelEncoder"): until(2, no_shape),
+    ("ai.onnx.ml", "OneHotEncoder"): nothing_without_rank,
+    ("ai.onnx.ml", "SVMClassifier"): _label_type_only,
+    ("ai.onnx.ml", "TreeEnsembleClassifier"): until(3, _label_type_only),
 }
 
 
