@@ -27,7 +27,8 @@ from sardonyx.io import from_bytes, load, model_from_proto, model_to_proto, to_b
 from sardonyx.ir import ExternalLocation, Model, Tensor
 from sardonyx.ir.text import parse_model, print_model
 from sardonyx.proto import ModelProto
-from sardonyx.proto.json_format import from_json, to_json
+from sardonyx.proto.json_format import to_json
+from sardonyx.proto.json_parser import from_json
 from sardonyx.proto.text import to_text
 from sardonyx.proto.text_parser import from_text
 from sardonyx.tile.parser import parse_kernel

@@ -12,7 +12,8 @@ from onnx import helper
 
 import sardonyx.proto as proto
 from sardonyx.core.errors import FormatError
-from sardonyx.proto.json_format import from_json, to_json
+from sardonyx.proto.json_format import to_json
+from sardonyx.proto.json_parser import from_json
 
 
 def sample() -> onnx.ModelProto:

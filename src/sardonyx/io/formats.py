@@ -14,7 +14,8 @@ from sardonyx.io.write import model_to_proto
 from sardonyx.ir import ExternalLocation, Model
 from sardonyx.ir.text import parse_model, print_model
 from sardonyx.proto import ModelProto, parse
-from sardonyx.proto.json_format import from_json, to_json
+from sardonyx.proto.json_format import to_json
+from sardonyx.proto.json_parser import from_json
 from sardonyx.proto.text import to_text
 from sardonyx.proto.text_parser import from_text
 

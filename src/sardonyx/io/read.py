@@ -97,7 +97,7 @@ def read_function(proto: FunctionProto, folder: Folder | None, *, consume: bool 
     for name in proto.entries("input"):
         graph.add_input(scope.define(name))
     _read_nodes(proto, graph, scope)
-    _annotate(proto, scope)
+    _annotate(proto, graph, scope)
     graph.outputs = [_output(scope, name) for name in proto.entries("output")]
     function = Function(proto.domain, proto.name, graph, proto.overload)
     function.attributes = list(proto.entries("attribute"))
@@ -122,7 +122,7 @@ def read_graph(proto: GraphProto, scope: Scope) -> Graph:
             raise FormatError(f"graph '{proto.name}' has an initializer without a name")
         scope.values[tensor.name] = graph.add_initializer(tensor)
     _read_nodes(proto, graph, scope)
-    _annotate(proto, scope)
+    _annotate(proto, graph, scope)
     for info in scope.each(proto, "output"):
         value = _output(scope, info.name)
         graph.outputs.append(value)
@@ -135,11 +135,13 @@ def _output(scope: Scope, name: str) -> Value:
     return scope.use(name) or Value("")
 
 
-def _annotate(proto: Message, scope: Scope) -> None:
+def _annotate(proto: Message, graph: Graph, scope: Scope) -> None:
     for info in scope.each(proto, "value_info"):
         value = scope.values.get(info.name)
-        if value is not None:
-            _describe(value, info)
+        if value is None:
+            value = Value(info.name)
+            graph.loose.append(value)
+        _describe(value, info)
 
 
 def _describe(value: Value, info: ValueInfoProto) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sardonyx.io.tensors import write_sparse, write_tensor
@@ -62,7 +62,7 @@ def write_function(function: Function, proto: FunctionProto, place: Placement) -
         write_attr(attr, proto.attribute_proto.add(), place)
     for node in function.graph.nodes:
         write_node(node, proto.node.add(), place)
-        _write_infos(node, proto.value_info, set())
+    _write_infos([*function.graph.inputs, *_made(function.graph), *function.graph.loose], proto.value_info, set())
     for domain, version in function.opsets.items():
         proto.opset_import.add(domain=domain, version=version)
     _write_map(function.metadata, proto.metadata_props)
@@ -79,7 +79,7 @@ def write_graph(graph: Graph, proto: GraphProto, place: Placement) -> None:
     results = set(graph.outputs)
     for node in graph.nodes:
         write_node(node, proto.node.add(), place)
-        _write_infos(node, proto.value_info, results)
+    _write_infos([*_made(graph), *graph.loose], proto.value_info, results)
     for value in graph.outputs:
         write_info(value, proto.output.add())
     proto.quantization_annotation.extend(graph.quantization)
@@ -95,8 +95,12 @@ def _write_constant(name: str, const: Tensor | SparseTensor | None, proto: Graph
         tensor.name = name
 
 
-def _write_infos(node: Node, infos: Any, results: set[Value]) -> None:
-    for value in node.outputs:
+def _made(graph: Graph) -> Iterator[Value]:
+    return (value for node in graph.nodes for value in node.outputs)
+
+
+def _write_infos(values: Iterable[Value], infos: Any, results: set[Value]) -> None:
+    for value in values:
         if value.name and value not in results and (value.type is not None or value.doc or value.metadata):
             write_info(value, infos.add())
 

@@ -11,7 +11,8 @@ from sardonyx.compat.onnx import parser, printer
 from sardonyx.compat.onnx.onnx_pb import FunctionProto, GraphProto, ModelProto, NodeProto
 from sardonyx.core.errors import FormatError
 from sardonyx.proto import Message
-from sardonyx.proto.json_format import from_json, to_json
+from sardonyx.proto.json_format import to_json
+from sardonyx.proto.json_parser import from_json
 from sardonyx.proto.text import to_text
 from sardonyx.proto.text_parser import from_text
 
