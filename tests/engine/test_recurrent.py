@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sardonyx import io
 from sardonyx.core.errors import InputError
 from sardonyx.engine.codegen import detect
-from sardonyx.engine.kernels.recurrent import group_of
+from sardonyx.engine.kernels.cell_product import group_of
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
@@ -259,6 +259,6 @@ def test_official_cases_are_native(case: Any) -> None:
 
 @pytest.mark.parametrize("gates", [1, 2, 3, 4])
 def test_sums_fit_the_registers(gates: int) -> None:
-    group = group_of(gates, detect())
+    group = group_of(gates, 0, detect())
     assert (gates * group.vectors + 1) * group.rows < detect().registers
     assert group.rows > 1

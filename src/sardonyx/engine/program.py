@@ -81,7 +81,7 @@ class Call:
 
 def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Iterator[int | Address | Table], int, int]:
     """The slots of a step's argument block, integers where they are known already; the tasks of a phase, and the phases."""
-    chosen: Sequence[int] = ()
+    chosen: list[int] = []
     tasks = extents[step.tasks]
     if step.blocking is not None:
         *chosen, tasks = step.blocking(*[extents[d] for d in step.blocking_of], threads)

@@ -1,16 +1,10 @@
 """Recurrent cells: one kernel runs an LSTM, GRU or RNN through time.
 
-What the inputs contribute, X_t @ W.T and the biases, was made before for all steps by one contraction. What is left of a step is
+What the inputs contribute, X_t @ W.T and the biases, was made before for all steps by one contraction. What is left of a step
+is the product of the state with R.T for some hidden units (`cell_product.py`), then their gates and their new state; it is
+bound by reading R, which several rows of a batch share.
 
-    the product of the state with R.T, for all gates of some hidden units      a matrix times a vector, or a few
-    the gates, and the new state of those units                                vectors of units
-
-so a step is bound by reading R. R is packed in groups of hidden units, [group][k][vector of units][gate][lane]: the gates of
-a unit lie together, a group is read from one end to the other, and its sums stay in registers. Several rows of a batch share
-one reading of a group.
-
-The state lies twice in memory, and steps go to and fro between the two places: the last one writes to the first place. The
-sum over k is taken in order, in runs of about RUN products; so neither the rows in a block nor threads change one bit of it.
+The state lies twice in memory, and steps go to and fro between the two places: the last one writes to the first place.
 """
 
 from __future__ import annotations
@@ -20,19 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Formula, emit
+from sardonyx.engine.kernels.cell_product import Product, group_of
 from sardonyx.engine.kernels.map import decode
-from sardonyx.ir import Array
-from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Ramp, f32, i32, i64, select
-from sardonyx.tile.expr import Bin, Broadcast, binary
+from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, f32, i32, i64, select
+from sardonyx.tile.expr import Bin, binary
 from sardonyx.tile.math.fraction import sigmoid_fraction, tanh_fraction
 
-__all__ = ["Cell", "CellSpec", "Group", "cell_kernel", "group_of", "pack_cell_kernel", "packed_cell"]
-
-RUN = 256  # products that are added up in one go
+__all__ = ["GATES", "Cell", "CellSpec", "cell_kernel"]
 
 Cell: TypeAlias = Literal["LSTM", "GRU", "RNN"]
 
@@ -45,7 +35,7 @@ class CellSpec:
     coupled: the forget gate of an LSTM is 1 - its input gate. peepholes: its gates look at the cell.
     linear: the reset gate of a GRU scales the product with the state, to which a bias may have been added (`biased`).
     lengths: sequences end early. gives: outputs of all steps are stored.
-    whole: hidden units fill vectors.
+    rest: see `rest_of`.
     """
 
     cell: Cell
@@ -56,7 +46,7 @@ class CellSpec:
     biased: bool = False
     lengths: bool = False
     gives: bool = True
-    whole: bool = False
+    rest: int = 0
 
     @property
     def plain(self) -> bool:
@@ -71,135 +61,6 @@ class CellSpec:
 
 
 GATES: dict[Cell, int] = {"LSTM": 4, "GRU": 3, "RNN": 1}
-
-
-@dataclass(frozen=True)
-class Group:
-    """The hidden units whose sums the registers hold together: for `rows` rows at most, `vectors` vectors of each gate."""
-
-    gates: int
-    rows: int
-    vectors: int
-    lanes: int
-
-    @property
-    def units(self) -> int:
-        return self.vectors * self.lanes
-
-    @property
-    def width(self) -> int:
-        """How many numbers of R belong to one k."""
-        return self.gates * self.units
-
-
-def group_of(gates: int, target: Target) -> Group:
-    """Four sums hide the latency of adding to them, for one row: R does not come faster. More rows fill the registers."""
-    vectors = max(1, 4 // gates)
-    rows = (target.registers - 1) // (gates * vectors + 1)  # sums, an element of the state, and one vector of R for all
-    return Group(gates, rows, vectors, target.lanes(f32))
-
-
-def packed_cell(r: Array, group: Group) -> Array:
-    """[direction, gate x unit, k] -> [direction, group, k, vector, gate, lane], filled up with zeros."""
-    directions, rows, depth = r.shape
-    hidden = rows // group.gates
-    groups = -(-hidden // group.units)
-    wide = np.zeros((directions, group.gates, groups * group.units, depth), r.dtype)
-    wide[:, :, :hidden] = r.reshape(directions, group.gates, hidden, depth)
-    split = wide.reshape(directions, group.gates, groups, group.vectors, group.lanes, depth)
-    return np.ascontiguousarray(split.transpose(0, 2, 5, 3, 1, 4))
-
-
-@functools.cache
-def pack_cell_kernel(group: Group) -> Kernel:
-    """What `packed_cell` does, for an R that is computed.
-
-    Parameters: out, r, hidden, depth, groups, and the stride of a direction of r. Task: (direction, group).
-    """
-    k = Builder("pack_cell")
-    out, r = k.ptr("out", f32), k.ptr("r", f32)
-    hidden, depth, groups, step = (k.param(x) for x in ("hidden", "depth", "groups", "stride"))
-    lanes = group.lanes
-    direction, number = decode(k, k.task, [Const(0, i64), groups])
-    out, r = out.at(k.task * depth * group.width), r.at(direction * step)
-    for v in range(group.vectors):
-        first = k.let("first", number * group.units + v * lanes)
-        mask = k.let("mask", k.mask(binary("max", binary("min", hidden - first, lanes), 0), lanes))
-        lines = k.let("lines", (Ramp(i64.x(lanes)) + first) * depth)
-        for gate in range(group.gates):
-            place = out.at((v * group.gates + gate) * lanes)
-            line = r.at(gate * hidden * depth)
-            with k.loop("p", 0, depth) as p:
-                place.store(p * group.width, line.load(lines + p, lanes, mask))
-    return k.build()
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of states: where the first starts, those of one task following at a distance of `hidden`."""
-
-    base: Pointer
-    count: Expr
-
-
-class _Product:
-    """The sums over k of a state and packed R, for a group of units and a few rows."""
-
-    def __init__(self, k: Builder, group: Group, hidden: Expr) -> None:
-        """Called in the setup of the kernel."""
-        self.k, self.group, self.hidden = k, group, hidden
-        runs = k.let("runs", (hidden + (RUN - 1)) // RUN)
-        self.run = k.let("run", (hidden + runs - 1) // runs)
-        self.sums = k.local("sums", f32, group.rows * group.width)
-        self.size = k.let("size", hidden * group.width)  # of a packed group
-
-    def compute(self, rows: _Rows, first: Expr, panel: Pointer) -> Expr:
-        """sums = the sums of as many rows from `first` on as a group holds; gives how many those are."""
-        k = self.k
-        left = k.let("rows_left", rows.count - first)
-        tiles = k.let("tiles", (left + (self.group.rows - 1)) // self.group.rows)
-        height = k.let("height", (left + tiles - 1) // tiles)  # blocks of equal height
-        base = Pointer(k, k.let("state", rows.base.at(first * self.hidden).base), f32)
-
-        def chain(most: int) -> None:
-            if most == 1:
-                self._sum(1, base, panel)
-                return
-            with k.when(height.eq(most)):
-                self._sum(most, base, panel)
-            with k.otherwise():
-                chain(most - 1)
-
-        chain(self.group.rows)
-        return height
-
-    def _sum(self, rows: int, base: Pointer, panel: Pointer) -> None:
-        k, lanes = self.k, self.group.lanes
-        columns = range(self.group.width // lanes)
-        lines = [Pointer(k, k.let("line", base.at(self.hidden * r).base), f32) for r in range(rows)]
-        weights = k.ptr_reg("weights", panel)
-        with k.loop("start", 0, self.hidden, self.run) as start:
-            sums = [[k.reg("sum", f32.x(lanes), 0.0) for _ in columns] for _ in lines]
-            with k.loop("p", start, binary("min", start + self.run, self.hidden)) as p:
-                spread = [k.let("x", Broadcast(line.load(p), lanes)) for line in lines]
-                for j in columns:
-                    weight = weights.load(j * lanes, lanes)
-                    for x, line in zip(spread, sums, strict=True):
-                        k.set(line[j], Fma(x, weight, line[j]))
-                k.advance(weights, self.group.width)
-            places = [(r * self.group.width + j * lanes, sums[r][j]) for r in range(rows) for j in columns]
-            with k.when(start.eq(0)):
-                for at, value in places:
-                    self.sums.store(at, value)
-            with k.otherwise():
-                for at, value in places:
-                    self.sums.store(at, self.sums.load(at, lanes) + value)
-
-    def of(self, row: Expr, unit: Expr) -> list[Expr]:
-        """The sums of each gate for a vector of units, counted within the group."""
-        lanes, gates = self.group.lanes, self.group.gates
-        at = self.k.let("index", row * self.group.width + unit * gates)
-        return [self.sums.load(at + g * lanes, lanes) for g in range(gates)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +102,7 @@ class _Recurrent:
         self.x_steps = [k.param(f"x_{n}") for n in ("t", "b")]
         self.y_steps = [k.param(f"y_{n}") for n in ("t", "d", "b")] if spec.gives else []
         with k.setup():
-            self.products = [_Product(k, group_of(gates, target), self.hidden) for gates in spec.products]
+            self.products = [Product(k, group_of(gates, spec.rest, target), self.hidden) for gates in spec.products]
         self.room = k.scratch(f32) if len(spec.products) > 1 else None
 
     def task(self) -> None:
@@ -278,53 +139,54 @@ class _Recurrent:
                     None if self.ends is None else k.let("alive", t < self.ends.load(first + row).to(i64)),
                 )
 
-            rows = _Rows(before, count)
             back = k.let("back", odd.ne(0))
             if len(self.products) > 1:
-                self._reset_first(d, back, rows, here)
+                self._reset_first(d, back, before, count, here)
             else:
                 cell_of = {"LSTM": self._lstm, "GRU": self._gru, "RNN": self._rnn}[self.spec.cell]
-                self._units(0, d, u, back, rows, lambda row, at, sums: cell_of(here(row, *at), sums, d))
+                self._units(0, (d, u, back), before, count, lambda row, at, sums: cell_of(here(row, *at), sums, d))
 
     # -- walking ----------------------------------------------------------------------------------------------------------
 
     def _units(
         self,
         number: int,
-        d: Expr,
-        block: Expr,
-        back: Expr,
-        rows: _Rows,
+        where: tuple[Expr, Expr, Expr],
+        state: Pointer,
+        count: Expr,
         body: Callable[[Expr, tuple[Expr, Expr | None], list[Expr]], None],
     ) -> None:
-        """body(row, (unit, mask), sums) for all rows and all vectors of units of a block, with the sums of a product.
+        """body(row, (unit, mask), sums) for `count` rows and all vectors of units of a block, with the sums of a product.
 
-        Steps go through the groups to and fro (`back`), so that each begins with what the one before has left in the cache.
+        Args:
+            where: the direction, the block, and whether its groups come in reverse: steps go through them to and fro, so that
+                each begins with what the one before has left in the cache.
         """
-        k, product = self.k, self.products[number]
-        units, lanes = product.group.units, self.lanes
-        groups = k.let("groups", (self.hidden + (units - 1)) // units)
+        k, product, lanes = self.k, self.products[number], self.lanes
+        group, (d, block, back) = product.group, where
+        whole = k.let("whole", self.hidden // group.units)
         start = k.let("first_group", block * self.block_u)
-        stop = k.let("last_group", binary("min", start + self.block_u, groups))
-        with k.loop("g", start, stop) as group:
-            group = k.let("group", select(back, start + stop - 1 - group, group))
-            panel = Pointer(k, k.let("panel", self.r[number].at((d * groups + group) * product.size).base), f32)
-            first = k.let("first_unit", group * units)
-            many = k.let("units", binary("min", self.hidden - first, units))
-            top = k.reg("top", i64, 0)
-            with k.loop("tile", 0, (rows.count + (product.group.rows - 1)) // product.group.rows):
-                height = product.compute(rows, top, panel)
-                with k.loop("row", 0, height) as row:
+        stop = k.let("last_group", binary("min", start + self.block_u, whole))
+        packed = self.r[number].at(d * product.size)
 
-                    def vector(unit: Expr, mask: Expr | None, row: Expr = row, top: Expr = top) -> None:
-                        body(k.let("line", top + row), (k.let("unit", first + unit), mask), product.of(row, unit))
+        def units(at: Expr, last: bool) -> None:
+            first = k.let("first_unit", at * group.units)
 
-                    if self.spec.whole:
-                        with k.loop("v", 0, many, lanes) as v:
-                            vector(v, None)
-                    else:
-                        k.strip("v", 0, many, lanes, vector)
-                k.set(top, top + height)
+            def row(line: Expr, place: Expr) -> None:
+                for v in range(0, group.rest if last else group.units, lanes):
+                    left = group.rest - v
+                    mask = k.mask(Const(left, i64), lanes) if last and left < lanes else None
+                    body(line, (k.let("unit", first + v), mask), product.at(place, Const(v, i64), last))
+
+            product.each(
+                state, count, Pointer(k, k.let("panel", packed.at(at * product.panel_size).base), f32), row, last
+            )
+
+        with k.loop("g", start, stop) as turn:
+            units(k.let("group", select(back, start + stop - 1 - turn, turn)), False)
+        if group.rest:
+            with k.when(start + self.block_u > whole):
+                units(whole, True)
 
     # -- cells ------------------------------------------------------------------------------------------------------------
 
@@ -410,19 +272,21 @@ class _Recurrent:
     def _tanh(self, x: Expr) -> tuple[Expr, Expr]:
         return tanh_fraction(self.k, self.k.let("gate", x))
 
-    def _reset_first(self, d: Expr, back: Expr, rows: _Rows, here: Callable[[Expr, Expr, Expr | None], _Here]) -> None:
+    def _reset_first(
+        self, d: Expr, back: Expr, before: Pointer, count: Expr, here: Callable[[Expr, Expr, Expr | None], _Here]
+    ) -> None:
         """The reset gate scales the state, all of which enters the product with what is new."""
-        k, none = self.k, Const(0, i64)
+        k, where = self.k, (d, Const(0, i64), back)
         assert self.room is not None
         scaled, update = self.room, Pointer(k, k.let("update", self.room.at(self.block_b * self.hidden).base), f32)
 
         def gates(row: Expr, place: tuple[Expr, Expr | None], sums: list[Expr]) -> None:
             at = here(row, *place)
             to_z, to_r = self._given(at, sums)
-            to = k.let("kept", row * self.hidden + at.unit)
-            update.store(to, self._apply(0, to_z), at.mask)
+            kept = k.let("kept", row * self.hidden + at.unit)
+            update.store(kept, self._apply(0, to_z), at.mask)
             old = at.before.load(0, self.lanes, at.mask)
-            scaled.store(to, self._apply(0, to_r) * old, at.mask)
+            scaled.store(kept, self._apply(0, to_r) * old, at.mask)
 
         def state(row: Expr, place: tuple[Expr, Expr | None], sums: list[Expr]) -> None:
             at = here(row, *place)
@@ -431,8 +295,8 @@ class _Recurrent:
             old = at.before.load(0, self.lanes, at.mask)
             self._keep(at, k.let("fresh", (1.0 - z) * self._apply(1, value) + z * old))
 
-        self._units(0, d, none, back, rows, gates)
-        self._units(1, d, none, back, _Rows(scaled, rows.count), state)
+        self._units(0, where, before, count, gates)
+        self._units(1, where, scaled, count, state)
 
 
 @functools.cache

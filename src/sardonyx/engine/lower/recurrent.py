@@ -12,28 +12,17 @@ from sardonyx.core.dims import Dim, mod
 from sardonyx.core.dtypes import FLOAT32
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.fuse import Steps
-from sardonyx.engine.kernels.recurrent import (
-    GATES,
-    Cell,
-    CellSpec,
-    cell_kernel,
-    group_of,
-    pack_cell_kernel,
-    packed_cell,
-)
+from sardonyx.engine.kernels.cell_product import Group, group_of, pack_cell_kernel, packed_cell, rest_of
+from sardonyx.engine.kernels.recurrent import GATES, Cell, CellSpec, cell_kernel
 from sardonyx.engine.lower.linalg import product_of
 from sardonyx.engine.lowering import Lowering, NotNative, lower
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.views import Buffer, View, contiguous_strides
 from sardonyx.ir import Node, Value
 from sardonyx.ops.recurrent import chosen
-from sardonyx.tile import f32
 
-DIRECTIONS = {
-    "forward": (1, 1),
-    "reverse": (1, 0),
-    "bidirectional": (2, 1),
-}  # how many, and the first that goes backwards
+# direction -> how many, and the first that goes backwards
+DIRECTIONS = {"forward": (1, 1), "reverse": (1, 0), "bidirectional": (2, 1)}
 FUNCTIONS: dict[Cell, tuple[str, ...]] = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "GRU": ("Sigmoid", "Tanh"),
@@ -186,25 +175,23 @@ def _given(facts: _Facts, bias: View | None) -> View:
     return given.permuted((1, 0, 2)) if facts.by_batch else given
 
 
-def _packed(facts: _Facts, products: Sequence[int]) -> list[tuple[Buffer, Dim]]:
+def _packed(facts: _Facts, groups: Sequence[Group]) -> list[tuple[Buffer, int]]:
     """R as the kernel reads it: for each product the numbers, and how many of them belong to a direction."""
     low, hidden = facts.low, facts.hidden
     r = facts.dense("R")
-    found: list[tuple[Buffer, Dim]] = []
+    found: list[tuple[Buffer, int]] = []
     first = 0
-    for gates in products:
-        group = group_of(gates, low.target)
-        groups = -(-hidden // group.units)
-        size = groups * hidden * group.width
-        part = r.narrowed(1, first * hidden, gates * hidden)
-        first += gates
+    for group in groups:
+        size, count = group.size(hidden), group.count(hidden)
+        part = r.narrowed(1, first * hidden, group.gates * hidden)
+        first += group.gates
         if part.const is not None:
             found.append((low.constant(packed_cell(part.const, group), r.buffer.name).buffer, size))
             continue
         out = low.temp(FLOAT32, (facts.directions, size)).buffer
         args: list[Argument | None] = [Address(out, 0, True), Address(part.buffer, part.offset)]
-        args += [hidden, hidden, groups, part.strides[0]]
-        low.call(Call(pack_cell_kernel(group), args, facts.directions * groups, facts.names))
+        args += [hidden, count, size, part.strides[0]]
+        low.call(Call(pack_cell_kernel(group), args, facts.directions * count, facts.names))
         found.append((out, size))
     return found
 
@@ -217,9 +204,7 @@ class Cutting:
     another at its end; a step must be long enough for that.
     """
 
-    gates: int
-    units: int  # in a group
-    lanes: int
+    group: Group
     shares: bool  # whether units may be shared
 
     NEAR = 512 * 1024  # bytes of R that stay near a core
@@ -229,12 +214,12 @@ class Cutting:
         self, steps: int, directions: int, batch: int, hidden: int, threads: int
     ) -> tuple[int, int, int, int, int, int, int]:
         """span, block_b, block_u, blocks_b, blocks_u, phases, tasks of a phase."""
-        groups = -(-hidden // self.units)
+        groups = self.group.count(hidden)
         if steps == 0 or batch == 0:
             return 1, 1, groups, 0, 1, 1, 0
         helpers = -(-threads // directions)
-        vectors = self.gates * hidden * hidden // self.lanes
-        alone = batch >= 4 * helpers and 4 * vectors * self.lanes <= self.NEAR
+        size = self.group.size(hidden)
+        vectors, alone = size // self.group.lanes, batch >= 4 * helpers and 4 * size <= self.NEAR
         if helpers > 1 and self.shares and not alone and vectors * max(2, batch) >= self.LONG:  # R comes at half speed
             wide = -(-groups // helpers)
             blocks = -(-groups // wide)
@@ -252,7 +237,7 @@ class _Memory:
     c: View | None
     y: View | None
     x: View
-    packed: list[tuple[Buffer, Dim]]
+    packed: list[tuple[Buffer, int]]
     bias: View | None
 
 
@@ -260,7 +245,6 @@ def _call(facts: _Facts, spec: CellSpec, at: _Memory, first: int, count: int) ->
     """The steps of `count` directions from `first` on."""
     low, hidden, batch = facts.low, facts.hidden, facts.batch
     own = first * batch * hidden
-    group = group_of(spec.products[0], low.target)
 
     def place(name: str, size: int) -> Address:
         view = facts.dense(name)
@@ -284,7 +268,7 @@ def _call(facts: _Facts, spec: CellSpec, at: _Memory, first: int, count: int) ->
             1,
             facts.names,
             scratch=2 * 4 * batch * hidden + 64 if len(spec.products) > 1 else 0,
-            blocking=Cutting(GATES[facts.cell], group.units, group.lanes, len(spec.products) == 1),
+            blocking=Cutting(group_of(spec.products[0], spec.rest, low.target), len(spec.products) == 1),
             blocking_of=(facts.time, count, batch, hidden),
             phased=True,
             flops=facts.time * count * batch * facts.rows * hidden * 2,
@@ -318,9 +302,10 @@ def recurrent(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         biased=back is not None,
         lengths="sequence_lens" in facts.inputs,
         gives=y is not None,
-        whole=facts.hidden % low.target.lanes(f32) == 0,
+        rest=rest_of(facts.hidden, low.target),
     )
-    memory = _Memory(h, c, y, x, _packed(facts, spec.products), back)
+    groups = [group_of(gates, spec.rest, low.target) for gates in spec.products]
+    memory = _Memory(h, c, y, x, _packed(facts, groups), back)
     if len(set(functions)) == 1:
         _call(facts, spec, memory, 0, facts.directions)
     else:
