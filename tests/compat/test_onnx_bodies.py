@@ -34,7 +34,9 @@ def model_of(case: Any) -> Any:
     bodies = bodies_of(domain, name, since)
     if not bodies:
         return None
-    entries[""].version = max(entries[""].version, min(bodies))
+    if "" not in entries:
+        entries[""] = model.opset_import.add()
+    entries[""].version = max(entries[""].version, bodies[min(bodies)].written)
     return model if schema.at(entries[domain].version).version == since else None
 
 

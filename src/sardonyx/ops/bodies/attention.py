@@ -6,6 +6,7 @@ Masks are numbers that are added to the scores: 0 where a query may look at a ke
 from __future__ import annotations
 
 from sardonyx.ops.bodies.body import Call, body_of
+from sardonyx.ops.bodies.splice import spliced
 
 NUMBERS = """
     Zero1D = Constant <value = int64[1] {0}> ()
@@ -279,4 +280,49 @@ def rotary_embedding(call: Call) -> str:
     made = CastLike (both, X)
     {whole}
     {result}
+    """
+
+
+@body_of("FlexAttention", {1: 1}, domain="ai.onnx.preview", written=24)
+def flex_attention(call: Call) -> str:
+    """Attention whose scores and shares pass through the node's graphs."""
+    element = call.element(0)
+    precision = call.attributes["softmax_precision"] or (11 if element == 11 else 1)
+    given = call.attributes["scale"]
+    scale = "size_f = Cast <to = 1> (features)  root = Sqrt (size_f)  scale = Reciprocal (root)"
+    if given is not None:
+        scale = f"scale = Constant <value = float[1] {{{given!r}}}> ()"
+    steps: list[str] = []
+    for name, source, result in (("score_mod", "precise", "scores"), ("prob_mod", "shares", "weights")):
+        graph = call.attributes[name]
+        if graph is None:
+            steps.append(f"{result} = Identity ({source})")
+        else:
+            lines, made = spliced(graph, f"{name}_", [f"Identity ({source})"])
+            steps.append("\n    ".join([*lines, f"{result} = Identity ({made[0]})"]))
+    return f"""
+    Two1D = Constant <value = int64[1] {{2}}> ()
+    batch = Shape <start = 0, end = 1> (Q)
+    q_heads = Shape <start = 1, end = 2> (Q)
+    features = Shape <start = 3, end = 4> (Q)
+    kv_heads = Shape <start = 1, end = 2> (K)
+    keys = Shape <start = 2, end = 3> (K)
+    v_features = Shape <start = 3, end = 4> (V)
+    times = Div (q_heads, kv_heads)
+    {_repeated("K", "features")}
+    {_repeated("V", "v_features")}
+    {scale}
+    scale_root = Sqrt (scale)
+    factor = Cast <to = {element}> (scale_root)
+    q_scaled = Mul (Q, factor)
+    k_scaled = Mul (K_all, factor)
+    k_turned = Transpose <perm = [0, 1, 3, 2]> (k_scaled)
+    raw = MatMul (q_scaled, k_turned)
+    precise = Cast <to = {precision}> (raw)
+    {steps[0]}
+    shares = Softmax <axis = -1> (scores)
+    {steps[1]}
+    values = Cast <to = {precision}> (V_all)
+    mixed = MatMul (weights, values)
+    Y = CastLike (mixed, Q)
     """

@@ -83,13 +83,17 @@ Write = Callable[[Call], str]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of version `since` of an operator, in the operators of version `opset`."""
+    """The body of version `since` of an operator, for models that import version `opset` of its domain or a newer one.
+
+    `written` is the version of ai.onnx that the statements use: `opset` itself, but for operators of other domains.
+    """
 
     domain: str
     name: str
     since: int
     opset: int
     statements: str | Write
+    written: int
 
     @property
     def depends(self) -> bool:
@@ -102,14 +106,14 @@ class Body:
             return _parse(self, self.statements, call)
         if call is None:
             raise InputError(f"the body of {self.name} depends on the node", fix="say which node it is for")
-        return _parse(self, self.statements(replace(call, opset=self.opset)), call)
+        return _parse(self, self.statements(replace(call, opset=self.written)), call)
 
 
 def _parse(body: Body, statements: str, call: Call | None) -> Function:
     operator = lookup(body.domain, body.name)
     assert operator is not None, body.name
     schema = operator.at(body.since)
-    imports = f'"{body.domain}": {body.since}, "": {body.opset}' if body.domain else f'"": {body.opset}'
+    imports = f'"{body.domain}": {body.since}, "": {body.written}' if body.domain else f'"": {body.written}'
     attributes = f"<{', '.join(schema.attributes)}>" if schema.attributes else ""
     inputs = ", ".join(_names(schema.inputs, len(call.given) if call else 0))
     outputs = ", ".join(_names(schema.outputs, len(call.wanted) if call else 0))
@@ -125,18 +129,23 @@ def _names(formals: Sequence[FormalSpec], count: int) -> list[str]:
     return names
 
 
-def body(name: str, versions: Mapping[int, int | Sequence[int]], statements: str | Write, domain: str = "") -> None:
+Versions = Mapping[int, int | Sequence[int]]
+
+
+def body(name: str, versions: Versions, statements: str | Write, domain: str = "", written: int = 0) -> None:
     """Declare a body: for each version of the operator, the operator-set versions in which it can be written so."""
     for since, opsets in versions.items():
         for opset in (opsets,) if isinstance(opsets, int) else opsets:
-            _BODIES.setdefault((domain, name, since), {})[opset] = Body(domain, name, since, opset, statements)
+            _BODIES.setdefault((domain, name, since), {})[opset] = Body(
+                domain, name, since, opset, statements, written or opset
+            )
 
 
-def body_of(name: str, versions: Mapping[int, int | Sequence[int]], domain: str = "") -> Callable[[Write], Write]:
+def body_of(name: str, versions: Versions, domain: str = "", written: int = 0) -> Callable[[Write], Write]:
     """Like `body`, for a function that writes the statements for a node."""
 
     def add(write: Write) -> Write:
-        body(name, versions, write, domain)
+        body(name, versions, write, domain, written)
         return write
 
     return add

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sardonyx.core.errors import InputError
-from sardonyx.ir import Attr, AttrKind, Graph, Node, SequenceType, TensorType, Value
-from sardonyx.ir.text import print_node, print_type
+from sardonyx.ir import Graph, SequenceType, TensorType, Value
+from sardonyx.ir.text import print_type
 from sardonyx.ops.bodies.body import Call, body_of
+from sardonyx.ops.bodies.splice import spliced
 
 
 @body_of("SequenceMap", {17: 17})
@@ -13,8 +14,8 @@ def sequence_map(call: Call) -> str:
     """A loop over the first sequence, whose body ends with an insertion into each result."""
     graph: Graph = call.attributes["body"]
     names = ["input_sequence", *(f"additional_inputs_{i}" for i in range(1, len(call.given)))]
-    steps = ["go_on = Identity (go)"]
-    for i, (name, taken) in enumerate(zip(names, graph.inputs, strict=True)):
+    sources: list[str] = []
+    for i, name in enumerate(names):
         kind = call.types[i] if i < len(call.types) else None
         if not isinstance(kind, SequenceType) and i == 0:
             raise InputError(
@@ -22,26 +23,25 @@ def sequence_map(call: Call) -> str:
                 why=f"it is {kind or 'unknown'}",
                 fix="declare the type of the value, or infer the model's types first",
             )
-        what = f"SequenceAt ({name}, at)" if isinstance(kind, SequenceType) else f"Identity ({name})"
-        steps.append(f"{taken.name} = {what}")
-    for name, value in graph.initializers.items():
-        held = Attr("value", AttrKind.TENSOR, value.const)
-        steps.append(print_node(Node("Constant", [], [Value(name)], [held])))
-    steps += [print_node(node) for node in graph.nodes]
+        sources.append(f"SequenceAt ({name}, at)" if isinstance(kind, SequenceType) else f"Identity ({name})")
+    lines, made = spliced(graph, "each_", sources)
     results = [(f"out_sequence_{i}", value) for i, value in enumerate(graph.outputs)]
-    steps += [f"{name}_after = SequenceInsert ({name}_before, {value.name})" for name, value in results]
+    steps = ["go_on = Identity (go)", *lines]
+    steps += [
+        f"{name}_after = SequenceInsert ({name}_before, {each})" for (name, _), each in zip(results, made, strict=True)
+    ]
     empties = [f"{name}_empty = SequenceEmpty <dtype = {_element(value, call)}> ()" for name, value in results]
     kinds = [print_type(SequenceType(TensorType(value.dtype))) for _, value in results]
     before = ", ".join(f"{kind} {name}_before" for kind, (name, _) in zip(kinds, results, strict=True))
     after = ", ".join(f"{kind} {name}_after" for kind, (name, _) in zip(kinds, results, strict=True))
-    lines = "\n        ".join(steps)
+    text = "\n        ".join(steps)
     return f"""
     length = SequenceLength (input_sequence)
     always = Constant <value = bool {{1}}> ()
     {" ".join(empties)}
     {", ".join(name for name, _ in results)} = Loop (length, always, {", ".join(f"{name}_empty" for name, _ in results)}) <
         body = steps (int64 at, bool go, {before}) => (bool go_on, {after}) {{
-        {lines}
+        {text}
     }}>
     """
 
