@@ -17,7 +17,7 @@ from tests.cli.running import sardonyx
 EXPECTED = [[1.5, 3.5], [0.0, 0.0]]
 COMMANDS = (
     "quickstart", "convert", "check", "info", "show", "run", "bench", "verify", "infer", "optimize", "extract",
-    "merge", "diff", "explain", "compile",
+    "merge", "diff", "explain", "compile", "upgrade", "downgrade",
 )  # fmt: skip
 
 
@@ -116,6 +116,70 @@ def test_infer_and_optimize(model: Path) -> None:
     done = sardonyx("optimize", model, "-o", small)
     assert done.code == 0 and "4 nodes ->" in done.out and "verified against the source" in done.out
     assert sardonyx("verify", small, model).code == 0
+
+
+def test_infer_lists_types(model: Path) -> None:
+    assert "float32[n, 2]" in sardonyx("infer", model).out
+    assert sardonyx("infer", model, "--json").json == {
+        "types": dict.fromkeys(("h", "zero", "h2", "y"), "float32[n, 2]") | {"x": "float32[n, 3]"},
+        "faults": [],
+    }
+
+
+def test_infer_says_what_contradicts_itself(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnxtxt"
+    path.write_text(
+        '<ir_version: 10, opset_import: ["" : 20]> g (float[2] x, float[3] z) => (float[2] y) { y = Add (x, z) }'
+    )
+    done = sardonyx("infer", path)
+    assert done.code == 1 and "where" in done.out
+    assert sardonyx("infer", path, "--json").json["faults"]
+
+
+def test_lint_lists_warnings_and_strict_refuses_them(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnxtxt"
+    body = "a = Relu (x) b = Neg (a) c = Unsqueeze (v, one) y = Sub (c, v)"
+    constants = "<int64[1] one = {1}>"
+    path.write_text(
+        f'<ir_version: 10, opset_import: ["" : 20]> g (float[?] x, float[n] v) => (float[n, n] y) {constants} {{ {body} }}'
+    )
+    plain = sardonyx("check", path)
+    assert plain.code == 0 and "SDX" not in plain.out and "--lint" in plain.out
+    linted = sardonyx("check", path, "--lint")
+    assert linted.code == 0
+    assert all(code in linted.out for code in ("SDX-C181", "SDX-C185", "SDX-C187"))  # the last by what inference knows
+    assert sardonyx("check", path, "--strict").code == 1
+    assert {f["severity"] for f in sardonyx("check", path, "--lint", "--json").json} == {"warning"}
+
+
+def test_upgrade_and_downgrade(model: Path) -> None:
+    old = model.with_name("old.onnx")
+    done = sardonyx("downgrade", model, old, "--opset", "13")
+    assert done.code == 0 and "opset 20 -> 13" in done.out and "verified against the source" in done.out
+    assert sx.load(old).opset == 13
+    facts = sardonyx("upgrade", old, "--json").json
+    assert facts["opset"][0] == 13 and facts["verified"]["verdict"] in ("equal", "close")
+    assert sx.load(facts["path"]).opset == facts["opset"][1] >= 28
+    assert Path(facts["path"]).name == f"old.opset{facts['opset'][1]}.onnx"
+    assert sardonyx("upgrade", model, "--opset", "13").code == 1
+    assert sardonyx("downgrade", old, "--opset", "18").code == 1
+
+
+def test_downgrade_shows_what_newer_operators_became(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnxtxt"
+    path.write_text('<ir_version: 10, opset_import: ["" : 20]> g (float[2] x) => (float[2] y) { y = Gelu (x) }')
+    done = sardonyx("downgrade", path, tmp_path / "old.onnxtxt", "--opset", "19")
+    assert done.code == 0 and "Gelu" in done.out and "Erf" in done.out
+    facts = sardonyx("downgrade", path, tmp_path / "old.onnxtxt", "--opset", "19", "--json", "--no-verify").json
+    assert facts["operators"]["Gelu"] == [1, 0] and facts["verified"] is None
+
+
+def test_what_no_older_version_says_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnxtxt"
+    body = "y = StringConcat (x, x)"
+    path.write_text(f'<ir_version: 10, opset_import: ["" : 20]> g (string[2] x) => (string[2] y) {{ {body} }}')
+    done = sardonyx("downgrade", path, tmp_path / "old.onnx", "--opset", "19")
+    assert done.code == 1 and "StringConcat" in done.err and not (tmp_path / "old.onnx").exists()
 
 
 @pytest.mark.parametrize("how", [[], ["--reference"], ["--precision", "medium"], ["--threads", "1"]])

@@ -1,6 +1,6 @@
 """What all commands share: the application, the console, and the arguments that mean the same everywhere.
 
-Exit codes: 0 for success; 1 if the answer is no (`check` found errors, `verify` a difference) or the command failed with a
+Exit codes: 0 for success; 1 if the answer is no (`check` or `infer` found errors, `verify` or `diff` a difference) or the command failed with a
 documented error, which is printed as what, where, why and fix; 2 if the command line itself is wrong.
 """
 

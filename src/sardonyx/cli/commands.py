@@ -10,6 +10,7 @@ from sardonyx.cli.execute import run, verify
 from sardonyx.cli.inspect import check, explain, info, show
 from sardonyx.cli.quickstart import quickstart
 from sardonyx.cli.transform import convert, infer, optimize
+from sardonyx.cli.versions import downgrade, upgrade
 
 __all__ = ["app"]
 
@@ -24,6 +25,8 @@ for command in (
     verify,
     infer,
     optimize,
+    upgrade,
+    downgrade,
     compile,
     extract,
     merge,

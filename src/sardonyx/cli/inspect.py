@@ -12,25 +12,40 @@ from sardonyx.cli.app import AsJson, ModelPath, out, print_json, print_table
 __all__ = ["check", "explain", "info", "show"]
 
 
-def check(model: ModelPath, as_json: AsJson = False) -> None:
+def check(
+    model: ModelPath,
+    lint: Annotated[bool, typer.Option("--lint", help="Also list what is legal and seldom meant: warnings.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings, too, make the answer no.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List everything that is wrong with a model; exit with 1 if it is not legal.
 
-    Example: **sardonyx check model.onnx**
+    Warnings are counted, and listed with `--lint`: values, nodes, constants and inputs that nobody uses, and shapes that are
+    seldom what was meant.
+
+    Examples: **sardonyx check model.onnx**, **sardonyx check model.onnx --lint --strict**
     """
     from sardonyx.check import faults
     from sardonyx.infer import infer
     from sardonyx.io import load
 
     loaded = load(model)
-    found = [*faults(loaded, folder=model.parent), *infer(loaded).faults]
+    inferred = infer(loaded)
+    found = [*faults(loaded, folder=model.parent), *inferred.faults]
+    if lint or strict:  # what inference knows makes more shapes known to be suspicious, and none illegal
+        inferred.annotate()
+        found += [f for f in faults(loaded, full=False) if f.severity == "warning" and f not in found]
     errors = sum(f.severity == "error" for f in found)
+    warnings = len(found) - errors
+    shown = found if lint or strict or as_json else [f for f in found if f.severity == "error"]
     if as_json:
-        print_json([{k: getattr(f, k) for k in ("severity", "code", "what", "where", "why", "fix")} for f in found])
+        print_json([{k: getattr(f, k) for k in ("severity", "code", "what", "where", "why", "fix")} for f in shown])
     else:
-        for fault in found:
-            out.print(str(fault), markup=False, highlight=False)
-        out.print(f"{model.name}: {errors} errors, {len(found) - errors} warnings", highlight=False)
-    if errors:
+        for fault in shown:
+            out.print(f"{'warning: ' if fault.severity == 'warning' else ''}{fault}", markup=False, highlight=False)
+        more = "" if lint or strict or not warnings else ": sardonyx check --lint lists them"
+        out.print(f"{model.name}: {errors} errors, {warnings} warnings{more}", highlight=False)
+    if errors or (strict and warnings):
         raise typer.Exit(1)
 
 

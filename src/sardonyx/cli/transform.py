@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sardonyx.cli.app import ModelPath, out
+from sardonyx.cli.app import AsJson, ModelPath, out, print_json, print_table
 
 if TYPE_CHECKING:
     from sardonyx.ir import Model
 
-__all__ = ["convert", "infer", "optimize"]
+__all__ = ["Unverified", "compared", "convert", "infer", "optimize", "say_compared", "wrote"]
 
 Target = Annotated[
     Path, typer.Argument(help="Where to write: .onnx, .onnxtxt, .json or .textproto.", show_default=False)
@@ -48,24 +48,43 @@ def convert(
     if read.module is not None:
         out.print(f"verified {model.metadata.get('verified', 'no')}", markup=False, highlight=False)
     elif model is not read.model and not unverified:
-        _compare(model, read.model)
+        say_compared(compared(model, read.model))
     save(model, target, external_data=external or "auto")
-    _wrote(target)
+    wrote(target)
 
 
 def infer(
     model: ModelPath,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the annotated model.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write the annotated model.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Annotate every value with its type and symbolic shape.
+    """Annotate every value with its type and symbolic shape; without -o, list them.
 
-    Example: **sardonyx infer model.onnx -o annotated.onnx**
+    Exits with 1 if the model contradicts itself.
+
+    Examples: **sardonyx infer model.onnx**, **sardonyx infer model.onnx -o annotated.onnx**
     """
-    from sardonyx.infer import infer_shapes
+    from sardonyx.infer import infer as inferred
     from sardonyx.io import load, save
 
-    save(infer_shapes(load(model)), output)
-    _wrote(output)
+    loaded = load(model)
+    found = inferred(loaded)
+    faults = [f for f in found.faults if f.severity == "error"]
+    types = {v.name: str(found.type(v) or "?") for v in loaded.graph.values() if v.name and v.const is None}
+    if output is not None:
+        found.annotate()
+        save(loaded, output)
+    if as_json:
+        print_json({"types": types, "faults": [f.what for f in faults]})
+    else:
+        if output is None:
+            print_table(["value", "type"], list(types.items()))
+        for fault in faults:
+            out.print(str(fault), markup=False, highlight=False)
+        if output is not None:
+            wrote(output)
+    if faults:
+        raise typer.Exit(1)
 
 
 def optimize(
@@ -86,12 +105,12 @@ def optimize(
     before, after = len(list(source.graph.walk())), len(list(result.graph.walk()))
     out.print(f"{before} nodes -> {after} nodes, opset {source.opset} -> {result.opset}", highlight=False)
     if not unverified:
-        _compare(result, source)
+        say_compared(compared(result, source))
     save(result, output)
-    _wrote(output)
+    wrote(output)
 
 
-def _compare(result: Model, source: Model) -> None:
+def compared(result: Model, source: Model) -> dict[str, object]:
     """Run both on inputs that are made up. What cannot be compared is said; what differs is an error."""
     from sardonyx.core.errors import ExecutionError, InputError, UnsupportedError
     from sardonyx.verify import verify
@@ -99,13 +118,22 @@ def _compare(result: Model, source: Model) -> None:
     try:
         report = verify(result, source)
     except (InputError, UnsupportedError, ExecutionError) as error:
-        out.print(f"not verified: {error.what}", markup=False, highlight=False)
-        return
+        return {"verdict": "not verified", "why": error.what}
     report.raise_if_different()
     worst = report.worst
-    error = 0.0 if worst is None else worst.error
-    out.print(f"verified against the source: {report.verdict}, largest error {error:.1e}", highlight=False)
+    return {"verdict": report.verdict, "error": 0.0 if worst is None else worst.error}
 
 
-def _wrote(path: Path) -> None:
+def say_compared(found: dict[str, object] | None) -> None:
+    """A line about what `compared` found; nothing where nobody asked."""
+    if found is not None and "why" in found:
+        out.print(f"not verified: {found['why']}", markup=False, highlight=False)
+    elif found is not None:
+        out.print(
+            f"verified against the source: {found['verdict']}, largest error {found['error']:.1e}", highlight=False
+        )
+
+
+def wrote(path: Path) -> None:
+    """The line that ends a command which wrote a file."""
     out.print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)", markup=False, highlight=False)
