@@ -17,7 +17,7 @@ FACTS = (
     "has_type_and_shape_inference_function", "has_function", "has_context_dependent_function", "function_opset_versions",
     "context_dependent_function_opset_versions", "all_function_opset_versions",
 )  # fmt: skip
-FORMAL_FACTS = ("name", "types", "type_str", "option", "is_homogeneous", "min_arity")
+FORMAL_FACTS = ("name", "types", "type_str", "option", "is_homogeneous", "min_arity", "differentiation_category")
 # Operators whose official schema lists types under a name that none of its formals uses.
 UNUSED_NAMES = {("", "Tile", 1)}
 # The official package spells types of maps in two ways; we in the one that formals have.
@@ -29,6 +29,7 @@ def test_facts(key: tuple[str, str, int]) -> None:
     domain, name, version = key
     schema, theirs = ours.defs.get_schema(name, version, domain), HISTORY[key]
     assert {f: getattr(schema, f) for f in FACTS} == {f: getattr(theirs, f) for f in FACTS}
+    assert schema.node_determinism.name == theirs.node_determinism.name
     if theirs.deprecated:
         return
     for formal, other in zip((*schema.inputs, *schema.outputs), (*theirs.inputs, *theirs.outputs), strict=True):

@@ -8,6 +8,7 @@ from typing import Any
 
 from sardonyx.compat.onnx import _bodies
 from sardonyx.compat.onnx._attributes import make_attribute
+from sardonyx.compat.onnx._gradients import gradient_flows
 from sardonyx.compat.onnx._schema_parts import (
     Attribute,
     AttrType,
@@ -23,7 +24,6 @@ from sardonyx.compat.onnx._type_strings import canonical_type
 from sardonyx.compat.onnx.onnx_pb import IR_VERSION, FunctionProto, SparseTensorProto, TensorProto, TypeProto
 from sardonyx.core.dtypes import DType
 from sardonyx.ops import AttributeSpec, FormalSpec, Operator, Schema
-from sardonyx.ops.declare import Formal
 from sardonyx.ops.typesets import TypeSet
 
 __all__ = ["MANY", "OpSchema", "SchemaError", "schema_from"]
@@ -32,6 +32,10 @@ MANY = 2147483647  # what max_input and max_output say of a variadic last parame
 # Operators of which the official package infers nothing but what follows from their function body.
 BY_BODY = {("", name, 12) for name in ("GreaterOrEqual", "LessOrEqual")} | {
     ("", "MeanVarianceNormalization", version) for version in (9, 13)
+}
+# Operators that say nothing of themselves, and whose body depends on the node.
+UNSURE = {("", name, 27) for name in ("LinearAttention", "CausalConvWithState")} | {
+    ("", name, 28) for name in ("DepthToSpace", "SpaceToDepth")
 }
 _GRAPHS = (AttrType.GRAPH, AttrType.GRAPHS)
 
@@ -167,8 +171,9 @@ class OpSchema:
         """What was stated; else graphs inside make it unsure, and nothing else does."""
         if self._node_determinism is not NodeDeterminism.Unknown:
             return self._node_determinism
-        holds_graph = any(a.type in _GRAPHS for a in self._attributes.values())
-        return NodeDeterminism.NonDeterministic if holds_graph else NodeDeterminism.Deterministic
+        if any(a.type in _GRAPHS for a in self._attributes.values()):
+            return NodeDeterminism.NonDeterministic
+        return NodeDeterminism.Unknown if self._key in UNSURE else NodeDeterminism.Deterministic
 
     @property
     def non_deterministic(self) -> bool:
@@ -325,16 +330,25 @@ def schema_from(schema: Schema) -> OpSchema:
         operator.domain,
         version,
         _doc_at(operator.doc, version),
-        inputs=_formals(schema.inputs, operator.inputs, version),
-        outputs=_formals(schema.outputs, operator.outputs, version),
+        inputs=_formals(schema, schema.inputs, is_output=False),
+        outputs=_formals(schema, schema.outputs, is_output=True),
         type_constraints=[
             (name, _spell(types), "") for name, types in variables.items() if name in used and "(" not in name
         ],
         attributes=[_attribute(spec) for spec in schema.attributes.values()],
-        node_determinism=NodeDeterminism.Unknown if operator.deterministic else NodeDeterminism.NonDeterministic,
+        node_determinism=_DETERMINISM.get(operator.name, NodeDeterminism.Unknown)
+        if operator.deterministic
+        else NodeDeterminism.NonDeterministic,
     )
     made._deprecated, made._operator = schema.deprecated, operator
     return made
+
+
+# What the official package makes of these, from what their function bodies are made of.
+_DETERMINISM = {
+    "AffineGrid": NodeDeterminism.NonDeterministic,
+    "FlexAttention": NodeDeterminism.Deterministic,
+}
 
 
 def _doc_at(doc: str, version: int) -> str:
@@ -348,8 +362,8 @@ def _spell(types: TypeSet) -> list[str]:
     return [f"tensor({t.text})" for t in dense] + sorted(t for t in types if isinstance(t, str))
 
 
-def _formals(specs: Sequence[FormalSpec], declared: Sequence[Formal], version: int) -> list[FormalParameter]:
-    flows = {f.name_at(version): f.differentiable for f in declared if f.since <= version < f.until}
+def _formals(schema: Schema, specs: Sequence[FormalSpec], is_output: bool) -> list[FormalParameter]:
+    operator = schema.operator.name if not schema.operator.domain else ""
     return [
         FormalParameter(
             spec.name,
@@ -357,7 +371,7 @@ def _formals(specs: Sequence[FormalSpec], declared: Sequence[Formal], version: i
             param_option=FormalParameterOption(2 if spec.variadic else 1 if spec.optional else 0),
             is_homogeneous=spec.homogeneous,
             min_arity=spec.min,
-            differentiation_category=_FLOWS[flows[spec.name]],
+            differentiation_category=_FLOWS[gradient_flows(operator, schema.version, spec.name, is_output)],
         )
         for spec in specs
     ]
