@@ -1,6 +1,7 @@
 """Where the standard is silent and executors disagree, our references go with onnxruntime; here is what the evaluator gives.
 
-Each function gets an application's inputs, attributes and outputs, and gives the outputs that the official evaluator has.
+Each function stands around an operator: it gets what computes our outputs of given inputs, an application's inputs and
+its attributes, and gives the outputs that the official evaluator has, or refuses what that refuses.
 """
 
 from __future__ import annotations
@@ -13,21 +14,32 @@ import numpy as np
 from sardonyx.compat.onnx.reference._execute import apply
 from sardonyx.ops.classify import labelled, transformed
 
-__all__ = ["DIFFERENCES"]
+__all__ = ["AROUND"]
 
 Facts = Mapping[str, Any]
+Run = Callable[[Sequence[Any]], list[Any]]
+Around = Callable[[Run, Sequence[Any], Facts], list[Any]]
 ML = "ai.onnx.ml"
 
 
-def _vector(inputs: Sequence[Any], attrs: Facts, found: list[Any]) -> list[Any]:
-    """A map becomes a vector, not a row."""
-    return [found[0].reshape(-1)]
+def _vectors(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """A map becomes a vector, not a row, and may have keys that no place is for. Rows are for several maps."""
+    maps = inputs[0]
+    keys = attrs.get("int64_vocabulary") or attrs.get("string_vocabulary") or ()
+    if not isinstance(maps, (list, np.ndarray)):
+        return [run([{key: maps[key] for key in keys if key in maps}])[0].reshape(-1)]
+    unknown = [key for one in maps for key in one if key not in keys]
+    if unknown:
+        raise KeyError(unknown[0])
+    kind = np.array([value for one in maps for value in one.values()]).dtype
+    rows = [run([one])[0] for one in maps]
+    return [np.concatenate([np.zeros((0, len(keys))), *rows], dtype=kind, casting="unsafe")]
 
 
-def _of_trees(inputs: Sequence[Any], attrs: Facts, found: list[Any]) -> list[Any]:
+def _of_trees(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     """Where the trees speak for one class only, a score s of it is set against 1 - s, or -s if that is transformed."""
     if len(set(attrs.get("class_ids") or ())) != 1:
-        return found
+        return run(inputs)
     _, plain = apply("TreeEnsembleClassifier", inputs, {**attrs, "post_transform": "NONE"}, 2, domain=ML, opset=3)
     score = plain[:, -1:]
     transform = attrs.get("post_transform") or "NONE"
@@ -36,11 +48,11 @@ def _of_trees(inputs: Sequence[Any], attrs: Facts, found: list[Any]) -> list[Any
     return [_labels(np.argmax(scores, 1), attrs, "classlabels_int64s"), scores]
 
 
-def _of_lines(inputs: Sequence[Any], attrs: Facts, found: list[Any]) -> list[Any]:
+def _of_lines(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     """A single score speaks for its label where it is high enough, else for 0."""
-    _, scores = found
+    labels, scores = run(inputs)
     if scores.shape[1] != 1:
-        return found
+        return [labels, scores]
     high = scores[:, 0] >= (0 if (attrs.get("post_transform") or "NONE") == "NONE" else 0.5)
     names = attrs.get("classlabels_strings")
     label = names[0] if names else (attrs.get("classlabels_ints") or (1,))[0]
@@ -52,8 +64,71 @@ def _labels(which: Any, attrs: Facts, ints: str) -> Any:
     return which.astype(np.int64) if len(numbers or names or ()) == 1 else labelled(which, numbers, names)
 
 
-DIFFERENCES: dict[tuple[str, str], Callable[[Sequence[Any], Facts, list[Any]], list[Any]]] = {
-    (ML, "DictVectorizer"): _vector,
+def _drawn(draw: Callable[[np.random.RandomState, Any, Sequence[Any], Facts], Any]) -> Around:
+    """A seed stands for the numbers of NumPy's older generator."""
+
+    def around(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+        (ours,), seed = run(inputs), attrs.get("seed")
+        if seed is None or np.isnan(seed):
+            return [ours]
+        given = {name: value for name, value in attrs.items() if value is not None}
+        drawn = draw(np.random.RandomState(int(seed)), ours, inputs, given)
+        return [np.asarray(drawn).astype(ours.dtype)]
+
+    return around
+
+
+def _normal(state: np.random.RandomState, like: Any, inputs: Sequence[Any], attrs: Facts) -> Any:
+    return _moved(state.randn(*like.shape).astype(like.dtype), attrs.get("scale", 1.0), attrs.get("mean", 0.0))
+
+
+def _uniform(state: np.random.RandomState, like: Any, inputs: Sequence[Any], attrs: Facts) -> Any:
+    low, high = attrs.get("low", 0.0), attrs.get("high", 1.0)
+    return _moved(state.rand(*like.shape).astype(like.dtype), high - low, low)
+
+
+def _moved(drawn: Any, factor: float, summand: float) -> Any:
+    drawn *= factor  # in place: each step rounds to the type of what is drawn
+    drawn += summand
+    return drawn
+
+
+def _tossed(state: np.random.RandomState, like: Any, inputs: Sequence[Any], attrs: Facts) -> Any:
+    return state.binomial(1, p=inputs[0])
+
+
+def _biased(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """A single number is the bias of every channel."""
+    if len(inputs) > 2 and inputs[2] is not None and inputs[2].size == 1:
+        inputs = [*inputs[:2], np.broadcast_to(inputs[2].reshape(-1), inputs[1].shape[:1])]
+    return run(inputs)
+
+
+def _biased_by_first(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """A bias may be longer than there are channels: the first of it count."""
+    if len(inputs) > 2 and inputs[2] is not None:
+        inputs = [*inputs[:2], inputs[2].reshape(-1)[: inputs[1].shape[1] * (attrs.get("group") or 1)]]
+    return run(inputs)
+
+
+def _of_floats(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """Logarithms are not rounded to integers, though older versions have them of integers."""
+    if inputs[0].dtype.kind in "iu":
+        raise TypeError(f"the logarithm of a sum of {inputs[0].dtype} is not of that type")
+    return run(inputs)
+
+
+AROUND: dict[tuple[str, str], Around] = {
+    ("", "Bernoulli"): _drawn(_tossed),
+    ("", "Conv"): _biased,
+    ("", "ConvTranspose"): _biased_by_first,
+    ("", "RandomNormal"): _drawn(_normal),
+    ("", "RandomNormalLike"): _drawn(_normal),
+    ("", "RandomUniform"): _drawn(_uniform),
+    ("", "RandomUniformLike"): _drawn(_uniform),
+    ("", "ReduceLogSum"): _of_floats,
+    ("", "ReduceLogSumExp"): _of_floats,
+    (ML, "DictVectorizer"): _vectors,
     (ML, "TreeEnsembleClassifier"): _of_trees,
     (ML, "LinearClassifier"): _of_lines,
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sardonyx.compat.onnx.reference import op_run
-from sardonyx.compat.onnx.reference._differences import DIFFERENCES
+from sardonyx.compat.onnx.reference._differences import AROUND
 from sardonyx.compat.onnx.reference._execute import Body, apply
 from sardonyx.compat.onnx.reference._schemas import known_schemas, newest_opset, schema_at
 from sardonyx.compat.onnx.reference.op_run import OpFunction, OpRun, RuntimeContextError, RuntimeImplementationError
@@ -110,8 +110,8 @@ class OpRunReference(OpRun):
         return self.has_subgraph
 
     def _run(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        context, around = kwargs.pop("context", None), kwargs.pop("attributes", None)
-        keywords = {"attributes": around, **op_run.checked(kwargs.pop("bindings", None))}
+        context, linked = kwargs.pop("context", None), kwargs.pop("attributes", None)
+        keywords = {"attributes": linked, **op_run.checked(kwargs.pop("bindings", None))}
         opset = self._opset()
         schema = lookup(self.op_domain, self._op).at(opset)  # pyright: ignore[reportOptionalMemberAccess]
         inputs = list(args)
@@ -122,9 +122,12 @@ class OpRunReference(OpRun):
         attrs = {name: self._body(name, v, context or {}, keywords) for name, v in kwargs.items()}
         node = getattr(self, "onnx_node", None)
         count = len(schema.outputs) if node is None else max(len(node.output), 1)
-        found = apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset)
-        differs = DIFFERENCES.get((self.op_domain, self._op))
-        return tuple(found if differs is None else differs(inputs, attrs, found))
+
+        def run(inputs: Sequence[Any]) -> list[Any]:
+            return apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset)
+
+        around = AROUND.get((self.op_domain, self._op))
+        return tuple(run(inputs) if around is None else around(run, inputs, attrs))
 
     def _body(self, name: str, value: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
         if not hasattr(value, "rt_nodes_"):
