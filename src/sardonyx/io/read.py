@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from sys import intern  # a model has many nodes and few operators
 from typing import Any
 
 from sardonyx.core.errors import FormatError
@@ -156,10 +157,11 @@ def _read_nodes(whole: Message, graph: Graph, scope: Scope) -> None:
         attrs = [read_attr(a, scope) for a in proto.entries("attribute")]
         outputs = [scope.define(name) if name else Value("") for name in proto.entries("output")]
         node = Node(
-            proto.op_type, inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
+            intern(proto.op_type), inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
         )
-        node.doc, node.metadata = proto.doc_string, _metadata(proto)
-        node.source = node.metadata.pop(SOURCE_KEY, None)
+        notes = _metadata(proto)
+        node.source = notes.pop(SOURCE_KEY, None)
+        node.doc, node.metadata = proto.doc_string, notes
         node.device_configurations = tuple(proto.entries("device_configurations"))
         graph.append(node)
 
@@ -210,7 +212,7 @@ def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
         kind = next((k for k, f in _LISTS.items() if proto.entries(f)), kind)
     read = _READERS.get(kind)
     value = None if proto.ref_attr_name or read is None else read(proto, scope)
-    return Attr(proto.name, kind, value, proto.ref_attr_name, proto.doc_string)
+    return Attr(intern(proto.name), kind, value, proto.ref_attr_name, proto.doc_string)
 
 
 _KINDS = frozenset(int(k) for k in AttrKind)

@@ -54,6 +54,7 @@ def clone_graph(graph: Graph, mapping: Mapping | None = None) -> Graph:
     mapping = {} if mapping is None else mapping
     new = Graph(graph.name, [clone_value(v, mapping) for v in graph.inputs])
     new.doc, new.metadata, new.quantization = graph.doc, dict(graph.metadata), graph.quantization
+    new.loose = [clone_value(v, {}) for v in graph.loose]
     for name, value in graph.initializers.items():
         copied = mapping[value] if value in mapping else clone_value(value, mapping)
         copied.graph = new

@@ -110,7 +110,7 @@ class Value(_Noted):
     def replace_uses(self, new: Value) -> None:
         """Let every reader of this value, and every graph that returns it, read `new` instead."""
         for node in self.users:
-            node._inputs = [new if value is self else value for value in node._inputs]
+            node._inputs = tuple([new if value is self else value for value in node._inputs])
             self._drop_reader(node)
             new._add_reader(node)
         owner = self.graph or (self.producer.graph if self.producer else None)
@@ -172,7 +172,7 @@ class Node(_Noted):
         )
         for i, value in enumerate(self.outputs):
             value.producer, value.index = self, i
-        self._inputs: list[Value | None] = list(inputs)
+        self._inputs: tuple[Value | None, ...] = tuple(inputs)
         for value in self._inputs:
             if value is not None:
                 value._add_reader(self)
@@ -180,7 +180,7 @@ class Node(_Noted):
     @property
     def inputs(self) -> tuple[Value | None, ...]:
         """What the node reads; None stands for an optional input left out."""
-        return tuple(self._inputs)
+        return self._inputs
 
     @property
     def output(self) -> Value:
@@ -207,10 +207,9 @@ class Node(_Noted):
 
     def set_input(self, i: int, value: Value | None) -> None:
         """Read `value` at position `i`; positions between the present end and `i` are left out."""
-        while i >= len(self._inputs):
-            self._inputs.append(None)
-        old = self._inputs[i]
-        self._inputs[i] = value
+        inputs = [*self._inputs, *[None] * (i + 1 - len(self._inputs))]
+        old, inputs[i] = inputs[i], value
+        self._inputs = tuple(inputs)
         if old is not None:
             old._drop_reader(self)
         if value is not None:
@@ -218,11 +217,11 @@ class Node(_Noted):
 
     def set_inputs(self, values: Sequence[Value | None]) -> None:
         """Read exactly `values`."""
-        before, self._inputs = self._inputs, []
+        before, self._inputs = self._inputs, ()
         for old in before:
             if old is not None:
                 old._drop_reader(self)
-        self._inputs = list(values)
+        self._inputs = tuple(values)
         for value in self._inputs:
             if value is not None:
                 value._add_reader(self)
@@ -257,6 +256,7 @@ class Graph:
         self.name, self.doc = name, ""
         self.metadata: dict[str, str] = {}
         self.quantization: tuple[Any, ...] = ()  # TensorAnnotation entries, kept as they came
+        self.loose: list[Value] = []  # values that are only described: nothing gives them, nothing reads them
         self.inputs: list[Value] = []
         self.outputs: list[Value] = list(outputs)
         self.initializers: dict[str, Value] = {}

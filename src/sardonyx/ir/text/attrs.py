@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from sys import intern
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,7 +38,7 @@ def read_list(reader: Reader, scope: Scope) -> list[Attr]:
     if not lexer.take("<"):
         return found
     while True:
-        found.append(read_value(reader, lexer.name("the name of an attribute"), scope))
+        found.append(read_value(reader, intern(lexer.name("the name of an attribute")), scope))
         if not lexer.take(","):
             lexer.expect(">", "at the end of the attributes")
             return found

@@ -7,6 +7,7 @@ are tied to values by a `Scope` while reading, and outputs are looked up at the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern  # a model has many nodes and few operators
 from typing import Any, TypeVar
 
 from sardonyx.core.errors import FormatError, ParseError
@@ -161,7 +162,7 @@ class _Parser:
         outputs = self.values(")")
         known = self.values(">") if self.lexer.take("<") else []
         self.nodes(graph, scope)
-        _annotate([*inputs, *outputs, *known], scope)
+        _annotate(graph, [*inputs, *outputs, *known], scope)
         graph.outputs = [scope.use(title) or Value("") for title, _ in outputs]
         for field, value in facts.items():
             setattr(function, field, value)
@@ -199,7 +200,7 @@ class _Parser:
         for constant in constants:
             scope.values[constant.name] = graph.add_initializer(constant)
         self.nodes(graph, scope)
-        _annotate(known, scope)
+        _annotate(graph, known, scope)
         for name, type in outputs:
             value = scope.use(name) or Value("")
             graph.outputs.append(value)
@@ -240,7 +241,7 @@ class _Parser:
             self.lexer.expect("]", "after the name of a node")
         outputs = self.names()
         self.lexer.expect("=", "between outputs and operator")
-        parts = [self.lexer.name("an operator")]
+        parts = ["" if self.lexer.at(".") else self.lexer.name("an operator")]  # `.Relu` is of ai.onnx
         while self.lexer.take("."):
             parts.append(self.lexer.name("an operator"))
         overload = self.lexer.name("an overload") if self.lexer.take(":") else ""
@@ -250,7 +251,7 @@ class _Parser:
         self.lexer.expect(")", "after the inputs of a node")
         given = given or attrs.read_list(self, scope)
         made = [scope.define(name) if name else Value("") for name in outputs]
-        return Node(parts[-1], inputs, made, given, domain=".".join(parts[:-1]), overload=overload, name=label)
+        return Node(intern(parts[-1]), inputs, made, given, domain=".".join(parts[:-1]), overload=overload, name=label)
 
     def names(self) -> list[str]:
         """Names between commas. Nothing before a comma is an empty name, nothing after the last one is none."""
@@ -266,10 +267,12 @@ class _Parser:
                 return found
 
 
-def _annotate(known: list[Named], scope: Scope) -> None:
+def _annotate(graph: Graph, known: list[Named], scope: Scope) -> None:
     for name, type in known:
         value = scope.values.get(name)
-        if value is not None and type is not None:
+        if type is not None and value is None:
+            graph.loose.append(Value(name, type))
+        elif type is not None and value is not None:
             value.type = type
 
 

@@ -209,7 +209,7 @@ class _Printer:
         text = f"{_header(facts)}\n{_name(function.name)} "
         text += f"<{', '.join(attributes)}> " if attributes else ""
         text += f"({_list(graph.inputs)}) => ({', '.join(word(v.name) for v in graph.outputs)})\n"
-        known = [f"{INDENT}{_typed(n)}" for n in _outputs_of(graph) if n.type is not None]
+        known = [f"{INDENT}{_typed(n)}" for n in (*_outputs_of(graph), *graph.loose) if n.type is not None]
         text += "<\n" + ",\n".join(known) + "\n>\n" if known else ""
         return text + self.body(graph, "")
 
@@ -279,7 +279,7 @@ def _outputs_of(graph: Graph) -> Iterable[Value]:
 
 def _inner_values(graph: Graph) -> Iterable[Value]:
     results = set(graph.outputs)
-    return (v for v in _outputs_of(graph) if v not in results)
+    return (*(v for v in _outputs_of(graph) if v not in results), *graph.loose)
 
 
 def _typed(value: Value) -> str:
