@@ -255,3 +255,13 @@ def test_inference_honours_a_registered_function() -> None:
         return list(made.value_info)
 
     same(program)
+
+
+def test_a_schema_infers_one_node() -> None:
+    def program(o: Any, *known: str) -> Any:
+        node = o.helper.make_node("Add", ["A", "B"], ["C"])
+        types = {name: o.helper.make_tensor_type_proto(1, (3, "n")).SerializeToString() for name in known}
+        return o.defs.get_schema("Add")._infer_node_outputs(node.SerializeToString(), types)
+
+    for known in (("A", "B"), ("A",), ()):
+        same(lambda o, k=known: program(o, *k))

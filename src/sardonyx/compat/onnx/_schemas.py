@@ -226,10 +226,12 @@ class OpSchema:
         from sardonyx.compat.onnx.helper import make_opsetid
         from sardonyx.compat.onnx.onnx_pb import NodeProto
 
+        node = NodeProto.FromString(node_proto)
+        types = {name: TypeProto() for name in node.input}  # what is not given is not known
         found = shape_inference.infer_node_outputs(
             self,
-            NodeProto.FromString(node_proto),
-            {name: TypeProto.FromString(held) for name, held in value_types.items()},
+            node,
+            types | {name: TypeProto.FromString(held) for name, held in value_types.items()},
             {name: TensorProto.FromString(held) for name, held in (input_data or {}).items()},
             {name: SparseTensorProto.FromString(held) for name, held in (input_sparse_data or {}).items()},
             [make_opsetid(domain, version) for domain, version in (opset_imports or {}).items()] or None,

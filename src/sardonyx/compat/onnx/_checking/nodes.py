@@ -109,7 +109,8 @@ def verify(schema: OpSchema, node: NodeProto) -> None:
         raise ValidationError(
             f"Op registered for {node.op_type} is deprecated in domain_version of {schema.since_version}"
         )
-    where = f"Node ({node.name}) with schema ({schema.domain}::{schema.name}:{schema.since_version})"
+    named = f"Node({node.name})" if node.name else "Node"
+    where = f"{named} with schema({schema.domain}::{schema.name}:{schema.since_version})"
     _check_values("input", list(node.input), schema.inputs, schema.min_input, schema.max_input, where)
     _check_values("output", list(node.output), schema.outputs, schema.min_output, schema.max_output, where)
     declared = schema.attributes
