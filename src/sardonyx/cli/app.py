@@ -1,7 +1,7 @@
 """What all commands share: the application, the console, and the arguments that mean the same everywhere.
 
-Exit codes: 0 for success; 1 if the answer is no (`check` or `infer` found errors, `verify` or `diff` a difference) or the command failed with a
-documented error, which is printed as what, where, why and fix; 2 if the command line itself is wrong.
+Exit codes: 0 for success; 1 if the answer is no (`check` or `infer` found errors, `verify` or `diff` a difference) or the
+command failed with a documented error, which is printed as what, where, why and fix; 2 if the command line itself is wrong.
 """
 
 from __future__ import annotations

@@ -51,14 +51,37 @@ def convert(x: Array, to: DType, *, saturate: bool, round_mode: str = "up") -> A
         return _power_of_two(x.astype(np.float64), saturate=saturate, round_mode=round_mode)
     if to.is_float and to.bits <= 8:
         limit = float(ml_dtypes.finfo(to.numpy).max)
-        wide = x.astype(np.float32)
+        wide = to_odd(x)
         if saturate or to not in FLOAT8:
             wide = np.clip(wide, -limit, limit)
         return wide.astype(to.numpy)
     if to.is_integer and to.bits < 8:  # wraps around, as wider integers do
         whole = x.astype(np.float32) if x.dtype.kind == "V" else x
         return whole.astype(np.int64).astype(np.int8 if to.kind == "int" else np.uint8).astype(to.numpy)
+    if to is d.BFLOAT16:
+        return to_odd(x).astype(to.numpy)
     return x.astype(to.numpy)
+
+
+def to_odd(x: Array) -> Array:
+    """`x` as float32, where what does not fit is cut off and leaves its mark in the last bit.
+
+    Rounded again, to fewer bits, it gives what rounding `x` once would have given: no tie appears that was none.
+    """
+    if x.dtype.kind in "iu" and x.dtype.itemsize == 8:  # the same for int64, which float64 does not hold
+        size = np.where(x < 0, 0 - x.astype(np.uint64), x.astype(np.uint64))
+        jammed = (size >> np.uint64(11)) | ((size & np.uint64(2047)) != 0)
+        exact = np.where(size < 1 << 53, size.astype(np.float64), jammed.astype(np.float64) * 2048)
+        x = np.where(x < 0, -exact, exact)
+    if x.dtype.name not in ("float64", "int32", "uint32"):
+        return x.astype(np.float32)
+    exact = x.astype(np.float64)
+    with np.errstate(over="ignore"):
+        near = exact.astype(np.float32)
+    beyond = np.abs(near.astype(np.float64)) > np.abs(exact)
+    cut = np.where(beyond, np.nextafter(near, np.float32(0)), near)
+    inexact = (cut.astype(np.float64) != exact) & np.isfinite(exact)
+    return np.where(inexact, cut.view(np.uint32) | np.uint32(1), cut.view(np.uint32)).view(np.float32).reshape(x.shape)
 
 
 def _read(x: Array, to: DType) -> Array:
