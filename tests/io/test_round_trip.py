@@ -90,6 +90,7 @@ def _model() -> ModelProto:
     _inputs(graph)
     graph.output.add(name="y", type=_type())
     _say(graph.value_info.add(name="h", type=_type()))
+    _say(graph.value_info.add(name="nowhere", type=_type()))
     weight = graph.initializer.add(name="w", data_type=TensorProto.FLOAT, dims=[2], raw_data=bytes(8))
     _say(weight)
     _sparse(graph.sparse_initializer.add(), "few")
@@ -104,7 +105,9 @@ def _model() -> ModelProto:
     function.attribute_proto.add(name="r", i=1, type=KINDS.Value("INT"), doc_string="said")
     function.opset_import.add(domain="", version=25)
     function.node.add(op_type="Identity", input=["a"], output=["b"])
+    function.value_info.add(name="a", type=_type())
     function.value_info.add(name="b", type=_type())
+    _say(function.value_info.add(name="nowhere", type=_type()))
     training = model.training_info.add()
     training.initialization.name = "first"
     training.algorithm.name = "step"

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sardonyx.compat.onnx.onnx_pb import FunctionProto, GraphProto, ModelProto, NodeProto
+from sardonyx.compat.onnx._dtypes import tensor_dtype_to_field
+from sardonyx.compat.onnx.onnx_pb import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+)
 from sardonyx.core import errors
+from sardonyx.io.tensors import read_tensor
 from sardonyx.io.write import model_to_proto, write_function, write_graph, write_node
 from sardonyx.ir import text
+from sardonyx.ir.entries import to_entries
 
 __all__ = ["ParseError", "parse_function", "parse_graph", "parse_model", "parse_node"]
 
@@ -26,20 +36,54 @@ def _read(read: Callable[[str], T], written: str) -> T:
         raise ParseError(str(error)) from error
 
 
-def _state_domains(nodes: Iterable[NodeProto]) -> None:
-    """Parsed nodes state their domain even where it is the empty one, here and in subgraphs."""
+def _as_written(nodes: Iterable[NodeProto]) -> None:
+    """What the official parser states about nodes, here and in subgraphs: domains and names that are empty, typed fields."""
     for node in nodes:
         node.domain = node.domain or ""
         for attribute in node.attribute:
-            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                _state_domains(graph.node)
+            _attribute_as_written(attribute)
+
+
+def _attribute_as_written(attribute: AttributeProto) -> None:
+    if attribute.type == AttributeProto.UNDEFINED:
+        attribute.ClearField("type")
+    for tensor in (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors):
+        tensor.name = tensor.name or ""
+        _in_typed_field(tensor)
+    for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+        _graph_as_written(graph)
+
+
+def _graph_as_written(graph: GraphProto) -> None:
+    for tensor in graph.initializer:
+        _in_typed_field(tensor)
+    _as_written(graph.node)
+
+
+def _function_as_written(function: FunctionProto) -> None:
+    if not function.domain:
+        function.ClearField("domain")
+    for attribute in function.attribute_proto:
+        _attribute_as_written(attribute)
+    _as_written(function.node)
+
+
+def _in_typed_field(tensor: TensorProto) -> None:
+    """The elements as they stood in the text: one by one."""
+    if tensor.HasField("raw_data"):
+        entries = to_entries(read_tensor(tensor)).tolist()
+        tensor.ClearField("raw_data")
+        getattr(tensor, tensor_dtype_to_field(tensor.data_type)).extend(entries)
 
 
 def parse_model(model_text: str) -> ModelProto:
     """A model."""
     made = model_to_proto(_read(text.parse_model, model_text))
-    for holder in (made.graph, *made.functions):
-        _state_domains(holder.node)
+    if not made.ir_version:
+        made.ClearField("ir_version")
+    _graph_as_written(made.graph)
+    for function in made.functions:
+        _function_as_written(function)
     return made
 
 
@@ -47,7 +91,7 @@ def parse_graph(graph_text: str) -> GraphProto:
     """A graph."""
     made = GraphProto()
     write_graph(_read(text.parse_graph, graph_text), made, {})
-    _state_domains(made.node)
+    _graph_as_written(made)
     return made
 
 
@@ -55,7 +99,7 @@ def parse_function(function_text: str) -> FunctionProto:
     """A function."""
     made = FunctionProto()
     write_function(_read(text.parse_function, function_text), made, {})
-    _state_domains(made.node)
+    _function_as_written(made)
     return made
 
 
@@ -63,5 +107,5 @@ def parse_node(node_text: str) -> NodeProto:
     """A node."""
     made = NodeProto()
     write_node(_read(text.parse_node, node_text), made, {})
-    _state_domains([made])
+    _as_written([made])
     return made
