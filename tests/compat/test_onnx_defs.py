@@ -14,7 +14,7 @@ from tests.compat.programs import Program, outcome, parsed, same
 HISTORY = {(s.domain, s.name, s.since_version): s for s in official.defs.get_all_schemas_with_history()}
 FACTS = (
     "name", "domain", "since_version", "deprecated", "support_level", "min_input", "max_input", "min_output", "max_output",
-    "has_type_and_shape_inference_function", "has_function", "has_context_dependent_function", "function_opset_versions",
+    "has_type_and_shape_inference_function", "has_data_propagation_function", "has_function", "has_context_dependent_function", "function_opset_versions",
     "context_dependent_function_opset_versions", "all_function_opset_versions",
 )  # fmt: skip
 FORMAL_FACTS = ("name", "types", "type_str", "option", "is_homogeneous", "min_arity", "differentiation_category")

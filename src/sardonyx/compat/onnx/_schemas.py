@@ -195,8 +195,10 @@ class OpSchema:
 
     @property
     def has_data_propagation_function(self) -> bool:
-        operator = self._operator
-        return operator is not None and (operator.carries or operator.carry is not None)
+        from sardonyx.compat.onnx._inference.propagation import PROPAGATORS
+
+        since, _ = PROPAGATORS.get(self.name, (MANY, None))
+        return self._operator is not None and not self.domain and self._since_version >= since
 
     def set_type_and_shape_inference_function(self, func: Callable[[Any], None]) -> OpSchema:
         """Let `func` infer: it is given an InferenceContext."""
