@@ -227,3 +227,42 @@ def test_the_model_given_is_not_changed() -> None:
     before = sx.to_bytes(model)
     convert_version(model, 20)
     assert sx.to_bytes(model) == before
+
+
+def scan_8(directions: list[int] | None = None) -> onnx.ModelProto:
+    """Running sums over a batch of three sequences of up to four elements."""
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Add", ["s", "x"], ["t"]), helper.make_node("Identity", ["t"], ["y"])],
+        "body",
+        [info("s", 1, [2]), info("x", 1, [2])],
+        [info("t", 1, [2]), info("y", 1, [2])],
+    )
+    extra = {} if directions is None else {"directions": directions}
+    scan = helper.make_node("Scan", ["lengths", "init", "xs"], ["last", "ys"], num_scan_inputs=1, body=body, **extra)
+    graph = helper.make_graph(
+        [scan],
+        "scan",
+        [info("lengths", 7, [3]), info("init", 1, [3, 2]), info("xs", 1, [3, 4, 2])],
+        [info("last", 1, [3, 2]), info("ys", 1, [3, 4, 2])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)], ir_version=3)
+
+
+def test_sequences_of_their_own_lengths() -> None:
+    """Behind its length a sequence changes no state; what it gives there is undefined, so nothing is asked of it."""
+    proto, lengths = scan_8(), [4, 2, 1]
+    given = {"lengths": i64(*lengths), "init": f32(3, 2), "xs": f32(3, 4, 2)}
+    new = convert_version(sx.from_bytes(proto.SerializeToString()), latest_opset())
+    check(new)
+    last, ys = evaluate(new, given)
+    theirs, their_ys = onnxruntime.InferenceSession(proto.SerializeToString()).run(None, given)
+    np.testing.assert_allclose(last, theirs, rtol=1e-6)
+    for i, n in enumerate(lengths):
+        np.testing.assert_allclose(ys[i, :n], their_ys[i, :n], rtol=1e-6)
+
+
+def test_sequences_read_backwards_from_nowhere_are_refused() -> None:
+    with pytest.raises(VersionError) as caught:
+        convert_version(sx.from_bytes(scan_8([1]).SerializeToString()), 9)
+    assert "read backwards" in str(caught.value.why)
