@@ -6,7 +6,8 @@ import copy
 import functools
 
 from sardonyx.compat.onnx._schema_parts import need
-from sardonyx.compat.onnx._schemas import OpSchema, SchemaError, schema_from
+from sardonyx.compat.onnx._schemas import OpSchema, SchemaError
+from sardonyx.compat.onnx._standard_schemas import schema_from
 from sardonyx.ops import all_operators, latest_opset, lookup
 
 __all__ = [
@@ -16,7 +17,6 @@ __all__ = [
     "get_all_schemas_with_history",
     "get_schema",
     "has_schema",
-    "is_built_in",
     "register_schema",
     "schema_version_map",
     "set_domain_to_version",
@@ -51,11 +51,6 @@ def _versions(domain: str, name: str) -> _Versions:
 def _load() -> None:
     for operator in all_operators():
         _versions(operator.domain, operator.name)
-
-
-def is_built_in(schema: OpSchema) -> bool:
-    """Whether the schema is that of an operator of ours."""
-    return schema._operator is not None
 
 
 def find(op_type: str, max_inclusive_version: int | None, domain: str) -> OpSchema | None:
