@@ -8,7 +8,8 @@ from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.control import CONTROL
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
-from sardonyx.compat.onnx._inference.views import Asked, seen
+from sardonyx.compat.onnx._inference.views import Asked, looked_at, seen
+from sardonyx.core.errors import ShapeError
 from sardonyx.io.read import Scope, read_attr
 from sardonyx.ir import AttrKind, TensorType
 from sardonyx.ops import Known, Schema, infer_outputs
@@ -21,6 +22,16 @@ __all__ = ["infer_node"]
 FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "Resize": (3, 11), "AffineGrid": (1, 20)}
 # Inputs that count as left out where neither a value nor even a rank is known of them.
 IGNORED = {"Slice": (3, 4)}
+
+# Inputs whose shapes the official package does not compare with those of the others.
+UNCOMPARED: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), (1, 2, 3, 4, 5, 6, 7)),
+    "NonMaxSuppression": (1,),
+    "RotaryEmbedding": (1, 2),
+    "STFT": (0,),
+    "ScatterND": (1, 2),
+    "SoftmaxCrossEntropyLoss": (1, 2),
+}
 
 # Operators whose bodies are inferred with them; others leave theirs as they are.
 BODIES = ("SequenceMap",)
@@ -35,8 +46,7 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     inputs = [_input(ctx, schema, i) for i in range(ctx.get_num_inputs())]
     attrs = _attributes(ctx, schema)
     try:
-        promoted: tuple[Schema, Any, Any] = promote(schema, inputs, attrs, symbolic=True)
-        found = infer_outputs(*promoted, ctx.get_num_outputs())
+        found = _outputs(schema, inputs, attrs, ctx.get_num_outputs())
     except InferenceError:
         raise
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
@@ -48,6 +58,23 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
     for i, known in enumerate(seen(schema.operator.domain, asked, found)):
         ctx.set_output_type(i, type_message(known.type))
+
+
+def _outputs(schema: Schema, inputs: list[Known | None], attrs: dict[str, Any], count: int) -> list[Known]:
+    visible = looked_at(schema.operator.domain, schema.operator.name, inputs, attrs)
+    try:
+        promoted: tuple[Schema, Any, Any] = promote(schema, visible, attrs, symbolic=True)
+        return infer_outputs(*promoted, count)
+    except ShapeError:
+        loose = () if schema.operator.domain else UNCOMPARED.get(schema.operator.name, ())
+        if not any(i < len(inputs) and (x := inputs[i]) is not None and x.has_shape for i in loose):
+            raise
+        shapeless = [_without_shape(x) if i in loose else x for i, x in enumerate(inputs)]
+        return _outputs(schema, shapeless, attrs, count)
+
+
+def _without_shape(x: Known | None) -> Known | None:
+    return x if x is None or not isinstance(x.type, TensorType) else Known(TensorType(x.type.dtype, None))
 
 
 def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
