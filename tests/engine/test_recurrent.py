@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sardonyx import io
 from sardonyx.core.errors import InputError
 from sardonyx.engine.codegen import detect
-from sardonyx.engine.kernels.cell_product import group_of
+from sardonyx.engine.kernels.cell_product import group_of, rest_of
+from sardonyx.engine.lower.recurrent import Cutting
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
@@ -24,7 +25,11 @@ from tests.ops.test_backend_cases import cases
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 NAMES = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
-OPTIONAL = {"LSTM": ("B", "sequence_lens", "initial_h", "initial_c", "P")}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "LSTM": ("B", "sequence_lens", "initial_h", "initial_c", "P"),
+    "GRU": ("B", "sequence_lens", "initial_h"),
+    "RNN": ("B", "sequence_lens", "initial_h"),
+}
 FEATURES = 6
 # time, batch, hidden units: fewer than a vector, many rows, whole vectors, more units than are added up in one go
 SIZES = [(3, 2, 3), (5, 7, 37), (4, 1, 64), (2, 3, 300)]
@@ -57,7 +62,7 @@ class Form:
             "initial_c": state,
             "P": [self.directions, 3 * hidden],
         }
-        kept = ("X", "W", "R", *(n for n in OPTIONAL.get(self.cell, OPTIONAL["LSTM"][:3]) if n in self.inputs))
+        kept = ("X", "W", "R", *self.inputs)
         return {n: shape for n, shape in shapes.items() if n in kept}
 
     def arrays(self, time: int, batch: int, hidden: int) -> dict[str, Any]:
@@ -93,29 +98,29 @@ class Form:
         return [arrays[v.name] for v in model.graph.inputs]
 
 
-FORMS: dict[str, Form] = {}
-for _cell in GATES:
-    _all = OPTIONAL.get(_cell, OPTIONAL["LSTM"][:3])
-    FORMS |= {
-        f"{_cell}, {name}": form
-        for name, form in {
-            "plain": Form(_cell),
-            "backwards with a bias": Form(_cell, ("B",), attrs={"direction": "reverse"}),
-            "everything, both ways": Form(_cell, _all, attrs={"direction": "bidirectional"}),
-            "batch first": Form(_cell, _all, attrs={"direction": "bidirectional", "layout": 1}),
-            "computed weights": Form(_cell, _all, attrs={"direction": "bidirectional"}, computed=True),
-            "clipped": Form(_cell, ("B",), attrs={"clip": 0.4}),
-            "the end only": Form(_cell, ("B", "sequence_lens"), ("", "Y_h", "")),
-            "outputs only": Form(_cell, ("B", "initial_h"), ("Y", "", "")),
-        }.items()
+def forms_of(cell: str, inputs: tuple[str, ...]) -> dict[str, Form]:
+    """The forms that every cell has; `inputs` are its optional ones."""
+    both = {"direction": "bidirectional"}
+    return {
+        f"{cell}, plain": Form(cell),
+        f"{cell}, backwards with a bias": Form(cell, ("B",), attrs={"direction": "reverse"}),
+        f"{cell}, everything, both ways": Form(cell, inputs, attrs=both),
+        f"{cell}, batch first": Form(cell, inputs, attrs={**both, "layout": 1}),
+        f"{cell}, computed weights": Form(cell, inputs, attrs=both, computed=True),
+        f"{cell}, clipped": Form(cell, ("B",), attrs={"clip": 0.4}),
+        f"{cell}, the end only": Form(cell, ("B", "sequence_lens"), ("", "Y_h", "")),
+        f"{cell}, outputs only": Form(cell, ("B", "initial_h"), ("Y", "", "")),
     }
-_LINEAR = {"linear_before_reset": 1}
-FORMS |= {
+
+
+LINEAR = {"linear_before_reset": 1}
+FORMS: dict[str, Form] = {
+    **{name: form for cell, inputs in OPTIONAL.items() for name, form in forms_of(cell, inputs).items()},
     "LSTM, the forget gate follows": Form("LSTM", ("B", "P"), attrs={"input_forget": 1}),
     "LSTM, the cell only": Form("LSTM", ("B", "initial_c"), ("", "", "Y_c")),
-    "GRU, reset after": Form("GRU", OPTIONAL["LSTM"][:3], attrs={**_LINEAR, "direction": "bidirectional"}),
-    "GRU, reset after, no bias": Form("GRU", ("initial_h",), attrs=_LINEAR),
-    "GRU, reset after, computed": Form("GRU", ("B",), attrs=_LINEAR, computed=True),
+    "GRU, reset after": Form("GRU", OPTIONAL["GRU"], attrs={**LINEAR, "direction": "bidirectional"}),
+    "GRU, reset after, no bias": Form("GRU", ("initial_h",), attrs=LINEAR),
+    "GRU, reset after, computed": Form("GRU", ("B",), attrs=LINEAR, computed=True),
 }
 
 
@@ -154,11 +159,11 @@ def test_activations(name: str, level: str) -> None:
 @st.composite
 def forms(draw: st.DrawFn) -> Form:
     cell = draw(st.sampled_from(sorted(GATES)))
-    optional = OPTIONAL.get(cell, OPTIONAL["LSTM"][:3])
+    optional = OPTIONAL[cell]
     attrs: dict[str, Any] = {"direction": draw(st.sampled_from(("forward", "reverse", "bidirectional")))}
     attrs |= draw(st.sampled_from(({}, {"layout": 1}))) | draw(st.sampled_from(({}, {"clip": 0.7})))
     attrs |= draw(st.sampled_from(({}, {"input_forget": 1}))) if cell == "LSTM" else {}
-    attrs |= draw(st.sampled_from(({}, _LINEAR))) if cell == "GRU" else {}
+    attrs |= draw(st.sampled_from(({}, LINEAR))) if cell == "GRU" else {}
     form = Form(cell, attrs=attrs, computed=draw(st.booleans()))
     functions = st.lists(st.sampled_from(sorted(ACTIVATIONS)), min_size=6, max_size=6)
     if draw(st.booleans()):
@@ -226,12 +231,16 @@ def test_extents_are_compared(name: str) -> None:
 
 
 def test_what_is_not_native_says_so() -> None:
-    form = Form("LSTM")
-    model = form.model(4)
-    for value in (*model.graph.inputs, *model.graph.outputs):
-        assert value.name
-    odd = Form("LSTM", attrs={"activations": ["Sigmoid"]})
-    assert "1 activations" in next(iter(Session(odd.model(4)).fallbacks.values()))
+    """One activation is none for a gate, one for the cell; the reference complains in its own way."""
+    form = Form("LSTM", attrs={"activations": ["Sigmoid"]})
+    assert list(Session(form.model(4)).fallbacks.values()) == ["LSTM with 1 activations for 1 directions"]
+    double = onnx.load_from_string(io.to_bytes(Form("GRU", ("B",), computed=True).model(5)))
+    for value in (*double.graph.input, *double.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    model = io.from_bytes(double.SerializeToString())
+    assert list(Session(model).fallbacks.values()) == ["GRU of float64"]
+    feeds = [a.astype(np.float64) for a in Form("GRU", ("B",), computed=True).arrays(3, 2, 5).values()]
+    agree(model, feeds, LEVELS[-1], native=False)
 
 
 def test_readers_join_directions_without_a_copy() -> None:
@@ -255,6 +264,26 @@ OFFICIAL = [c for c in cases() if c.name.startswith(("test_lstm", "test_gru", "t
 def test_official_cases_are_native(case: Any) -> None:
     assert not Session(io.from_bytes(case.model.SerializeToString())).fallbacks
     check(case)
+
+
+@given(
+    st.integers(1, 400), st.integers(1, 3), st.integers(1, 70), st.integers(1, 400), st.integers(1, 9), st.booleans()
+)
+def test_tasks_cover_the_work(steps: int, directions: int, batch: int, hidden: int, threads: int, shares: bool) -> None:
+    """Blocks of rows and units, none of them empty, and spans of steps; units are shared only where they may be."""
+    target = detect()
+    group = group_of(4, rest_of(hidden, target), target)
+    cut = Cutting(group, shares)(steps, directions, batch, hidden, threads)
+    span, block_b, block_u, blocks_b, blocks_u, phases, tasks = cut
+    assert (blocks_b - 1) * block_b < batch <= blocks_b * block_b
+    assert (blocks_u - 1) * block_u < group.count(hidden) <= blocks_u * block_u
+    assert span * phases == steps
+    assert tasks == directions * blocks_b * blocks_u
+    assert phases == 1 or blocks_u > 1 or blocks_b == 1
+    assert blocks_u == 1 or (shares and threads > 1)
+    if threads == 1:
+        assert tasks == directions
+        assert phases == 1
 
 
 @pytest.mark.parametrize("gates", [1, 2, 3, 4])

@@ -168,7 +168,7 @@ def _given(facts: _Facts, bias: View | None) -> View:
         product.formula = Formula(("f32", "f32"), (Step("add", (0, 1), "f32"),))
         product.operands = [bias.broadcast_to(shape)]
     assert product.head is not None
-    pitch = width + PAD
+    pitch = -(-width // PAD) * PAD + PAD
     buffer = Buffer("temp", FLOAT32, shape[0] * shape[1] * pitch)
     given = View(buffer, shape, (shape[1] * pitch, pitch, 1))
     product.head.emit(low, product.formula, product.operands, given, product.nodes)
