@@ -54,7 +54,11 @@ def read_value(reader: Reader, name: str, scope: Scope) -> Attr:
         kind = KINDS[lexer.advance()]
     lexer.expect("=", f"before the value of attribute '{name}'")
     if lexer.take("@"):
-        return Attr(name, kind, None, lexer.name("the name of an attribute"))
+        start = lexer.start
+        ref = lexer.name("the name of an attribute")
+        if not ref:
+            raise ParseError(f"attribute '{name}' refers to no name", text=lexer.text, position=start)
+        return Attr(name, kind, None, ref)
     if lexer.at("["):
         return _several(reader, name, kind, scope)
     if kind in SINGULAR:
