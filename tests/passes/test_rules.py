@@ -23,7 +23,7 @@ EXAMPLES = [e for rule in ALL for e in rule.examples]
 
 def model_of(example: Example) -> Model:
     """The graph of an example, in the newest opset."""
-    model = Model(Graph(), {"": latest_opset()})
+    model = Model(Graph(), {"": latest_opset(), "com.microsoft": 1})
     model.graph = instantiate(example, ModelFacts(model))
     infer(model).annotate()
     return model

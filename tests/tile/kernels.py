@@ -20,6 +20,7 @@ from sardonyx.tile import (
     i64,
     select,
     u8,
+    u32,
 )  # fmt: skip
 
 
@@ -118,6 +119,14 @@ def word_dots() -> Kernel:
     x, y, i = k.ptr("x", i16), k.ptr("y", i16), k.ptr("i", i32)
     for lanes in (4, 8, 16):
         i.store(lanes, call("dpwssd", i.load(lanes, lanes), x.load(0, 2 * lanes), y.load(0, 2 * lanes)))
+    return k.build()
+
+
+def lookup() -> Kernel:
+    """A table of sixteen numbers, and sixteen indices of which the lowest four bits count."""
+    k = Builder("lookup")
+    table, index, out = k.ptr("table", f32), k.ptr("index", u32), k.ptr("out", f32)
+    out.store(0, call("pick16", table.load(0, 16), index.load(0, 16)))
     return k.build()
 
 

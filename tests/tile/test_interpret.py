@@ -56,6 +56,24 @@ def test_dot_instructions() -> None:
     assert (i == want_i).all()
 
 
+def test_word_dot_instructions() -> None:
+    x, y = (RNG.integers(-(2**15), 2**15, 32, np.int16) for _ in range(2))
+    total = np.arange(32, dtype=np.int32)
+    want = total.copy()
+    with np.errstate(over="ignore"):
+        for lanes in (4, 8, 16):
+            products = x[: 2 * lanes].astype(np.int32) * y[: 2 * lanes].astype(np.int32)
+            want[lanes : 2 * lanes] += products.reshape(lanes, 2).sum(1, dtype=np.int32)
+    interpret(kernels.word_dots(), [x, y, total])
+    assert (total == want).all()
+
+
+def test_lookup() -> None:
+    table, index, out = floats(16), RNG.integers(0, 2**32, 16, np.uint32), np.zeros(16, np.float32)
+    interpret(kernels.lookup(), [table, index, out])
+    assert (out == table[index % 16]).all()
+
+
 def test_matrix_unit_in_bfloat16() -> None:
     steps = 2
     a, b = floats(16, 32 * steps).astype(ml_dtypes.bfloat16), floats(32 * steps, 16).astype(ml_dtypes.bfloat16)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from sardonyx.tile.builder import Builder, Pointer
 from sardonyx.tile.convert import CONVERSIONS
 from sardonyx.tile.expr import Expr, Var
-from sardonyx.tile.functions import DOTS
-from sardonyx.tile.instr import DOT_MEANINGS, INSTRS, STATE_BYTES
+from sardonyx.tile.functions import DOTS, LOOKUPS
+from sardonyx.tile.instr import DOT_MEANINGS, INSTRS, LOOKUP_MEANINGS, STATE_BYTES
 from sardonyx.tile.ir import Alloc, Block, For, If, Instr, Kernel, Let, walk
 from sardonyx.tile.math import MATH
 from sardonyx.tile.rewrite import names_of
@@ -22,8 +22,8 @@ from sardonyx.tile.types import Type, ptr, u8
 
 __all__ = ["Expansion", "expansion", "lower_instrs", "uses_instrs"]
 
-MEANINGS: dict[str, Callable[..., Expr]] = {**MATH, **DOT_MEANINGS, **CONVERSIONS}
-assert set(DOTS) == set(DOT_MEANINGS)
+MEANINGS: dict[str, Callable[..., Expr]] = {**MATH, **DOT_MEANINGS, **LOOKUP_MEANINGS, **CONVERSIONS}
+assert set(DOTS) == set(DOT_MEANINGS) and set(LOOKUPS) == set(LOOKUP_MEANINGS)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,16 @@
 `tile.math` and `tile.instr` give their meanings.
 
 A mathematical function takes and gives one float type (f32 or f64, any lanes). A dot instruction takes an accumulator and
-two vectors of narrower elements, as its machine instruction does.
+two vectors of narrower elements, as its machine instruction does. A lookup takes a table and an index, lane by lane.
 """
 
 from __future__ import annotations
 
 from sardonyx.tile.expr import Expr
 from sardonyx.tile.ir import Instr
-from sardonyx.tile.types import Type, bf16, f32, i8, i16, i32, u8
+from sardonyx.tile.types import Type, bf16, f32, i8, i16, i32, u8, u32
 
-__all__ = ["ARITY", "DOTS", "INSTR_ARGS", "check_call", "check_instr"]
+__all__ = ["ARITY", "DOTS", "INSTR_ARGS", "LOOKUPS", "check_call", "check_instr"]
 
 # Elementwise functions of floats, by number of arguments.
 ARITY: dict[str, int] = {
@@ -33,6 +33,15 @@ DOTS: dict[str, tuple[Type, Type, Type, int]] = {
     "dpwssd": (i32, i16, i16, 2),  # acc + sum of two products, wrapping   (VNNI vpdpwssd, else vpmaddwd and vpaddd)
 }
 
+# name -> (the kind of the table and of the result, that of the index, how many lanes both have)
+LOOKUPS: dict[str, tuple[Type, Type, int]] = {
+    "pick16": (
+        f32,
+        u32,
+        16,
+    ),  # lane i = the lane of the table that the lowest four bits of index lane i say   (vpermps)
+}
+
 # Machine instructions: per argument "tile" (an immediate 0..7), "ptr" or "i64". `tile.instr` says what they do.
 _DOT = ("tile", "tile", "tile")
 INSTR_ARGS: dict[str, tuple[str, ...]] = {
@@ -51,6 +60,10 @@ def check_call(fn: str, args: tuple[Type, ...]) -> str | None:
         acc, a, b, group = DOTS[fn]
         lanes = args[0].lanes
         want = (acc.x(lanes), a.x(lanes * group), b.x(lanes * group))
+        return None if args == want else f"{fn} takes {want}, not {args}"
+    if fn in LOOKUPS:
+        table, index, lanes = LOOKUPS[fn]
+        want = (table.x(lanes), index.x(lanes))
         return None if args == want else f"{fn} takes {want}, not {args}"
     if fn not in ARITY:
         return f"there is no function {fn!r}"

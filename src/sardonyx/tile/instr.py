@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sardonyx.tile.builder import Builder, Pointer
-from sardonyx.tile.expr import Expr, Fma, Shuffle
+from sardonyx.tile.builder import Builder, Pointer, select
+from sardonyx.tile.expr import Broadcast, Const, Expr, Fma, Shuffle
 from sardonyx.tile.functions import INSTR_ARGS
 from sardonyx.tile.types import Type, bf16, f32, i8, i32, u8
 
-__all__ = ["DOT_MEANINGS", "INSTRS", "STATE_BYTES", "Declared"]
+__all__ = ["DOT_MEANINGS", "INSTRS", "LOOKUP_MEANINGS", "STATE_BYTES", "Declared"]
 
 STATE_BYTES = 8 * 1024
 _ROW, _TILE = 64, 1024
@@ -142,4 +142,15 @@ DOT_MEANINGS: dict[str, Callable[[Builder, Expr, Expr, Expr], Expr]] = {
     "dpbusd": _grouped(i32, 4, upwards=True),
     "dpwssd": _grouped(i32, 2, upwards=True),
 }
+
+
+def _pick(k: Builder, table: Expr, index: Expr) -> Expr:
+    low = k.let("low", index & Const(15, index.type))
+    found: Expr = Broadcast(table.lane(0), table.type.lanes)
+    for i in range(1, table.type.lanes):
+        found = select(low.eq(Const(i, low.type)), Broadcast(table.lane(i), table.type.lanes), found)
+    return found
+
+
+LOOKUP_MEANINGS: dict[str, Callable[[Builder, Expr, Expr], Expr]] = {"pick16": _pick}
 assert set(INSTRS) == set(INSTR_ARGS)

@@ -117,6 +117,11 @@ def test_word_dot_instructions(target: Target) -> None:
     same(kernels.word_dots(), target, [x, y, np.arange(32, dtype=np.int32) * 1000])
 
 
+def test_lookup(target: Target) -> None:
+    index = np.random.default_rng(5).integers(0, 2**32, 16, np.uint32)
+    same(kernels.lookup(), target, [floats(16), index, np.zeros(16, np.float32)])
+
+
 def test_matrix_unit(target: Target) -> None:
     a, b = floats(16, 64).astype(ml_dtypes.bfloat16), floats(2, 16, 32).astype(ml_dtypes.bfloat16)
     same(kernels.amx_product(), target, [a, b, floats(16, 16), 2], ulps=64)

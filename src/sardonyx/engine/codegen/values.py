@@ -383,6 +383,9 @@ class Values:
         for feature, intrinsic, lanes in DOT_INSTRUCTIONS.get(e.fn, ()):
             if self.target.has(feature) and e.type.lanes in lanes:
                 return self._dot(intrinsic, e, args)
+        if e.fn == "pick16" and self.target.has("avx512f"):
+            operands = [(llvm_type(a.type), value) for a, value in zip(e.args, args, strict=True)]
+            return self.new(self.intrinsic("llvm.x86.avx512.permvar.sf.512", llvm_type(e.type), operands))
         return self.inline(expansion(e.fn, tuple(a.type for a in e.args)), args)
 
     def inline(self, body: Expansion, args: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.rules import activation, attention, contrib, elementwise, linalg, nn, norm, quant, shape
+from sardonyx.passes.rules import activation, attention, contrib, elementwise, few_bits, linalg, nn, norm, quant, shape
 from sardonyx.rewrite import Rule
 
 __all__ = ["ALL"]
@@ -13,6 +13,7 @@ ALL: tuple[Rule, ...] = (
     *shape.SINKS,
     *contrib.CONTRIB,
     *quant.QUANT,
+    *few_bits.FEW_BITS,
     *nn.FOLDS,
     *linalg.PRODUCTS,
     *norm.NORMS,
