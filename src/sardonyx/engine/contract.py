@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.core.dtypes import FLOAT32
+from sardonyx.engine.copy import swap
 from sardonyx.engine.formula import Epilogue, Formula, Operand
 from sardonyx.engine.kernels.contract import GAP, ContractSpec, MicroTile, contract_kernel, micro_tile
 from sardonyx.engine.kernels.matrix import PARTS, STEP, TILE, MatrixSpec, matrix_kernel, split_panels
-from sardonyx.engine.kernels.pack import PackSpec, pack_kernel, packed
+from sardonyx.engine.kernels.pack import PackSpec, pack_kernel
 from sardonyx.engine.lowering import Lowering, kind_of
+from sardonyx.engine.once import run_once
 from sardonyx.engine.program import Address, Argument, Call, Table
-from sardonyx.engine.space import collapse
+from sardonyx.engine.space import Space, collapse
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
+from sardonyx.ir import Array
 from sardonyx.tile import Kernel, Type
 
 __all__ = [
@@ -227,14 +230,19 @@ def pack_right(
     panels = ceildiv(n, tile.width)
     size = panels * tile.width * k * taps
     array = b.const
-    if array is not None:
+    if array is not None and parts:
         flat = array.reshape(*array.shape[: array.ndim - inner], taps * array.shape[-2], array.shape[-1])
-        if parts:
-            size = ceildiv(n, TILE.width) * TILE.width * ceildiv(k * taps, STEP) * STEP * parts
-        buffer = low.constant(split_panels(flat, parts) if parts else packed(flat, tile.width), b.buffer.name).buffer
+        size = ceildiv(n, TILE.width) * TILE.width * ceildiv(k * taps, STEP) * STEP * parts
+        buffer = low.constant(split_panels(flat, parts), b.buffer.name).buffer
+    elif array is not None:
+        whole = product((*own, size))
+        assert isinstance(whole, int)
+        buffer = low.constant(np.empty(whole, array.dtype), b.buffer.name).buffer
+        for call in _pack_now(low, b, buffer, own, (size, panels, taps), nodes):
+            run_once(call, low.target)
     else:
         buffer = low.temp(b.dtype, (product(own), size), name=b.buffer.name).buffer
-        _emit_pack(low, b, buffer, own, (size, panels, taps), nodes)
+        low.call(_pack(low, b, buffer, own, (size, panels, taps), nodes))
     strides: list[Dim] = []
     step: Dim = size
     for extent in reversed(own):
@@ -251,9 +259,34 @@ def two_axes(extents: Sequence[Dim], strides: Sequence[Sequence[Dim]]) -> list[D
     return [x for axis, n in enumerate([*[1] * missing, *extents]) for x in (n, *(s[axis] for s in filled))]
 
 
-def _emit_pack(
+def _pack_now(
     low: Lowering, b: View, buffer: Buffer, own: Sequence[Dim], sizes: tuple[Dim, Dim, int], nodes: tuple[str, ...]
-) -> None:
+) -> Iterator[Call]:
+    """The calls that pack constant B. The whole panels of one whose columns lie densely, as dense layers have it, are copied
+    square by square."""
+    (k, n), (step_k, step_n), width = b.shape[-2:], b.strides[-2:], micro_tile(Type(kind_of(b.dtype)), low.target).width
+    if b.rank > 2 or step_k != 1 or step_n == 1 or not (isinstance(n, int) and n > width):
+        yield _pack(low, b, buffer, own, sizes, nodes)
+        return
+    whole = n // width
+    panels = View(buffer, (whole, k, width), contiguous_strides((whole, k, width)))
+    space = Space(panels.shape, (panels.strides, (step_n * width, step_k, step_n)))
+    yield swap(low.target, space, panels, b, 1, nodes)
+    if n % width:
+        rest = Buffer("const", buffer.dtype, k * width, buffer.name, _tail(buffer, k * width))
+        yield _pack(low, b.narrowed(1, whole * width, n % width), rest, own, (k * width, 1, 1), nodes)
+
+
+def _tail(buffer: Buffer, count: Dim) -> Array:
+    """The last elements of a constant, in place."""
+    assert buffer.array is not None and isinstance(count, int)
+    return buffer.array[buffer.array.size - count :]
+
+
+def _pack(
+    low: Lowering, b: View, buffer: Buffer, own: Sequence[Dim], sizes: tuple[Dim, Dim, int], nodes: tuple[str, ...]
+) -> Call:
+    """The call that packs B."""
     size, panels, taps = sizes
     inner = 2 if taps == 1 else 3
     wide = b.unsqueezed(range(len(own) + inner - b.rank))
@@ -261,14 +294,13 @@ def _emit_pack(
     dense = [s * size for s in contiguous_strides(own)]
     space = collapse(wide.shape, [_on(wide.shape, axes, dense), wide], axes)
     if len(space.extents) > 2:
-        _emit_pack(low, low.contiguous(b), buffer, own, sizes, nodes)
-        return
+        return _pack(low, low.contiguous(b), buffer, own, sizes, nodes)
     kind = kind_of(b.dtype)
     spec = PackSpec(kind, b.strides[-1] == 1)
     args: list[Argument | None] = [Address(buffer, 0, True), Address(b.buffer, b.offset)]
     args += [taps, b.shape[-2], b.shape[-1], panels, b.strides[-3] if taps > 1 else 0, b.strides[-2], b.strides[-1]]
     args += two_axes(space.extents, space.strides)
-    low.call(Call(pack_kernel(spec, low.target), args, product(space.extents) * panels * taps, nodes))
+    return Call(pack_kernel(spec, low.target), args, product(space.extents) * panels * taps, nodes)
 
 
 def zeros(count: int, itemsize: int) -> np.ndarray:

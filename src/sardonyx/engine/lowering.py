@@ -199,14 +199,17 @@ class Lowering:
         """A view of a constant array."""
         from sardonyx.core.dtypes import dtype
 
-        key = id(array)
+        key, order = id(array), _order_of(array)
         buffer = self.constants.get(key)
         if buffer is None:
-            dense = np.ascontiguousarray(array)
+            dense = np.ascontiguousarray(array.transpose(order))  # no copy of what lies densely in another order
             buffer = Buffer("const", dtype(array.dtype), dense.size, name, dense)
             self.constants[key] = buffer
             self._kept.append(array)
-        return View(buffer, tuple(array.shape), contiguous_strides(array.shape))
+        strides: list[Dim] = [0] * array.ndim
+        for axis, step in zip(order, contiguous_strides([array.shape[i] for i in order]), strict=True):
+            strides[axis] = step
+        return View(buffer, tuple(array.shape), tuple(strides))
 
     _kept: list[Array] = field(default_factory=list["Array"])  # so that ids stay true
 
@@ -268,6 +271,11 @@ class Lowering:
         """The view, or a copy of it that lies densely in `order` (C order if not given)."""
         if view.is_contiguous(order):
             return view
+        array = view.const
+        if array is not None and view.size == view.buffer.size:  # no constant is copied run by run
+            axes = tuple(range(view.rank)) if order is None else tuple(order)
+            dense = self.constant(np.ascontiguousarray(array.transpose(axes)), view.buffer.name)
+            return dense.permuted(np.argsort(axes).tolist())
         key = (view.buffer, view.shape, view.strides, view.offset, None if order is None else tuple(order))
         found = self._copies.get(key)
         if found is None:  # whoever asks again takes the same copy: values never change
@@ -341,6 +349,11 @@ class Lowering:
         for value, view in zip(node.outputs, outputs, strict=True):
             if view is not None:
                 self.give(value, view)
+
+
+def _order_of(array: Array) -> tuple[int, ...]:
+    """The order in which the axes of an array lie, as far as its strides tell."""
+    return tuple(sorted(range(array.ndim), key=lambda i: (-abs(array.strides[i]), i)))
 
 
 def _rank_of(view: View, axis: int) -> tuple[int, int]:

@@ -1,20 +1,17 @@
-"""Packing the right side of a product into panels, for products whose right side is computed."""
+"""Packing the right side of a product into panels."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
 
-import numpy as np
-
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.contract import micro_tile
 from sardonyx.engine.kernels.map import decode
-from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Kernel, Ramp, Type, i64
 from sardonyx.tile.expr import Bin, binary
 
-__all__ = ["PackSpec", "pack_kernel", "packed"]
+__all__ = ["PackSpec", "pack_kernel"]
 
 
 @dataclass(frozen=True)
@@ -23,19 +20,6 @@ class PackSpec:
 
     kind: str
     unit: bool
-
-
-def packed(b: Array, width: int) -> Array:
-    """[..., k, n] -> panels [..., n / width, k, width], the last one filled up with zeros."""
-    *outer, k, n = b.shape
-    panels = -(-n // width)
-    whole = n // width
-    out = np.empty((*outer, panels, k, width), b.dtype)
-    np.copyto(out[..., :whole, :, :], np.moveaxis(b[..., : whole * width].reshape(*outer, k, whole, width), -3, -2))
-    if whole < panels:
-        out[..., whole, :, : n - whole * width] = b[..., whole * width :]
-        out[..., whole, :, n - whole * width :] = 0
-    return out
 
 
 @functools.cache

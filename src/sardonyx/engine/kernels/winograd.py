@@ -17,28 +17,17 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, emit, load, pointer, store
 from sardonyx.engine.kernels.contract import GAP, Block, Rows, count_blocks, micro_tile, row_start
 from sardonyx.engine.kernels.map import decode
-from sardonyx.ir import Array
-from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, f32, i32, i64
-from sardonyx.tile.expr import Broadcast, binary
+from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, f32, f64, i32, i64
+from sardonyx.tile.expr import Broadcast, Ramp, binary
 
-__all__ = ["PLACES", "WinogradSpec", "transformed", "winograd_kernel"]
+__all__ = ["PLACES", "WinogradSpec", "filters_kernel", "winograd_kernel"]
 
 PLACES = 16  # of the image that a tile depends on; products of a tile
 Turn = Callable[[Builder, "Sequence[Expr]"], "list[Expr]"]
-
-_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-
-
-def transformed(weights: Array) -> Array:
-    """G w G^T of filters [filter, channel, 3, 3]: [16, channel, filter], rounded once."""
-    found = np.einsum("ai,mcij,bj->abcm", _G, weights.astype(np.float64), _G, optimize=True)
-    return np.ascontiguousarray(found.reshape(PLACES, *found.shape[2:]).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -115,6 +104,41 @@ def winograd_kernel(spec: WinogradSpec, target: Target) -> Kernel:
         _leave(k, spec.epilogue, Pointer(k, sums, f32), sum_spread, (first, count, tiles), results,
                [out, *operands], steps, (column, left), lanes, width)  # fmt: skip
     return k.build()
+
+
+@functools.cache
+def filters_kernel(target: Target) -> Kernel:
+    """The kernel that gives G w G^T of filters, in panels; computed in float64 and rounded once.
+
+    Parameters: out (panels [filter / width][16][channel][width]), w, channels, filters, and the strides of w along filters,
+    channels and the two axes of the window. Task: panel.
+    """
+    width, lanes = micro_tile(f32, target).width, target.lanes(f64)
+    k = Builder("winograd_filters")
+    out, w = k.ptr("out", f32), k.ptr("w", f32)
+    channels, n = k.param("channels"), k.param("n")
+    step_n, step_c, *steps = (k.param(x) for x in ("step_n", "step_c", "step_y", "step_x"))
+    out = out.at(k.task * channels * (PLACES * width))
+    with k.loop("c", 0, channels) as c, k.loop("column", 0, width, lanes) as column:
+        first = k.let("first", k.task * width + column)
+        mask = k.let("mask", k.mask(binary("max", binary("min", n - first, lanes), 0), lanes)) if lanes > 1 else None
+        if mask is None:
+            mask = k.let("mask", first < n)
+        at = (Ramp(i64.x(lanes)) + first) * step_n if lanes > 1 else first * step_n
+        source = w.at(c * step_c)
+        rows = [
+            [source.at(steps[0] * y + steps[1] * x).load(at, lanes, mask).to(f64) for x in range(3)] for y in range(3)
+        ]
+        for i, row in enumerate(_both(k, rows, _filtering)):
+            for j, value in enumerate(row):
+                out.at(((i * 4 + j) * channels + c) * width).store(column, value.to(f32))
+    return k.build()
+
+
+def _filtering(k: Builder, g: Sequence[Expr]) -> list[Expr]:
+    """G g."""
+    ends, middle = k.let("ends", (g[0] + g[2]) * 0.5), k.let("middle", g[1] * 0.5)
+    return [g[0], k.let("sum", ends + middle), k.let("difference", ends - middle), g[2]]
 
 
 def _both(k: Builder, rows: Sequence[Sequence[Expr]], turn: Turn) -> list[list[Expr]]:

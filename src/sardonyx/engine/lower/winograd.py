@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv, dmax, dmin, floordiv
-from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, zeros
+from sardonyx.engine.contract import Axes, ContractHead, Left, Right, zeros
 from sardonyx.engine.formula import Formula
 from sardonyx.engine.kernels.contract import GAP, micro_tile
-from sardonyx.engine.kernels.winograd import PLACES, WinogradSpec, transformed, winograd_kernel
+from sardonyx.engine.kernels.winograd import PLACES, WinogradSpec, filters_kernel, winograd_kernel
 from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Lowering
+from sardonyx.engine.once import run_once
 from sardonyx.engine.program import Address, Argument, Call, Table
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Array, Node, Value
@@ -51,12 +52,25 @@ def winograd_head(
     x, shape = replace(x, shape=(x.shape[0], depth, *x.shape[2:])), (shape[0], count, *shape[2:])
     nodes = (node.name or node.op_type,)
     x = x if x.strides[1] == 1 else low.contiguous(x, (0, 2, 3, 1))
-    right = pack_right(low, low.constant(transformed(weights), filters.name), (), nodes, PLACES, rows=places)
+    right = _filters(low, low.view(filters), nodes)
     spatial: list[Dim] = []
     for axis, front in zip((2, 3), w.fronts, strict=True):
         spatial += [x.shape[axis], x.strides[axis], shape[axis], front]
     left = Left(x, (), Table(_places, (x.shape[0], x.strides[0], *spatial)), x.shape[1], PLACES, 0)
     return WinogradHead(shape, (0, 2, 3, 1), Axes((), (0, 2, 3), 1), left, right)
+
+
+def _filters(low: Lowering, w: View, nodes: tuple[str, ...]) -> Right:
+    """The transformed filters, in panels."""
+    n, channels = w.shape[:2]
+    width = micro_tile(f32, low.target).width
+    panels = ceildiv(n, width)
+    size = panels * width * channels * PLACES
+    assert isinstance(size, int)
+    buffer = low.constant(np.empty(size, np.float32), w.buffer.name).buffer
+    args: list[Argument | None] = [Address(buffer, 0, True), Address(w.buffer, w.offset), channels, n, *w.strides]
+    run_once(Call(filters_kernel(low.target), args, panels, nodes), low.target)
+    return Right(buffer, ())
 
 
 def _places(images: int, step: int, *spatial: int) -> Array:
