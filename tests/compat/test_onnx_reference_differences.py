@@ -76,3 +76,50 @@ MAPS: list[Any] = [
 @pytest.mark.parametrize("maps", MAPS, ids=str)
 def test_maps_become_vectors_and_rows(maps: Any) -> None:
     agree(lambda o: node(o, "DictVectorizer", [maps], {"string_vocabulary": ["a", "b", "c"]}, ML, 1))
+
+
+TEXTS = ("U", "O", "S")
+NO_BYTES = ("LabelEncoder", "StringConcat", "StringNormalizer", "StringSplit")  # bytes are no text to these there
+WORDS, FIRST = ["a", "bcd", "a"], np.array([0, 2])
+OF_TEXT: dict[str, tuple[list[Any], dict[str, Any], str]] = {
+    "Identity": ([WORDS], {}, ""),
+    "Concat": ([WORDS, WORDS], {"axis": 0}, ""),
+    "Gather": ([WORDS, FIRST], {}, ""),
+    "Pad": ([WORDS, np.array([1, 2]), "zz"], {}, ""),
+    "Slice": ([WORDS, np.array([0]), np.array([1])], {}, ""),
+    "Where": ([np.array([True, False, True]), WORDS, WORDS], {}, ""),
+    "ScatterND": ([WORDS, np.array([[0]]), ["q"]], {}, ""),
+    "Compress": ([WORDS, np.array([True, False, True])], {}, ""),
+    "Unique": ([WORDS], {}, ""),
+    "SequenceConstruct": ([WORDS, WORDS], {}, ""),
+    "SplitToSequence": ([WORDS], {}, ""),
+    "ArrayFeatureExtractor": ([WORDS, np.array([1])], {}, ML),
+    "LabelEncoder": ([WORDS], {"keys_strings": ["a", "bcd"], "values_strings": ["x", "yz"]}, ML),
+    "StringConcat": ([WORDS, WORDS], {}, ""),
+    "StringNormalizer": ([WORDS], {"case_change_action": "UPPER"}, ""),
+    "StringSplit": ([WORDS], {"delimiter": "c"}, ""),
+}
+
+
+@pytest.mark.parametrize(("name", "held"), [(n, k) for n in OF_TEXT for k in TEXTS if k != "S" or n not in NO_BYTES])
+def test_text_is_held_as_it_was_given(name: str, held: str) -> None:
+    given, attrs, domain = OF_TEXT[name]
+    inputs = [x if isinstance(x, np.ndarray) else np.array(x, object).astype(held) for x in given]
+
+    def kinds(x: Any) -> Any:
+        return [kinds(y) for y in x] if isinstance(x, list) else str(x.dtype)
+
+    assert not raises(agree(lambda o: kinds(node(o, name, inputs, attrs, domain, None))))
+
+
+def test_a_node_may_have_attributes_of_a_later_version() -> None:
+    later = {"keys_int64s": [1, 2], "values_floats": [0.5, 1.5]}  # of version 2; nodes alone are of version 1
+    assert not raises(agree(lambda o: node(o, "LabelEncoder", [np.array([2, 1])], later, ML, None)))
+
+
+def test_versions_of_attention_before_there_was_one() -> None:
+    def program(o: Any) -> Any:
+        found = [o.reference.ops.load_op("", "Attention", version) for version in (22, 23, 24, 25)]
+        return [(cls.__name__, cls._validate_attention25) for cls in found]
+
+    assert not raises(agree(program))

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as fn
 
 from sardonyx.core.dims import symbol
-from sardonyx.core.errors import ShapeError
+from sardonyx.core.errors import InputError, ShapeError
 from sardonyx.ops.nn import window_extent
 from tests.ops.apply import apply
 
@@ -77,6 +77,21 @@ def test_max_roi_pool_takes_the_largest_of_each_cell() -> None:
     found = apply("MaxRoiPool", x, rois, pooled_shape=[2, 2])
     assert found[0, 0].tolist() == [[7, 9], [19, 21]]
     assert found[1, 0].tolist() == [[35, 0], [0, 0]]  # three of its cells lie outside
+
+
+@pytest.mark.parametrize("batch", [-1, 2])
+def test_a_region_of_an_image_that_is_not_there_is_refused(batch: int) -> None:
+    with pytest.raises(InputError, match=f"batch index {batch} is out of range"):
+        apply("MaxRoiPool", X, np.array([[batch, 0, 0, 3, 3]], np.float32), pooled_shape=[2, 2])
+
+
+def test_indices_that_no_pooled_element_can_have_are_refused() -> None:
+    one = np.ones((1, 1, 1), np.float32)
+    for index in (-1, 2):
+        with pytest.raises(InputError, match=r"in \[0, 2\)"):
+            apply("MaxUnpool", one, np.array([[[index]]]), kernel_shape=[2])
+    with pytest.raises(ShapeError):
+        apply("MaxUnpool", one, np.array([[[0]]]), np.array([1, 1]), kernel_shape=[2])
 
 
 def test_roi_align_interpolates_a_plane_exactly() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.dtypes import INT8, UINT8
-from sardonyx.core.errors import ShapeError
+from sardonyx.core.errors import InputError, ShapeError
 from sardonyx.ir import Array, show_shape
 from sardonyx.ops.declare import Flag, Float, Input, Int, Ints, Output, String, infers, operator, reference, types
 from sardonyx.ops.elementwise import wide
@@ -257,10 +257,16 @@ class MaxUnpool:
         strides: Any,
         pads: Any,
     ) -> Array:
+        if indices.shape != X.shape:
+            raise ShapeError(f"Indices shape {show_shape(indices.shape)} is not {show_shape(X.shape)}, the shape of X")
         y = np.zeros(unpooled(X.shape, kernel_shape, strides, pads), X.dtype)
+        if np.any((indices < 0) | (indices >= y.size)):
+            raise InputError(f"Indices must be in [0, {y.size}), the elements that X was pooled from")
         y.reshape(-1)[indices.reshape(-1)] = X.reshape(-1)
         if output_shape is None:
             return y
+        if len(output_shape) != X.ndim:
+            raise ShapeError(f"output_shape must have the same number of elements as X has axes: {X.ndim}")
         whole = np.zeros([int(n) for n in output_shape], X.dtype)
         whole[tuple(slice(0, n) for n in y.shape)] = y
         return whole
@@ -299,7 +305,10 @@ class MaxRoiPool:
         corners = np.floor(regions[:, 1:] * np.float32(spatial_scale) + 0.5).astype(np.int64)
         y = np.zeros((len(rois), X.shape[1], *pooled_shape), X.dtype)
         for n, (x1, y1, x2, y2) in enumerate(corners):
-            image = X[int(regions[n, 0])]
+            batch = int(regions[n, 0])
+            if not 0 <= batch < len(X):
+                raise InputError(f"ROI batch index {batch} is out of range: X has {len(X)} images")
+            image = X[batch]
             rows = cells(y1, max(y2 - y1 + 1, 1), pooled_shape[0], height)
             columns = cells(x1, max(x2 - x1 + 1, 1), pooled_shape[1], width)
             for i, (top, bottom) in enumerate(rows):

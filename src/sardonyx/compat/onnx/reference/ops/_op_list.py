@@ -15,6 +15,7 @@ from sardonyx.compat.onnx.reference import op_run
 from sardonyx.compat.onnx.reference._differences import AROUND
 from sardonyx.compat.onnx.reference._execute import Body, apply
 from sardonyx.compat.onnx.reference._schemas import known_schemas, newest_opset, schema_at
+from sardonyx.compat.onnx.reference._text import as_held
 from sardonyx.compat.onnx.reference.op_run import OpFunction, OpRun, RuntimeContextError, RuntimeImplementationError
 from sardonyx.compat.onnx.reference.ops import _op
 from sardonyx.ops import all_operators, lookup
@@ -100,7 +101,14 @@ class OpRunReference(OpRun):
         """The version of the operator's domain that the node means, within those of the class."""
         params: Mapping[str, Any] = getattr(self, "run_params", {"opsets": {}})  # programs call `_run` without a node
         asked = params["opsets"].get(self.op_domain) or newest_opset(self.op_domain)
-        return min(max(asked, self._since), self._until - 1)
+        version = min(max(asked, self._since), self._until - 1)
+        node = getattr(self, "onnx_node", None)
+        if node is None or not node.attribute:
+            return version
+        # A node may have attributes of a later version, above all one without a model, which says none.
+        op, names = lookup(self.op_domain, self._op), {held.name for held in node.attribute}
+        later = [v for v in op.since if version < v < self._until]  # pyright: ignore[reportOptionalMemberAccess]
+        return next((v for v in (version, *later) if names <= op.at(v).attributes.keys()), version)  # pyright: ignore[reportOptionalMemberAccess]
 
     def _find_schema(self) -> Any:
         given = getattr(type(self), "op_schema", None)
@@ -127,7 +135,7 @@ class OpRunReference(OpRun):
             return apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset)
 
         around = AROUND.get((self.op_domain, self._op))
-        return tuple(run(inputs) if around is None else around(run, inputs, attrs))
+        return as_held(self._op, inputs, run(inputs) if around is None else around(run, inputs, attrs))
 
     def _body(self, name: str, value: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
         if not hasattr(value, "rt_nodes_"):
@@ -146,6 +154,8 @@ def _make(name: str, op_type: str, domain: str, since: int, until: int) -> type[
     base = _BASE_OF.get(op_type, OpRun) if domain == "" else domain_base(domain)
     bases = (OpRunReference,) if base is OpRun else (OpRunReference, base)
     facts = {"op_domain": domain, "_op": op_type, "_since": since, "_until": until}
+    if op_type == "Attention":  # whether caches and windows are checked as version 25 does
+        facts["_validate_attention25"] = until > 25
     where = f"{__package__}.{module_of(op_type, domain)}"
     return type(name, bases, {**facts, "__module__": where, "__doc__": lookup(domain, op_type).doc})  # pyright: ignore[reportOptionalMemberAccess]
 
@@ -208,7 +218,7 @@ def load_of_domain(domain: str, op_type: str, version: int | None, custom: Any =
     if version is None or not numbered:
         return versions[None]
     oldest = versions[numbered[0]]
-    if version < getattr(oldest, "_since", 1):
+    if version < min(getattr(oldest, "_since", 1), numbered[0]):
         raise RuntimeError(f"operator '{op_type}' came after version {version} of domain '{domain}'")
     return versions[max((v for v in numbered if v <= version), default=numbered[0])]
 
