@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,45 @@ def test_the_package_and_its_installer_do_not_import_the_interface() -> None:
     """`import sardonyx` stays quick; the interface is imported when a program asks for it."""
     assert run(HEAD + "print('sardonyx.compat.onnx' in sys.modules, 'numpy' in sys.modules)") == "False False"
     assert run("import sys, sardonyx; print('sardonyx.compat' in sys.modules)") == "False"
+
+
+MODEL = """
+import numpy as np, onnx, os
+from onnx import helper as h, numpy_helper as n
+os.chdir({folder!r})
+w, b = n.from_array(np.ones((16, 32), np.float32), "w"), n.from_array(np.zeros(32, np.float32), "b")
+nodes = [h.make_node("MatMul", ["x", "w"], ["m"]), h.make_node("Add", ["m", "b"], ["a"]), h.make_node("Relu", ["a"], ["y"])]
+x, y = (h.make_tensor_value_info(name, 1, ["N", extent]) for name, extent in (("x", 16), ("y", 32)))
+onnx.save(h.make_model(h.make_graph(nodes, "g", [x], [y], [w, b]), opset_imports=[h.make_opsetid("", 17)], ir_version=8), "m.onnx")
+def nodes(model): return [node.op_type for node in model.graph.node]
+"""
+
+
+WORK = """
+from onnxruntime.quantization import quantize_dynamic
+from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
+import torch, warnings
+quantize_dynamic("m.onnx", "q.onnx")
+print(nodes(onnx.load("q.onnx")))
+print([v.name for v in SymbolicShapeInference.infer_shapes(onnx.load("m.onnx")).graph.value_info])
+print(convert_float_to_float16(onnx.load("m.onnx")).graph.initializer[0].data_type)
+model = OnnxModel(onnx.load("m.onnx"))
+model.topological_sort(); model.prune_graph(); model.save_model_to_file("o.onnx")
+print(nodes(onnx.load("o.onnx")))
+warnings.simplefilter("ignore")
+torch.onnx.export(torch.nn.Linear(4, 3), (torch.zeros(2, 4),), "t.onnx", dynamo=False)
+print(nodes(onnx.load("t.onnx")))
+"""
+
+
+def test_other_libraries_work_on_it(tmp_path: Path) -> None:
+    """A quantizer, shape inference, a converter and an editor of onnxruntime's, and torch's exporter."""
+    assert run(HEAD + MODEL.format(folder=str(tmp_path)) + WORK).splitlines()[-5:] == [
+        "['DynamicQuantizeLinear', 'Mul', 'MatMulInteger', 'Cast', 'Mul', 'Add', 'Relu']",
+        "['m', 'a', 'y']",
+        "10",
+        "['MatMul', 'Add', 'Relu']",
+        "['Gemm']",
+    ]
