@@ -51,8 +51,10 @@ FAMILIES = (
     "classify",
     "trees",
     "contrib.activation",
+    "contrib.attention",
     "contrib.linalg",
     "contrib.nn",
+    "contrib.norm",
     "contrib.quant",
 )
 
@@ -63,6 +65,8 @@ LATEST: dict[str, int] = {
     "ai.onnx.preview.training": 1,
     "com.microsoft": 1,
 }
+# What tools write in a domain in which no standard declares it -> where it is declared.
+ALIASES = {("", "SimplifiedLayerNormalization"): ("com.microsoft", "SimplifiedLayerNormalization")}
 _REGISTRY: dict[tuple[str, str], Operator] = {}
 
 
@@ -240,7 +244,8 @@ def _load() -> None:
 def lookup(domain: str, name: str) -> Operator | None:
     """The operator of that name, or None."""
     _load()
-    return _REGISTRY.get(("" if domain == "ai.onnx" else domain, name))
+    key = ("" if domain == "ai.onnx" else domain, name)
+    return _REGISTRY.get(ALIASES.get(key, key))
 
 
 def schema_of(domain: str, name: str, opset: int) -> Schema | None:

@@ -9,10 +9,11 @@ import pytest
 
 from sardonyx.core.dtypes import dtype
 from sardonyx.ops import Operator, all_operators
-from sardonyx.ops.schema import FormalSpec
+from sardonyx.ops.schema import ALIASES, FormalSpec
 
 state: Any = pytest.importorskip("onnxruntime.capi._pybind_state", reason="its schemas are what is compared with")
-THEIRS = {s.name: s for s in state.get_all_operator_schema() if s.domain == "com.microsoft"}
+ALIASED = {name for _, name in ALIASES}
+THEIRS = {s.name: s for s in state.get_all_operator_schema() if s.domain == "com.microsoft" or s.name in ALIASED}
 OURS = [op for op in all_operators() if op.domain == "com.microsoft"]
 
 
