@@ -147,7 +147,10 @@ def model(package: Any, **fields: Any) -> Any:
     text = '<ir_version: 9, opset_import: ["" : 12, "own" : 3]> g (float[N] x) => (float[N] y) <float[1] w = {2}> { y = Mul (x, w) }'
     made = package.parser.parse_model(text)
     for name, value in fields.items():
-        setattr(made, name, value)
+        if name == "opset_import":
+            del made.opset_import[:]
+        else:
+            setattr(made, name, value)
     return made
 
 
@@ -210,6 +213,30 @@ def test_values_that_nothing_gives(reads: str, returns: str, says: str) -> None:
     for package in (ours, official):
         with pytest.raises(package.version_converter.ConvertError, match=f"{says} is undefined"):
             convert(package, 13, 14, f"(float[1] x) => (float[1] {returns})", f"y = Add ({reads})")
+
+
+@pytest.mark.parametrize("imports", [{"": 13}, {"": 99}, {"own": 1}, {}], ids=str)
+@pytest.mark.parametrize("op_type", ["Relu", "Nonsense"])
+def test_operators_and_versions_that_are_unknown(op_type: str, imports: dict[str, int]) -> None:
+    def program(o: Any) -> bool:
+        made = model(o, opset_import=[])
+        made.graph.node[0].op_type, _ = op_type, made.graph.node[0].input.pop()
+        for domain, version in imports.items():
+            made.opset_import.add(domain=domain, version=version)
+        try:
+            o.version_converter.convert_version(made, 14)
+        except Exception:
+            return False
+        return True
+
+    assert program(ours) == program(official) == (op_type == "Relu" and imports == {"": 13})
+
+
+def test_nodes_may_stand_in_any_order() -> None:
+    made = ours.parser.parse_model(
+        '<ir_version: 8, opset_import: ["" : 13]> g (float x) => (float y) { y = Neg (t) t = Abs (x) }'
+    )
+    assert [n.op_type for n in ours.version_converter.convert_version(made, 14).graph.node] == ["Neg", "Abs"]
 
 
 def test_a_branch_may_return_what_lies_outside() -> None:

@@ -9,7 +9,7 @@ from sardonyx.core.dtypes import BFLOAT16
 from sardonyx.infer import Inference, infer
 from sardonyx.infer.typecheck import spell
 from sardonyx.ir import Model, Node
-from sardonyx.ops import Operator, lookup
+from sardonyx.ops import Operator, latest_opset, lookup
 
 __all__ = ["reason_against"]
 
@@ -18,7 +18,14 @@ SCATTERS = ("ScatterElements", "ScatterND")
 
 
 def reason_against(model: Model, target: int) -> str | None:
-    """Why the official package does not take a model down to version `target` of ai.onnx; None where it does."""
+    """Why the official package does not take a model to version `target` of ai.onnx; None where it does."""
+    if "" not in model.opsets:
+        return "No opset import for domain ''"
+    if model.opset > latest_opset():
+        return f"version {model.opset} is newer than {latest_opset()}, the newest that is known"
+    for node in model.graph.walk():
+        if node.domain == "" and lookup("", node.op_type) is None:
+            return f"Op '{node.op_type}' has no registered schema"
     if target >= model.opset:
         return None
     types = infer(model)

@@ -66,13 +66,13 @@ def _need_definitions(graph: GraphProto, outer: frozenset[str]) -> None:
     """Refuse a graph that reads or returns what nothing gives."""
     known = {"", *outer, *(value.name for value in (*graph.input, *graph.initializer))}
     known.update(sparse.values.name for sparse in graph.sparse_initializer)
+    known.update(name for node in graph.node for name in node.output)
     for node in graph.node:
         for name in node.input:
             if name not in known:
                 raise ConvertError(f"Input {name} is undefined!")
         for inner in _subgraphs(node):
             _need_definitions(inner, frozenset(known))
-        known.update(node.output)
     for value in graph.output:
         if value.name not in known:
             raise ConvertError(f"Output {value.name} is undefined!")
