@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
@@ -12,10 +11,9 @@ from sardonyx.core import dims
 from sardonyx.core.dims import Dim
 from sardonyx.core.errors import InputError, VerifyError
 from sardonyx.infer import infer, infer_shapes
-from sardonyx.infer.result import Inference
-from sardonyx.ir import Array, Model, Node, Shape, Tensor, TensorType, Type, Value
+from sardonyx.ir import Array, Model, TensorType, Type, Value
+from sardonyx.passes.edit.repair import repair
 from sardonyx.passes.reference import evaluate
-from sardonyx.rewrite.build import Names
 
 __all__ = ["set_batch", "set_dims"]
 
@@ -42,7 +40,7 @@ def set_dims(model: Model, sizes: Mapping[str, Dim]) -> Model:
 def set_batch(model: Model, batch: str = "N", *, inputs: Sequence[str] | None = None, verify: bool = True) -> Model:
     """A copy whose batch, the first dim of its inputs, is free: any number of samples at once.
 
-    Constants that hold the old number (targets of Reshape and Expand) are repaired. The result is verified at one, two and
+    Constants that hold the old number (targets of Reshape and Expand, what is joined to the samples) are repaired. The result is verified at one, two and
     three times the old size: it must give for many samples what the model gives for each part of them.
 
     Args:
@@ -78,78 +76,11 @@ def set_batch(model: Model, batch: str = "N", *, inputs: Sequence[str] | None = 
     for value in chosen:
         assert isinstance(value.type, TensorType) and value.type.shape is not None
         value.type = replace(value.type, shape=(dims.symbol(batch), *value.type.shape[1:]))
-    _repair(freed, batch, size, shapes)
+    repair(freed, batch, size, shapes)
     freed = infer_shapes(freed)
     if verify:
         _verify(model, freed, [v.name for v in chosen], size, results)
     return freed
-
-
-def _repair(model: Model, batch: str, size: int, shapes: Mapping[Node, Shape | None]) -> None:
-    """Repair one constant after another: each lets inference see further."""
-    names, done = Names([model.graph]), set[Node]()
-    while True:
-        found = infer(model)
-        node = next((n for n in model.graph.walk() if n not in done and _is_stuck(n, found, batch, size, shapes)), None)
-        if node is None:
-            return
-        done.add(node)
-        target = found.ints(node.inputs[1])  # pyright: ignore[reportArgumentType] a stuck node has a target
-        assert target is not None and node.inputs[1] is not None
-        repaired = np.array(target, np.int64)
-        if node.op_type == "Expand":
-            repaired[0] = 1  # the batch of what is expanded stays
-        else:
-            was = _numbers(shapes.get(node))
-            place = _place(node, found, batch, size, was)
-            if was is not None:
-                repaired[:] = was  # all but the batch is as it was
-            repaired[place] = 0 if was is None and -1 in repaired else -1  # 0 is copied from what is reshaped
-        name = names.fresh(f"{node.inputs[1].name}_free")
-        graph = model.graph
-        node.set_input(1, graph.add_initializer(Tensor(repaired, name=name)))
-
-
-def _numbers(shape: Shape | None) -> list[int] | None:
-    """A shape of positive numbers."""
-    numbers = [d for d in shape or () if isinstance(d, int) and d > 0]
-    return numbers if shape is not None and len(numbers) == len(shape) else None
-
-
-def _place(node: Node, found: Inference, batch: str, size: int, was: list[int] | None) -> int:
-    """The dim of a Reshape's result that holds the batch: where as many elements lie in front of it as in its data."""
-    data = found.shape(node.inputs[0]) if node.inputs[0] is not None else None
-    at = next((i for i, d in enumerate(data or ()) if d is not None and batch in dims.free_symbols(d)), 0)
-    outer = _numbers((data or ())[:at])
-    own = _numbers(tuple(dims.substitute(d, {batch: size}) for d in (data or ())[at : at + 1] if d is not None))
-    if was is None or outer is None or not own:
-        return 0
-    start, running = prod(outer), [prod(was[:i]) for i in range(len(was) + 1)]
-    stop = start * own[0]  # the batch may share its dim with others, on either side of it
-    whole = (i for i, d in enumerate(was) if d == size and start <= running[i] and running[i + 1] <= stop)
-    shared = (i for i, d in enumerate(was) if d % size == 0 and running[i] <= start and start * size <= running[i + 1])
-    return next(whole, next(shared, 0))
-
-
-def _is_stuck(node: Node, found: Inference, batch: str, size: int, shapes: Mapping[Node, Shape | None]) -> bool:
-    """Whether a node reads something with the free batch, and is told the old number by a constant."""
-    if node.domain or node.op_type not in ("Reshape", "Expand") or len(node.inputs) < 2:
-        return False
-    data, target = node.inputs[0], node.inputs[1]
-    if data is None or target is None:
-        return False
-    shape, wanted = found.shape(data), found.ints(target)
-    if shape is None or wanted is None or not len(wanted) or not all(isinstance(d, (int, np.integer)) for d in wanted):
-        return False
-    if not any(d is not None and batch in dims.free_symbols(d) for d in shape):
-        return False
-    first, here = int(wanted[0]), shape[0] == dims.symbol(batch)
-    if node.op_type == "Expand":
-        return first == size > 1 and here and len(wanted) == len(shape)
-    was = _numbers(shapes.get(node))
-    if was is None:
-        return first == size and here if -1 in wanted else first > 0 and first % size == 0
-    return int(wanted[_place(node, found, batch, size, was)]) > 0
 
 
 def _verify(model: Model, freed: Model, batched: Sequence[str], size: int, results: Sequence[Type | None]) -> None:
