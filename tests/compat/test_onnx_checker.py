@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,27 @@ def test_a_message_that_is_too_large_is_sent_to_a_path(monkeypatch: pytest.Monke
     monkeypatch.setattr(ours.checker, "MAXIMUM_PROTOBUF", len(data) - 1)
     with pytest.raises(ValueError, match="model path"):
         ours.checker.check_model(data)
+
+
+def test_weights_are_not_read(tmp_path: Path) -> None:
+    """A file is mapped, and what a tensor holds is only counted."""
+    model = relu(ours)
+    model.graph.initializer.append(ours.TensorProto(name="w", data_type=1, dims=[1 << 22]))
+    model.graph.initializer[0].raw_data = bytes(1 << 24)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    tracemalloc.start()
+    try:
+        ours.checker.check_model(tmp_path / "m.onnx")
+        ours.checker.check_model(model)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 21
+    finally:
+        tracemalloc.stop()
+
+
+def test_messages_of_the_official_package_are_checked_too() -> None:
+    ours.checker.check_model(relu(official))
+    with pytest.raises(ours.checker.ValidationError):
+        ours.checker.check_model(relu(official, op="Nope"))
 
 
 def test_a_full_check_infers() -> None:

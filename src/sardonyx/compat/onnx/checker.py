@@ -134,7 +134,12 @@ def check_model(
     if isinstance(model, (str, os.PathLike)):
         C.check_model_path(os.fspath(model), *switches)
         return
-    data = model if isinstance(model, bytes) else model.SerializeToString()
-    if len(data) > MAXIMUM_PROTOBUF:
+    # Messages of ours are looked at where they lie; others, the official package's too, are read from their bytes.
+    given: Any = model
+    held: bytes | ModelProto = given if isinstance(given, (bytes, ModelProto)) else given.SerializeToString()
+    if (len(held) if isinstance(held, bytes) else held.ByteSize()) > MAXIMUM_PROTOBUF:
         raise ValueError("This protobuf of onnx model is too large (>2GiB). Call check_model with model path instead.")
-    C.check_model(data, *switches)
+    if isinstance(held, bytes):
+        C.check_model(held, *switches)
+    else:
+        C._check_model(held, "", *switches)

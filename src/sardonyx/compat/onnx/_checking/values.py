@@ -77,13 +77,18 @@ def _count(tensor: TensorProto) -> int:
     return count
 
 
+def _size(tensor: TensorProto, field: str) -> int:
+    """How many entries or bytes a field has, none of which is copied."""
+    return len(tensor.view(field) if field == "raw_data" else getattr(tensor, field))
+
+
 def check_tensor(tensor: TensorProto, ctx: CheckerContext) -> None:
     """A tensor states its type and holds all its elements in the one field that its type uses, or in a file."""
     shown = f"TensorProto (tensor name: {tensor.name})"
     require(tensor, "data_type", "tensor")
     if tensor.data_type == TensorProto.UNDEFINED:
         raise ValidationError(f"setting data_type field (tensor name: {tensor.name}) to UNDEFINED is not allowed")
-    filled = [field for field in FIELDS if len(getattr(tensor, field))]
+    filled = [field for field in FIELDS if _size(tensor, field)]
     if tensor.HasField("data_location") and tensor.data_location == TensorProto.EXTERNAL:
         _check_external(tensor, filled, ctx)
         return
@@ -127,14 +132,14 @@ def _check_raw(tensor: TensorProto, kind: dtypes.DType | None, count: int, shown
         raise ValidationError(f"STRING data (tensor name: {tensor.name}) should not be stored in raw_data field")
     if kind is None:  # no size is known
         return
-    needed, held = kind.nbytes(count), len(tensor.raw_data)
+    needed, held = kind.nbytes(count), _size(tensor, "raw_data")
     if needed > LARGEST or (kind in FLOAT6 and count * 6 > LARGEST):
         raise ValidationError(f"{shown} has a shape too large to validate against its data type.")
     if held < needed:
         required = f"is too small for the declared shape and type ({needed} bytes required)."
         raise ValidationError(f"{shown} raw_data size ({held} bytes) {required}")
     used = count * 6 % 8
-    if kind in FLOAT6 and used and tensor.raw_data[needed - 1] >> used:
+    if kind in FLOAT6 and used and tensor.view("raw_data")[needed - 1] >> used:
         raise ValidationError(f"{shown} has non-zero padding bits in its packed FLOAT6 raw_data.")
 
 
@@ -214,7 +219,7 @@ def _check_places(indices: TensorProto, count: int, shape: list[int]) -> None:
 
 
 def _integers(tensor: TensorProto) -> list[int]:
-    raw = tensor.raw_data
+    raw = tensor.view("raw_data")
     found = np.frombuffer(raw, "<i8").tolist() if raw and len(raw) % 8 == 0 else [int(i) for i in tensor.int64_data]
     if len(found) != _count(tensor):
         raise refuse_shape(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from sardonyx.compat.onnx.onnx_pb import (
 )
 from sardonyx.core.errors import FormatError, SardonyxError
 from sardonyx.io.paths import safe_path
-from sardonyx.proto import Message
+from sardonyx.proto import Message, parse
 
 __all__ = [
     "CheckerContext",
@@ -87,13 +88,19 @@ def check_model_path(
     if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"a path is a str, not {type(path).__name__}")
     try:
-        model = ModelProto.FromString(Path(path).read_bytes())
+        model = parse(ModelProto, _mapped(Path(path)))
     except OSError as error:
         raise ValidationError(f"Unable to open proto file: {path}. Please check if it is a valid proto.") from error
     except FormatError as error:
         raise ValidationError(f"Unable to parse proto from file: {path}. {error}") from error
     folder = os.path.dirname(path) or "."  # noqa: PTH120  the text is shown as the program gave it
     _check_model(model, folder, full_check, skip_opset_compatibility_check, check_custom_domain)
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    """The file, whose weights are not read until something asks for them."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
 
 def _check_model(model: ModelProto, folder: str, full: bool, skip: bool, custom: bool) -> None:
