@@ -12,7 +12,18 @@ from sardonyx.passes.clean import dead_code
 from sardonyx.passes.contract import Pass, Work, rules_pass
 from sardonyx.passes.fold import fold_constants
 from sardonyx.passes.inline import inline_functions
-from sardonyx.passes.rules import activation, attention, contrib, elementwise, linalg, nn, norm, quant, shape
+from sardonyx.passes.rules import (
+    activation,
+    attention,
+    contrib,
+    contrib_layers,
+    elementwise,
+    linalg,
+    nn,
+    norm,
+    quant,
+    shape,
+)
 from sardonyx.passes.share import share
 from sardonyx.passes.upgrade import upgrade
 from sardonyx.rewrite import Trace
@@ -49,7 +60,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage(1, rules_pass("drop-no-ops", [*elementwise.NO_OPS, *shape.VIEWS], requires=NEWEST)),
     Stage(1, share),
     Stage(1, rules_pass("sink-transposes", [*shape.SINKS, *shape.VIEWS], requires=NEWEST)),
-    Stage(2, rules_pass("say-in-standard-operators", contrib.CONTRIB, requires=NEWEST)),
+    Stage(2, rules_pass("say-in-standard-operators", [*contrib.CONTRIB, *contrib_layers.LAYERS], requires=NEWEST)),
     Stage(2, rules_pass("multiply-bytes", quant.QUANT, requires=NEWEST)),
     Stage(2, rules_pass("fold-into-contractions", [*nn.FOLDS, *linalg.PRODUCTS], requires=NEWEST)),
     Stage(2, rules_pass("fuse-norms", norm.NORMS, requires=NEWEST)),

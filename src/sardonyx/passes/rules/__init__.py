@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sardonyx.passes.rules import activation, attention, contrib, elementwise, few_bits, linalg, nn, norm, quant, shape
+from sardonyx.passes.rules import (
+    activation,
+    attention,
+    contrib,
+    contrib_layers,
+    elementwise,
+    few_bits,
+    linalg,
+    nn,
+    norm,
+    quant,
+    shape,
+)
 from sardonyx.rewrite import Rule
 
 __all__ = ["ALL"]
@@ -12,6 +24,7 @@ ALL: tuple[Rule, ...] = (
     *shape.VIEWS,
     *shape.SINKS,
     *contrib.CONTRIB,
+    *contrib_layers.LAYERS,
     *quant.QUANT,
     *few_bits.FEW_BITS,
     *nn.FOLDS,
