@@ -56,6 +56,12 @@ SYNTAX = {
     "graphs in graphs": (GRAPH + "{ a = b <c = g () => () " * N, 10),
     "types in types": ("g (" + "seq(" * N, 10),
     "comments": ("#\n" * N, 10),
+    "dots": ("g (opaque(" + "a." * N + "a) x) => () {}", 10),
+    "inputs and constants": (
+        f"g ({', '.join(f'bool i{i}' for i in range(N // 4))}) => () "
+        f"<{', '.join(f'bool c{i} = {{0}}' for i in range(N // 4))}> {{}}",
+        60,
+    ),
     "nodes": (GRAPH + "{" + "a=b()" * N + "}", 90),
 }
 JSON = {

@@ -56,7 +56,7 @@ def test_numbers_are_given_up_to_what_is_none(text: str, numbers: list[str], res
 
 def test_numbers_come_in_blocks_and_a_block_can_be_read_again() -> None:
     scanner = Small("[" + ",".join(map(str, range(5000))) + "]")
-    sizes = []
+    sizes, start = [], 0
     for words in scanner.numbers("]"):
         sizes.append(len(words))
         start = scanner.start

@@ -10,7 +10,7 @@ from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import Folder
 from sardonyx.io.tensors import read_sparse, read_tensor
 from sardonyx.io.types import read_type
-from sardonyx.ir import Attr, AttrKind, Function, Graph, Model, Node, Value
+from sardonyx.ir import Attr, AttrKind, Function, Graph, Model, Node, SparseTensor, Tensor, Value
 from sardonyx.ir.place import SOURCE_KEY
 from sardonyx.ir.scope import Scope as Names
 from sardonyx.proto import (
@@ -117,11 +117,12 @@ def read_graph(proto: GraphProto, scope: Scope) -> Graph:
         value = scope.define(info.name)
         _describe(value, info)
         graph.add_input(value)
-    tensors = [read_tensor(t, scope.folder) for t in scope.each(proto, "initializer")]
-    for tensor in [*tensors, *(read_sparse(t, scope.folder) for t in scope.each(proto, "sparse_initializer"))]:
-        if not tensor.name:
-            raise FormatError(f"graph '{proto.name}' has an initializer without a name")
-        scope.values[tensor.name] = graph.add_initializer(tensor)
+    tensors: list[Tensor | SparseTensor] = [read_tensor(t, scope.folder) for t in scope.each(proto, "initializer")]
+    tensors += [read_sparse(t, scope.folder) for t in scope.each(proto, "sparse_initializer")]
+    if not all(tensor.name for tensor in tensors):
+        raise FormatError(f"graph '{proto.name}' has an initializer without a name")
+    for value in graph.add_initializers(tensors):
+        scope.values[value.name] = value
     _read_nodes(proto, graph, scope)
     _annotate(proto, graph, scope)
     for info in scope.each(proto, "output"):

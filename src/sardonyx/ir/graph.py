@@ -278,13 +278,18 @@ class Graph:
     def add_initializer(self, const: Tensor | SparseTensor, name: str | None = None) -> Value:
         """Add a constant under its own name or `name`. A constant with the name of an input is that input's default value."""
         name = name or const.name
-        for value in self.inputs:
-            if value.name == name:
-                value.const = const
-                self.initializers[name] = value
-                return value
-        value = Value(name, const=const)
-        value.graph = self
+        return self._add_initializer(const, name, next((v for v in self.inputs if v.name == name), None))
+
+    def add_initializers(self, constants: Iterable[Tensor | SparseTensor]) -> list[Value]:
+        """Add many constants under their own names; the time does not grow with the number of inputs."""
+        inputs = {value.name: value for value in reversed(self.inputs)}
+        return [self._add_initializer(const, const.name, inputs.get(const.name)) for const in constants]
+
+    def _add_initializer(self, const: Tensor | SparseTensor, name: str, value: Value | None) -> Value:
+        if value is None:
+            value = Value(name, const=const)
+            value.graph = self
+        value.const = const
         self.initializers[name] = value
         return value
 

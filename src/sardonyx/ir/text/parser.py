@@ -197,8 +197,8 @@ class _Parser:
         self.lexer.expect("(", "before the outputs")
         outputs = self.values(")")
         known = self.values(">", constants) if self.lexer.take("<") else []
-        for constant in constants:
-            scope.values[constant.name] = graph.add_initializer(constant)
+        for value in graph.add_initializers(constants):
+            scope.values[value.name] = value
         self.nodes(graph, scope)
         _annotate(graph, known, scope)
         for name, type in outputs:

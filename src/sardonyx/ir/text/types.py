@@ -84,10 +84,10 @@ def _opaque(lexer: Lexer) -> OpaqueType:
 
 def read_dotted(lexer: Lexer, what: str) -> str:
     """Names joined by dots."""
-    name = lexer.name(what)
+    names = [lexer.name(what)]
     while lexer.take("."):
-        name += "." + lexer.name(what)
-    return name
+        names.append(lexer.name(what))
+    return ".".join(names)
 
 
 def _shape(lexer: Lexer) -> Shape | None:
