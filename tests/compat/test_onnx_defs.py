@@ -252,7 +252,7 @@ def test_inference_honours_a_registered_function() -> None:
         o.defs.register_schema(schema)
         text = '<ir_version: 8, opset_import: ["": 17, "mine": 1]> g (float[N] X) => (float[N, 7] Y) { t = mine.Own (X)  Y = Abs (t) }'
         made = o.shape_inference.infer_shapes(parsed(o, text)).graph
-        return list(made.value_info)
+        return [list(made.input), list(made.value_info)]
 
     same(program)
 

@@ -55,6 +55,13 @@ class InferenceContext:
         self._outputs = [TypeProto() for _ in node.output]
         self._infer_body = infer_body
 
+    def detach(self) -> None:
+        """Give copies of the inputs' types from now on: a program may change what it is given."""
+        for i, held in enumerate(self._types):
+            if held is not None:
+                self._types[i] = made = TypeProto()
+                made.CopyFrom(held)
+
     @property
     def node(self) -> NodeProto:
         return self._node

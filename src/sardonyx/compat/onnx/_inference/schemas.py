@@ -72,6 +72,7 @@ class RegisteredRule:
         self.version = schema.since_version
 
     def infer(self, ctx: InferenceContext) -> None:
+        ctx.detach()
         self.schema.get_type_and_shape_inference_function()(ctx)
 
     def check(self, ctx: InferenceContext) -> None:
