@@ -224,7 +224,7 @@ class Cutting:
             wide = -(-groups // helpers)
             blocks = -(-groups // wide)
             return 1, batch, wide, 1, blocks, steps, directions * blocks
-        high = -(-batch // helpers) if batch >= 2 * helpers else batch
+        high = -(-batch // helpers) if batch >= 2 * helpers and vectors * batch * steps >= 3 * self.LONG else batch
         blocks = -(-batch // high)
         return steps, high, groups, blocks, 1, 1, directions * blocks
 
