@@ -13,11 +13,13 @@ from typing import IO, Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
 
+from sardonyx.core.errors import FormatError
 from sardonyx.proto.decode import Buffer, byte_length, decode_fields
 from sardonyx.proto.descriptor import Descriptor, describe
 from sardonyx.proto.encode import encode_fields, write_chunks
 from sardonyx.proto.fields import Field
 from sardonyx.proto.packed import Packed
+from sardonyx.proto.peer import as_protobuf
 from sardonyx.proto.repeated import Messages, Repeated
 from sardonyx.proto.wire import FIXED32, FIXED64, Bytes
 
@@ -238,7 +240,13 @@ class Message:
     def FromString(cls, s: Buffer) -> Self:
         """A message decoded from bytes; large payloads stay views of them."""
         message = cls.__new__(cls)
-        message.__dict__.update(decode_fields(cls.DESCRIPTOR, s))
+        try:
+            message.__dict__.update(decode_fields(cls.DESCRIPTOR, s))
+        except FormatError as error:
+            known = as_protobuf(error, "message", "DecodeError")
+            if known is error:
+                raise
+            raise known from error
         return message
 
     def ParseFromString(self, serialized: Buffer) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Collection
 from typing import Any, Protocol, TypeVar
@@ -13,6 +12,7 @@ from sardonyx.core.errors import FormatError
 from sardonyx.proto import Message
 from sardonyx.proto.json_format import to_json
 from sardonyx.proto.json_parser import from_json
+from sardonyx.proto.peer import as_protobuf
 from sardonyx.proto.text import to_text
 from sardonyx.proto.text_parser import from_text
 
@@ -69,16 +69,6 @@ class _Registry:
         return self._extension_to_format.get(file_extension)
 
 
-def _peer(error: FormatError, module: str, name: str) -> Exception:
-    """The error as one that programs catch which import protobuf's own; else as it is."""
-    kind = getattr(sys.modules.get(f"google.protobuf.{module}"), name, None)
-    if kind is None:
-        return error
-    made = type(name, (FormatError, kind), {})(error.what, where=error.where, why=error.why, fix=error.fix)
-    assert isinstance(made, Exception)
-    return made
-
-
 def _text_of(serialized: object) -> str:
     if isinstance(serialized, bytes):
         return serialized.decode("utf-8")
@@ -101,10 +91,7 @@ class _Binary(ProtoSerializer):
     def deserialize_proto(self, serialized: Any, proto: M) -> M:
         if not isinstance(serialized, bytes):
             raise TypeError(f"Parameter 'serialized' must be bytes, but got type: {type(serialized)}")
-        try:
-            proto.ParseFromString(serialized)
-        except FormatError as error:
-            raise _peer(error, "message", "DecodeError") from error
+        proto.ParseFromString(serialized)
         return proto
 
 
@@ -129,10 +116,10 @@ class _Text(ProtoSerializer):
         try:
             proto.MergeFrom(self._read(type(proto), _text_of(serialized)))
         except FormatError as error:
-            raise _peer(error, self._module, "ParseError") from error
+            raise as_protobuf(error, self._module, "ParseError") from error
         except UnicodeDecodeError as error:
             cut = FormatError("the file is no text", offset=error.start, why=str(error), fix="name the format it is in")
-            raise _peer(cut, self._module, "ParseError") from error
+            raise as_protobuf(cut, self._module, "ParseError") from error
         return proto
 
 
