@@ -163,6 +163,18 @@ def test_operators_with_a_body() -> None:
         np.testing.assert_allclose(before, after, rtol=1e-5, atol=1e-6)
 
 
+def test_a_function_that_stays_has_no_types() -> None:
+    model = parsed(
+        ours,
+        """<ir_version: 8, opset_import: ["": 20, "local": 1]>
+        g (float[N] X) => (float[N] Y) { t = Cast <to = 7> (X)  Y = local.f (t, X) }
+        <opset_import: ["": 20], domain: "local"> f (t, like) => (y) { u = Softsign (t)  y = CastLike (u, like) }""",
+    )
+    made = ours.inliner.inline_selected_functions(model, [("local", "f")], exclude=True, inline_schema_functions=True)
+    kinds = [n.op_type for n in made.functions[0].node]
+    assert "Abs" in kinds and kinds[-1] == "CastLike" and [n.op_type for n in made.graph.node] == ["Cast", "f"]
+
+
 def test_only_those_that_are_chosen() -> None:
     made = ours.inliner.inline_selected_functions(
         parsed(ours, OPERATORS), [("", "Softsign")], exclude=False, inline_schema_functions=True

@@ -204,10 +204,10 @@ class _Inliner:
             self._body(self._model.graph)
             if not self._waits or not self._changed:
                 break
-        self._types = self._infer()
 
     def function(self, function: FunctionProto) -> None:
-        """Inline in a function that stays."""
+        """Inline in a function that stays. Its types differ from call to call, so bodies that depend on them wait."""
+        self._types = {}
         self._body(function)
 
     def _body(self, holder: GraphProto | FunctionProto) -> None:
