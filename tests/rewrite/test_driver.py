@@ -200,6 +200,18 @@ def test_several_outputs_and_several_roots() -> None:
     assert text(graph) == "v,u = Split(p) axis=7\nr = Sub(u, v)\n-> r"
 
 
+def test_an_output_that_is_left_out_is_no_root() -> None:
+    split = Split(x, axis=axis)
+
+    @rewrite(split, split[1])
+    def both(m: Match) -> Expr:
+        return Relu(x), Relu(x)
+
+    trace = Trace()
+    assert run(both, "s = Split(p) axis=0\nr = Relu(s)", trace)[1] == 0
+    assert "leaves out an output" in trace.explain()
+
+
 def test_another_output_that_is_needed_blocks() -> None:
     @rewrite(Split(x, axis=axis)[0])
     def first(m: Match) -> Expr:

@@ -87,7 +87,9 @@ class _Driver:
         return None
 
     def replace(self, rule: Rule, form: Roots, match: Match) -> list[Node]:
-        roots: list[Value] = [match.resolve(root) for root in form]
+        roots: list[Value] = [found for root in form if (found := match.resolve(root)) is not None]
+        if len(roots) != len(form):
+            raise Refused("the node leaves out an output")
         self.only_roots(roots)
         if not rule.shared and (why := escapes(match, form, self.results)):
             raise Refused(why)

@@ -50,7 +50,7 @@ class Match:
         else:
             term, index = (key.term, key.index) if isinstance(key, Out) else (key, 0)
             node: Node | None = self._bindings.get(term)
-            value = None if node is None else node.outputs[index]
+            value = node.outputs[index] if node is not None and index < len(node.outputs) else None
         return None if value is None else Operand(value, self.facts)
 
     def __contains__(self, key: Pattern | Capture) -> bool:

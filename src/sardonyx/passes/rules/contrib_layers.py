@@ -8,7 +8,7 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.ir import Array
-from sardonyx.rewrite import Expr, Match, Op, Rule, Term, Var, constants, rewrite, values
+from sardonyx.rewrite import Expr, Match, Op, Rule, Term, Var, rewrite, values
 from sardonyx.rewrite.example import Spec, f32, i32, i64
 from sardonyx.rewrite.op import (
     Add,
@@ -37,8 +37,7 @@ def _op(*names: str) -> Op:
 
 x, w, gamma, cos, sin, places, skip = values("x w gamma cos sin places skip")
 q, k, v, beta, bias, mask, extra, past, past_k, past_v = values("q k v beta? bias? mask? extra? past? past_k? past_v?")
-zx, zw = values("zx? zw?")
-sx, sw = constants("sx sw")
+sx, sw, zx, zw = values("sx sw zx? zw?")
 LAYERS: list[Rule] = []
 _H, _U, _I = Spec(d.FLOAT16), Spec(d.UINT8), Spec(d.INT8)
 TOLERANCE = 1e-5
@@ -271,13 +270,13 @@ def _projection(m: Match) -> Expr:
 
 
 def _quantized_projection(m: Match) -> Expr:
-    scales = m.array(sx), m.array(sw)
-    m.require(
-        scales[0].size == 1 and scales[1].ndim < 2 and m[sx].dtype is d.FLOAT32,
-        "the scales are by matrix, or no float32",
-    )
+    m.require(m[sx].shape in ((), (1,)) and (m[sw].rank or 0) < 2, "the scales are by row, or by matrix")
+    _float(m, sx, sw)
     total = MatMulInteger(x, w, zx if zx in m else None, zw if zw in m else None)
-    factor = np.ascontiguousarray(scales[0].reshape(()) * scales[1])
+    scales, width = (m[sx].array, m[sw].array), m[w].dim(1)
+    factor: Expr = Mul(sx, sw)
+    if scales[0] is not None and scales[1] is not None and isinstance(width, int):
+        factor = np.ascontiguousarray(np.broadcast_to(scales[0].reshape(()) * scales[1].reshape(-1), (width,)))
     return Add(Mul(Cast(total, to=d.FLOAT32.code), factor), bias)
 
 
@@ -329,7 +328,7 @@ say_qattention_and_present.fires(
 )
 say_qattention_and_present.refuses(
     _QP, _QP[1], zx=np.uint8(3), zw=np.int8(1), past=f32[2, 2, 2, 4, 4],
-    **{**_BYTES, "sx": np.array([0.1, 0.2], np.float32)}, because="by matrix",
+    **{**_BYTES, "sx": np.array([0.1, 0.2], np.float32)}, because="by row",
 )  # fmt: skip
 
 LAYERS.extend(
