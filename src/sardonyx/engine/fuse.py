@@ -69,8 +69,9 @@ def fuse(low: Lowering, node: Node, attrs: dict[str, Any], recipe: Recipe, input
     """
     out = node.output
     shape, dtype = low.shape(out), low.dtype(out)
-    result_kind = kind_of(dtype)
-    kinds = [kind_of(low.dtype(v)) for v in inputs]
+    halves = node.op_type in ("Cast", "CastLike")
+    result_kind = kind_of(dtype, halves=halves)
+    kinds = [kind_of(low.dtype(v), halves=halves) for v in inputs]
     parts, head = _parts(low, inputs, shape)
     views: list[View] = []
     wide: list[str] = [head.formula.args[0]] if head is not None else []

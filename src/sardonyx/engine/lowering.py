@@ -92,9 +92,13 @@ def lower(*names: str, domain: str = "") -> Callable[[Lower], Lower]:
 KINDS = {"float32", "float64", "int64", "int32", "int8", "uint8", "int16", "uint16", "uint32", "uint64", "bool"}
 
 
-def kind_of(dtype: DType) -> str:
-    """The kind a formula sees; refuses types that formulas do not compute in."""
-    if dtype.name not in KINDS:
+def kind_of(dtype: DType, *, halves: bool = False) -> str:
+    """The kind a formula sees; refuses types that formulas do not compute in.
+
+    Args:
+        halves: float16 and bfloat16 will do, for they are only cast.
+    """
+    if dtype.name not in KINDS and not (halves and dtype.name in ("float16", "bfloat16")):
         raise NotNative(f"no native arithmetic on {dtype}")
     return "i1" if dtype is BOOL else type_of(dtype.numpy).kind
 

@@ -1,7 +1,8 @@
-"""What happens to a model before it is lowered: the newest opset, no functions, optimized."""
+"""What happens to a model before it is lowered: the newest opset, no functions, optimized, halves computed in float32."""
 
 from __future__ import annotations
 
+from sardonyx.engine.halves import widen
 from sardonyx.ir import Model
 from sardonyx.passes.contract import Work, rules_pass
 from sardonyx.passes.pipeline import run_pipeline
@@ -22,4 +23,5 @@ def prepare(model: Model) -> Model:
     work = run_pipeline(Work(model.clone()), level=2)
     if FOR_THE_ENGINE(work):
         work.model.opsets.setdefault("com.microsoft", 1)
+    widen(work.model)
     return work.model

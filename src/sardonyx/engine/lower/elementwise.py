@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sardonyx.core.dtypes import DType
 from sardonyx.engine.fuse import Recipe, Steps, fuse
 from sardonyx.engine.lowering import Lowering, NotNative, kind_of, lower
 from sardonyx.ir import Node
 
 FLOAT_KINDS = ("f32", "f64")
+HALF_KINDS = ("f16", "bf16")
 
 
 def simple(
@@ -170,14 +172,21 @@ def elementwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     inputs = [v for v in node.inputs if v is not None]
     if node.op_type in _BOOL_ARITHMETIC and kind_of(low.dtype(inputs[0])) == "i1":
         raise NotNative("arithmetic on truth values")
-    if node.op_type == "Cast" and not _plain_cast(kind_of(low.dtype(inputs[0])), kind_of(low.dtype(node.output))):
-        raise NotNative("a cast that saturates or wraps differs between machines")
+    if node.op_type == "Cast":
+        _check_cast(low.dtype(inputs[0]), low.dtype(node.output))
     low.give(node.output, fuse(low, node, attrs, RECIPES[node.op_type], inputs))
 
 
-def _plain_cast(source: str, target: str) -> bool:
-    """Casts of floats to narrow integers stay with the reference: what happens out of range is NumPy's to say."""
-    return source not in FLOAT_KINDS or target in (*FLOAT_KINDS, "i1", "i32", "i64")
+def _check_cast(source: DType, target: DType) -> None:
+    """Casts of floats to narrow integers stay with the reference: what happens out of range is NumPy's to say. So do casts
+    to halves that would be rounded twice, by way of float32."""
+    kinds = kind_of(source, halves=True), kind_of(target, halves=True)
+    if kinds[0] in FLOAT_KINDS and kinds[1] not in (*FLOAT_KINDS, *HALF_KINDS, "i1", "i32", "i64"):
+        raise NotNative("a cast that saturates or wraps differs between machines")
+    if kinds[0] in HALF_KINDS and kinds[1] not in (*FLOAT_KINDS, *HALF_KINDS):
+        raise NotNative(f"a cast of {source} to {target}")
+    if kinds[1] in HALF_KINDS and kinds[0] not in ("f32", *HALF_KINDS):
+        raise NotNative(f"a cast of {source} to {target}, which rounds once")
 
 
 @lower("CastLike")
@@ -185,8 +194,7 @@ def cast_like(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     """A Cast whose type inference has found."""
     source = node.inputs[0]
     assert source is not None
-    if not _plain_cast(kind_of(low.dtype(source)), kind_of(low.dtype(node.output))):
-        raise NotNative("a cast that saturates or wraps differs between machines")
+    _check_cast(low.dtype(source), low.dtype(node.output))
     low.give(node.output, fuse(low, node, attrs, RECIPES["Cast"], [source]))
 
 
