@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import onnx as official
 import pytest
 
+import sardonyx.compat.onnx as ours
 from tests.compat.test_onnx_reference import agree, floats, raises
 
 F, F16, F64 = 1, 10, 11
@@ -17,10 +19,16 @@ PLUS, MINUS = floats(2, 3), -floats(2, 3)
 
 
 def node(o: Any, op_type: str, inputs: list[Any], attrs: Mapping[str, Any], domain: str, opset: int | None) -> Any:
+    """What a node gives: alone, or in a graph where a version is asked for."""
+    h = o.helper
     names = [f"x{i}" for i in range(len(inputs))]
-    one = o.helper.make_node(op_type, names, ["y"], domain=domain, **attrs)
-    kinds = {} if opset is None else {"opsets": {domain: opset}}
-    return o.reference.ReferenceEvaluator(one, **kinds).run(None, dict(zip(names, inputs, strict=True)))
+    feeds = dict(zip(names, inputs, strict=True))
+    one = h.make_node(op_type, names, ["y"], domain=domain, **attrs)
+    if opset is None:
+        return o.reference.ReferenceEvaluator(one).run(None, feeds)
+    infos = [h.make_tensor_value_info(name, F, None) for name in (*names, "y")]
+    graph = h.make_graph([one], "g", infos[:-1], infos[-1:])
+    return o.reference.ReferenceEvaluator(graph, opsets={domain: opset}).run(None, feeds)
 
 
 DRAWN = {
@@ -123,3 +131,91 @@ def test_versions_of_attention_before_there_was_one() -> None:
         return [(cls.__name__, cls._validate_attention25) for cls in found]
 
     assert not raises(agree(program))
+
+
+def one_node_model(o: Any, op_type: str, arrays: Mapping[str, Any], outputs: int, **attrs: Any) -> Any:
+    infos = [o.helper.make_tensor_value_info(n, KINDS[x.dtype.name], x.shape) for n, x in arrays.items()]
+    results = [f"y{i}" for i in range(outputs)]
+    graph = o.helper.make_graph(
+        [o.helper.make_node(op_type, list(arrays), results, **attrs)],
+        "g",
+        infos,
+        [o.helper.make_tensor_value_info(y, infos[0].type.tensor_type.elem_type, None) for y in results],
+    )
+    return o.helper.make_model(graph, opset_imports=[o.helper.make_opsetid("", 28)])
+
+
+KINDS = {"float32": 1, "float16": 10}
+EXPANDED: dict[str, tuple[list[Any], int, dict[str, Any]]] = {
+    "SpaceToDepth": ([np.empty((1, 0, 2, 2), np.float32)], 1, {"blocksize": 2}),
+    "DepthToSpace": ([np.empty((1, 4, 2, 0), np.float32)], 1, {"blocksize": 2}),
+    "CausalConvWithState": (
+        [floats(2, 4, 8).astype(np.float16), floats(4, 1, 4).astype(np.float16)],
+        2,
+        {"activation": "silu"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPANDED)
+def test_operators_and_their_functions_agree(name: str) -> None:
+    arrays, outputs, attrs = EXPANDED[name]
+    feeds = {f"x{i}": x for i, x in enumerate(arrays)}
+    model = one_node_model(ours, name, feeds, outputs, **attrs)
+    expanded = type(name, (ours.reference.op_run.OpRunExpand,), {"op_domain": ""})
+    whole = ours.reference.ReferenceEvaluator(model).run(None, feeds)
+    by_function = ours.reference.ReferenceEvaluator(model, new_ops=[expanded]).run(None, feeds)
+    for a, b in zip(whole, by_function, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def stepped(o: Any, steps: int) -> Any:
+    info = o.helper.make_tensor_value_info
+    body = o.helper.make_graph(
+        [o.helper.make_node("Add", ["s", "x"], ["t"]), o.helper.make_node("Identity", ["t"], ["u"])],
+        "body",
+        [info("s", F, [2]), info("x", F, [2])],
+        [info("t", F, [2]), info("u", F, [2])],
+    )
+    feeds = {"s0": np.zeros(2, np.float32), "xs": np.ones((steps, 2), np.float32)}
+    model = one_node_model(o, "Scan", feeds, 2, num_scan_inputs=1, body=body)
+    return o.reference.ReferenceEvaluator(model).run(None, feeds)
+
+
+def convolved(o: Any, scales: Any) -> Any:
+    x, w = np.ones((1, 1, 4, 4), np.uint8), np.ones((2, 1, 3, 3), np.uint8)
+    one, zero = np.float32([0.5]), np.uint8([0])
+    return node(o, "QLinearConv", [x, one, zero, w, np.float32(scales), np.uint8([0, 0]), one, zero], {}, "", 16)
+
+
+def summed(o: Any, name: str) -> Any:
+    try:
+        return node(o, name, [np.arange(3)], {"keepdims": 0}, "", 18)
+    except TypeError as error:
+        raise ValueError(str(error.__cause__)) from None
+
+
+TOLD: dict[str, tuple[Any, str]] = {
+    "axis": (lambda o: node(o, "Concat", [PLUS], {"axis": 2}, "", None), "axis 2 is out of range for input rank 2"),
+    "scales": (lambda o: convolved(o, [0.1, 0.2, 0.3]), "w_scale elements must match output channels"),
+    "matrix": (lambda o: convolved(o, [[0.1, 0.2]]), "w_scale must be a scalar or a 1-D tensor"),
+    "steps": (lambda o: stepped(o, 0), "zero scan-input length"),
+    "sum": (lambda o: summed(o, "ReduceLogSum"), "does not support integer input"),
+    "exp": (lambda o: summed(o, "ReduceLogSumExp"), "does not support integer input"),
+    "gate": (lambda o: node(o, "SwiGLU", [PLUS, PLUS[:1]], {}, "", 28), "identical shapes"),
+    "half": (lambda o: node(o, "SwiGLU", [PLUS, PLUS.astype(np.float16)], {}, "", 28), "identical dtypes"),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_programs_read_in_errors(name: str) -> None:
+    program, words = TOLD[name]
+    assert raises(agree(program))
+    for o in (ours, official):
+        with pytest.raises((ValueError, RuntimeError), match=words):
+            program(o)
+
+
+def test_scales_and_steps_that_fit() -> None:
+    for program in (lambda o: convolved(o, [0.1, 0.2]), lambda o: convolved(o, [0.1]), lambda o: stepped(o, 3)):
+        assert not raises(agree(program))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes as d
-from sardonyx.ir import Array
+from sardonyx.core.errors import InputError, ShapeError
+from sardonyx.ir import Array, show_shape
 from sardonyx.ops.declare import Float, Input, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.elementwise import sigmoid, wide
 from sardonyx.ops.families import unary
@@ -82,6 +83,11 @@ class SwiGLU:
 
     @reference
     def run(A: Array, B: Array, *, alpha: float) -> Array:
+        if A.shape != B.shape:
+            shown = f"{show_shape(A.shape)} and {show_shape(B.shape)}"
+            raise ShapeError("A and B of SwiGLU have identical shapes", why=f"the shapes are {shown}")
+        if A.dtype != B.dtype:
+            raise InputError("A and B of SwiGLU have identical dtypes", why=f"they are {A.dtype} and {B.dtype}")
         a = wide(A)
         return (a * sigmoid(alpha * a) * wide(B)).astype(A.dtype)
 

@@ -283,7 +283,7 @@ def rotary_embedding(call: Call) -> str:
     """
 
 
-@body_of("FlexAttention", {1: 1}, domain="ai.onnx.preview", written=24)
+@body_of("FlexAttention", {1: 1}, domain="ai.onnx.preview", written=26)
 def flex_attention(call: Call) -> str:
     """Attention whose scores and shares pass through the node's graphs."""
     element = call.element(0)

@@ -32,7 +32,12 @@ def causal_conv_with_state(call: Call) -> str:
     bias = ", bias" if call.gives(2) else ""
     active = "output = Identity (plain)"
     if call.attributes["activation"] in ("silu", "swish"):
-        active = "gate = Sigmoid (plain)  output = Mul (plain, gate)"
+        active = """
+    precise = Cast <to = 1> (plain)
+    gate = Sigmoid (precise)
+    gated = Mul (precise, gate)
+    output = CastLike (gated, plain)
+    """
     return f"""
     one = Constant <value = int64[1] {{1}}> ()
     two = Constant <value = int64[1] {{2}}> ()

@@ -25,12 +25,12 @@ def depth_to_space(call: Call) -> str:
     return f"""{IMAGE.format(size=call.attributes["blocksize"])}
     depth = Div (channels, area)
     parts = Concat <axis = 0> (batch, {split}, height, width)
-    blocks = Reshape (input, parts)
+    blocks = Reshape <allowzero = 1> (input, parts)
     moved = Transpose <perm = [{order}]> (blocks)
     tall = Mul (height, size)
     wide = Mul (width, size)
     whole = Concat <axis = 0> (batch, depth, tall, wide)
-    output = Reshape (moved, whole)
+    output = Reshape <allowzero = 1> (moved, whole)
     """
 
 
@@ -42,11 +42,11 @@ def space_to_depth(call: Call) -> str:
     low = Div (height, size)
     narrow = Div (width, size)
     parts = Concat <axis = 0> (batch, channels, low, size, narrow, size)
-    blocks = Reshape (input, parts)
+    blocks = Reshape <allowzero = 1> (input, parts)
     moved = Transpose <perm = [{order}]> (blocks)
     depth = Mul (channels, area)
     whole = Concat <axis = 0> (batch, depth, low, narrow)
-    output = Reshape (moved, whole)
+    output = Reshape <allowzero = 1> (moved, whole)
     """
 
 

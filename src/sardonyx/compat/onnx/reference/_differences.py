@@ -114,20 +114,50 @@ def _biased_by_first(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]
 def _of_floats(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     """Logarithms are not rounded to integers, though older versions have them of integers."""
     if inputs[0].dtype.kind in "iu":
-        raise TypeError(f"the logarithm of a sum of {inputs[0].dtype} is not of that type")
+        raise TypeError(f"a sum whose logarithm is taken does not support integer input, here {inputs[0].dtype}")
+    return run(inputs)
+
+
+def _along(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    axis, rank = attrs["axis"], np.ndim(inputs[0])
+    if not -rank <= axis < rank:
+        raise ValueError(f"axis {axis} is out of range for input rank {rank}")
+    return run(inputs)
+
+
+def _scaled(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    w, scale = inputs[3], inputs[4]
+    if scale.ndim > 1:
+        raise ValueError(f"w_scale must be a scalar or a 1-D tensor, not of shape {scale.shape}")
+    if scale.size not in (1, w.shape[0]):
+        raise ValueError(f"w_scale elements must match output channels: {scale.size} is not {w.shape[0]}")
+    return run(inputs)
+
+
+def _stepped(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """Outputs that no step adds to are not made up from what the body declares."""
+    count = attrs["num_scan_inputs"]
+    scanned = inputs[len(inputs) - count :]
+    axes = attrs.get("scan_input_axes") or [0] * count
+    gathered = len(attrs["body"].graph.outputs) - (len(inputs) - count)
+    if gathered > 0 and any(x.shape[axis] == 0 for x, axis in zip(scanned, axes, strict=True)):
+        raise RuntimeError(f"zero scan-input length, but {gathered} outputs are gathered from its steps")
     return run(inputs)
 
 
 AROUND: dict[tuple[str, str], Around] = {
     ("", "Bernoulli"): _drawn(_tossed),
+    ("", "Concat"): _along,
     ("", "Conv"): _biased,
     ("", "ConvTranspose"): _biased_by_first,
+    ("", "QLinearConv"): _scaled,
     ("", "RandomNormal"): _drawn(_normal),
     ("", "RandomNormalLike"): _drawn(_normal),
     ("", "RandomUniform"): _drawn(_uniform),
     ("", "RandomUniformLike"): _drawn(_uniform),
     ("", "ReduceLogSum"): _of_floats,
     ("", "ReduceLogSumExp"): _of_floats,
+    ("", "Scan"): _stepped,
     (ML, "DictVectorizer"): _vectors,
     (ML, "TreeEnsembleClassifier"): _of_trees,
     (ML, "LinearClassifier"): _of_lines,

@@ -31,12 +31,12 @@ class SymbolBindings:
         """Compare one declared dim with the extent that a value has; `context` says where, in errors."""
         which = dim.WhichOneof("value")
         if which == "dim_value" and dim.dim_value != actual:
-            raise ShapeAnnotationError(f"{context}: declared as {dim.dim_value}, but it is {actual}")
+            raise ShapeAnnotationError(f"{context}: declared dimension value {dim.dim_value}, but it is {actual}")
         if which == "dim_param":
             bound = self._bindings.setdefault(dim.dim_param, actual)
             if bound != actual:
                 raise ShapeAnnotationError(
-                    f"{context}: declared as '{dim.dim_param}', bound to {bound} before, but it is {actual}"
+                    f"{context}: symbolic dimension '{dim.dim_param}' is bound to {bound}, but it is {actual}"
                 )
 
 
@@ -64,7 +64,7 @@ def check_value_against_type(type_proto: TypeProto | None, value: Any, bindings:
     declared = _numpy_dtype(tensor.elem_type)
     is_text = declared == np.dtype(object) and getattr(actual, "kind", "") == "U"
     if declared is not None and actual is not None and actual != declared and not is_text:
-        raise ShapeAnnotationError(f"value '{name}' is declared as {declared}, but it is {actual}")
+        raise ShapeAnnotationError(f"value '{name}': declared element type {declared}, but it is {actual}")
     check_shape(tensor.shape if tensor.HasField("shape") else None, shape, bindings, name)
 
 
