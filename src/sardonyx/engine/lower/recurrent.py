@@ -208,7 +208,7 @@ class Cutting:
     shares: bool  # whether units may be shared
 
     NEAR = 512 * 1024  # bytes of R that stay near a core
-    LONG = 10_000  # cycles
+    LONG = 6_000  # cycles
 
     def __call__(
         self, steps: int, directions: int, batch: int, hidden: int, threads: int
