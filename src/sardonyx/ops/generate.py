@@ -12,7 +12,7 @@ from sardonyx.core import dims
 from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
 from sardonyx.core.errors import ShapeError
-from sardonyx.ir import Array, Tensor
+from sardonyx.ir import Array, Tensor, show_shape
 from sardonyx.ops.declare import Input, Int, Output, TensorAttr, carries, infers, operator, reference, types
 from sardonyx.ops.known import Dims, Known, known
 from sardonyx.ops.shape import must_be_vector
@@ -49,6 +49,8 @@ class ConstantOfShape:
         kind = d.FLOAT32 if value is None else value.dtype
         must_be_vector(input, "the shape")
         extents: Sequence[Dim | None] | None = input.ints()
+        if any(isinstance(x, int) and x < 0 for x in extents or ()):
+            raise ShapeError("no extent is negative", why=f"the shape asked for is {show_shape(extents or ())}")
         if extents is None and input.has_shape and isinstance(count := input.shape[0], int):
             extents = (None,) * count
         return known(kind, extents)

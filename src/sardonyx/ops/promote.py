@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dtypes import DType, dtype
+from sardonyx.core.dtypes import INT64, DType, dtype
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import AttrKind, Tensor
 from sardonyx.ops.declare import Formal
@@ -82,7 +82,10 @@ def _dtype(x: Any) -> DType | None:
 
 def _constant(formal: Formal, spec: FormalSpec, value: Any, kind: DType | None, symbolic: bool) -> Any:
     """An attribute's value as the input it became: lists and counts are vectors, other numbers scalars."""
-    only = next(iter(spec.types)) if len(spec.types) == 1 else kind
+    numbers = formal.was is not None and formal.was.kind in (AttrKind.INT, AttrKind.INTS)
+    only = (
+        next(iter(spec.types)) if len(spec.types) == 1 else kind if kind in spec.types else INT64 if numbers else kind
+    )
     target = only if isinstance(only, DType) else None
     counts = formal.was is not None and formal.was.kind == AttrKind.INT
     array = np.asarray([value] if counts else value, None if target is None else target.numpy)

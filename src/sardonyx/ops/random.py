@@ -9,7 +9,7 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.core.dtypes import DType
-from sardonyx.core.errors import ShapeError
+from sardonyx.core.errors import DTypeError, ShapeError
 from sardonyx.ir import Array
 from sardonyx.ops.declare import Float, Input, Int, Ints, Output, infers, operator, reference, types
 from sardonyx.ops.known import Known, known
@@ -118,6 +118,8 @@ class Multinomial:
             raise ShapeError(
                 "Multinomial draws from the rows of a matrix", why=f"the rank of its input is {input.rank}"
             )
+        if d.dtype(dtype) not in (d.INT32, d.INT64):
+            raise DTypeError("classes are numbered in int32 or int64", why=f"dtype is {dtype}")
         return known(d.dtype(dtype), (input.shape[0] if input.has_shape else None, sample_size))
 
     @reference

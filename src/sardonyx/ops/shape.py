@@ -95,6 +95,8 @@ class Reshape:
         if wanted is None:
             rank = shape.shape[0] if shape is not None else None
             return (None,) * rank if isinstance(rank, int) else None
+        if list(wanted).count(-1) > 1:
+            raise ShapeError(f"{show_shape(wanted)} leaves two extents open", why="only one -1 can be filled in")
         if not data.has_shape:
             return tuple(None if x == -1 or (x == 0 and not allowzero) else x for x in wanted)
         return reshaped(data.shape, wanted, allowzero=allowzero)
@@ -110,8 +112,6 @@ class Reshape:
 def reshaped(shape: Sequence[Dim], wanted: Sequence[Dim], *, allowzero: bool) -> Dims:
     """The shape that Reshape gives, with its zeros and its -1 filled in."""
     result: list[Dim] = []
-    if list(wanted).count(-1) > 1:
-        raise ShapeError(f"{show_shape(wanted)} leaves more than one extent open", why="only one -1 can be filled in")
     for i, extent in enumerate(wanted):
         if extent == 0 and not allowzero:
             if i >= len(shape):

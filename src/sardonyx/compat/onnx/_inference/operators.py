@@ -33,6 +33,8 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
     "SoftmaxCrossEntropyLoss": (1, 2),
 }
 
+# Attributes of later versions that are heeded in the older ones too.
+EARLY = {"AveragePool": ("ceil_mode",), "LpPool": ("ceil_mode",), "MaxPool": ("ceil_mode",)}
 # Operators whose bodies are inferred with them; others leave theirs as they are.
 BODIES = ("SequenceMap",)
 
@@ -105,6 +107,11 @@ def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
         else:
             value = read_attr(given, Scope(None, None)).value
         values[name] = bool(value) if spec.is_flag and value is not None else value
+    for name in EARLY.get(schema.operator.name, ()):
+        if name not in values and (given := ctx.get_attribute(name)) is not None:
+            values[name] = read_attr(given, Scope(None, None)).value
+    if values.get("pads") and values.get("auto_pad"):
+        values["auto_pad"] = "NOTSET"  # pads that are given are taken
     return values
 
 

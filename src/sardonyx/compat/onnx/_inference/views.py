@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.core.dims import Dim
-from sardonyx.ir import SequenceType, TensorType
+from sardonyx.ir import OptionalType, SequenceType, TensorType
 from sardonyx.ops import Known
 
-__all__ = ["Asked", "seen"]
+__all__ = ["Asked", "looked_at", "seen"]
 
 Results: TypeAlias = list[Known]
 
@@ -140,6 +142,28 @@ def no_extent_along_axis(asked: Asked, found: Results) -> Results:
     return results
 
 
+def by_axis(pick: Callable[[int, Dim, Dim], Dim | None]) -> View:
+    """Each extent of an output of the first input's rank, given the axis and both extents."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        x = asked.given(0)
+        if x is None or not x.has_shape:
+            return found
+        return [
+            reshaped(y, [pick(i, d, e) for i, (d, e) in enumerate(zip(x.shape, y.shape, strict=True))])
+            if y.has_shape and y.rank == x.rank
+            else y
+            for y in found
+        ]
+
+    return apply
+
+
+def only_from_numbers(first: int = 0) -> View:
+    """From axis `first` on, an extent is known only where the first input's is a number."""
+    return by_axis(lambda i, before, after: after if i < first or isinstance(before, int) else None)
+
+
 def filter_extents(index: int) -> View:
     """The filter's spatial extents must be numbers, unless `kernel_shape` gives them."""
 
@@ -197,18 +221,47 @@ def _numbers_sliced(asked: Asked, found: Results) -> Results:
         return found
     where = axes.numbers() if axes is not None else range(len(starts.ints() or ()))
     cut = {a % x.rank for a in where or ()}
-    return [
-        reshaped(
-            y,
-            [
-                None if i in cut and not isinstance(d, int) else e
-                for i, (d, e) in enumerate(zip(x.shape, y.shape, strict=True))
-            ],
-        )
-        if y.has_shape
-        else y
-        for y in found
-    ]
+    view = by_axis(lambda i, before, after: None if i in cut and not isinstance(before, int) else after)
+    return view(asked, found)
+
+
+def _elements_uncounted(inputs: Sequence[Known | None], attrs: Mapping[str, Any]) -> Sequence[Known | None]:
+    """A target without a -1 is taken whatever it holds; its zeros alone need the input's shape."""
+    target = inputs[1] if len(inputs) > 1 else None
+    wanted = None if target is None else target.ints()
+    data = inputs[0]
+    if target is None or wanted is None or data is None or not data.has_shape or -1 in wanted:
+        return inputs
+    kept = () if attrs.get("allowzero") else [i for i, w in enumerate(wanted) if w == 0]
+    if any(i >= data.rank for i in kept):
+        return inputs
+    values = np.empty(len(wanted), object)
+    values[:] = [data.shape[i] if i in kept else w for i, w in enumerate(wanted)]
+    return [reshaped(data, list(values)), replace(target, value=values), *inputs[2:]]
+
+
+def _unsorted(asked: Asked, found: Results) -> Results:
+    axes = asked.attrs.get("axes")
+    return found if axes is None or list(axes) == sorted(axes) else no_shape(asked, found)
+
+
+def _scaled_to_policy(asked: Asked) -> bool:
+    scales = asked.given(2)
+    given = scales is not None and not (scales.floats is not None and scales.floats.size == 0)
+    return given and _policy(asked) != "stretch"
+
+
+def _policy(asked: Asked) -> Any:
+    return asked.attrs.get("keep_aspect_ratio_policy") or "stretch"
+
+
+def _named_unscaled(asked: Asked, found: Results) -> Results:
+    """What no size is given for is scaled, and known only where it was a number."""
+    x, sizes = asked.given(0), asked.given(3)
+    sized = sizes is not None and sizes.has_shape and sizes.shape != (0,)
+    rank = x.rank if x is not None and x.has_shape else 0
+    axes = {a % rank for a in asked.attrs.get("axes") or range(rank)} if sized and rank else set[int]()
+    return by_axis(lambda i, before, after: after if i in axes or isinstance(before, int) else None)(asked, found)
 
 
 def _uneven(asked: Asked) -> bool:
@@ -291,6 +344,59 @@ def _number_of_parts(asked: Asked, found: Results) -> Results:
     return [Known(SequenceType(TensorType(x.dtype, tuple(shape))))]
 
 
+def _both_given(asked: Asked) -> bool:
+    return asked.given(2) is not None and asked.given(3) is not None
+
+
+def _open_without_elements(asked: Asked) -> bool:
+    data, target = asked.given(0), asked.given(1)
+    wanted = None if target is None else target.ints()
+    if wanted is None or -1 not in wanted:
+        return False
+    shape = data.shape if data is not None and data.has_shape else ()
+    kept = () if asked.attrs.get("allowzero") else range(len(wanted))
+    return any(w == 0 and (i not in kept or (i < len(shape) and shape[i] == 0)) for i, w in enumerate(wanted))
+
+
+def _scalar(asked: Asked) -> bool:
+    x = asked.given(0)
+    return x is not None and x.has_shape and x.rank == 0
+
+
+def _neither_plane_nor_space(asked: Asked) -> bool:
+    size = asked.given(1)
+    return size is not None and size.has_shape and size.rank == 1 and size.shape[0] in (*range(4), *range(6, 99))
+
+
+def _many_rows(asked: Asked) -> bool:
+    x = asked.given(0)
+    return x is not None and x.has_shape and (x.rank != 1) and (x.rank != 2 or x.shape[0] != 1)
+
+
+def _channels_indivisible(asked: Asked) -> bool:
+    x, group = asked.given(0), int(asked.attrs.get("group") or 1)
+    channels = x.shape[1] if x is not None and x.has_shape and x.rank > 1 else 0
+    return isinstance(channels, int) and channels % group != 0
+
+
+def _no_parts(asked: Asked) -> bool:
+    split = asked.given(1)
+    return split is not None and split.ints() == []
+
+
+def _without(*attributes: str) -> Callable[[Asked], bool]:
+    return lambda asked: not asked.stated.intersection(attributes)
+
+
+def _categories_missing(asked: Asked) -> bool:
+    return not asked.stated.issuperset({"cats_int64s", "cats_strings"})
+
+
+def _not_optional(asked: Asked) -> bool:
+    x = asked.given(0)
+    return x is not None and not isinstance(x.type, OptionalType)
+
+
 def _label_type_only(asked: Asked, found: Results) -> Results:
     return first_only(asked, no_shape(asked, found))
 
@@ -307,6 +413,9 @@ def _normalized(asked: Asked, found: Results) -> Results:
     ]
 
 
+# Extents that are no numbers stay as they are.
+NAMES_KEPT = by_axis(lambda _, before, after: after if isinstance(before, int) else before)
+POLICIES = ("stretch", "not_larger", "not_smaller")
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
 WINDOWS = ("BlackmanWindow", "HammingWindow", "HannWindow")
@@ -319,13 +428,21 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
     **{("", name): (until(7, no_shape), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
     **{("ai.onnx.ml", name): no_shape for name in ("CastMap", "DictVectorizer")},
-    ("", "AffineGrid"): _grid,
+    ("", "AffineGrid"): (_grid, refuses("'size' must have 4 or 5 elements", _neither_plane_nor_space)),
+    ("", "ArgMax"): refuses("a scalar has no axis", _scalar),
+    ("", "ArgMin"): refuses("a scalar has no axis", _scalar),
+    ("", "Compress"): refuses("Indices tensor must have rank >= 1", _scalar),
+    ("", "Constant"): since(12, refuses("exactly one attribute gives the value", lambda asked: len(asked.stated) != 1)),
     ("", "BatchNormalization"): until(14, first_only),
     ("", "CenterCropPad"): unless_constant(no_shape, 1),
     ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
-    ("", "Conv"): filter_extents(1),
-    ("", "ConvInteger"): filter_extents(1),
-    ("", "ConvTranspose"): filter_extents(1),
+    ("", "Conv"): (filter_extents(1), only_from_numbers(2)),
+    ("", "ConvInteger"): (filter_extents(1), only_from_numbers(2)),
+    ("", "ConvTranspose"): (
+        filter_extents(1),
+        only_from_numbers(2),
+        refuses("Input channels must be divisible by group", _channels_indivisible),
+    ),
     ("", "Dropout"): until(10, first_only),
     ("", "Gemm"): until(13, needs_ranks(0, 1)),
     ("", "ImageDecoder"): no_extents,
@@ -334,32 +451,69 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
     ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3))),
-    ("", "QLinearConv"): filter_extents(3),
-    ("", "Reshape"): (until(14, unless_constant(no_shape, 1)), _without_quotients),
-    ("", "Resize"): without_resized,
-    ("", "Slice"): since(10, _numbers_sliced),
+    ("", "QLinearConv"): (filter_extents(3), only_from_numbers(2)),
+    ("", "OptionalGetElement"): until(18, refuses("the input must be an optional", _not_optional)),
+    ("", "Reshape"): (
+        until(14, unless_constant(no_shape, 1)),
+        _without_quotients,
+        refuses("Invalid Target shape product of 0", _open_without_elements),
+    ),
+    ("", "Resize"): (
+        without_resized,
+        since(13, refuses("Either `sizes` or `scales` must be provided", _both_given)),
+        since(18, refuses("`scales` go with the policy 'stretch'", _scaled_to_policy)),
+        since(
+            18, refuses("Unknown value for `keep_aspect_ratio_policy`", lambda asked: _policy(asked) not in POLICIES)
+        ),
+        _named_unscaled,
+    ),
+    ("", "Slice"): (until(10, _unsorted), since(10, _numbers_sliced), since(10, until(11, NAMES_KEPT))),
     ("", "Flatten"): until(11, refuses("Invalid value for attribute 'axis'", lambda asked: _axis(asked, 1) < 0)),
     ("", "Split"): (
-        since(13, number_along_axis(unless_constant(no_shape, 1), no_extent_along_axis)),
+        number_along_axis(since(13, unless_constant(no_shape, 1)), no_extent_along_axis),
         until(18, refuses("The input is not evenly splittable", _uneven)),
         since(18, refuses("Neither 'split' input nor 'num_outputs' attribute has been given", _nothing_given)),
     ),
-    ("", "StringNormalizer"): _normalized,
+    ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
     ("", "STFT"): _frames,
     ("", "StringSplit"): nothing_without_rank,
-    ("", "SplitToSequence"): _number_of_parts,
-    ("", "DFT"): unless_constant(no_shape, 1),
-    ("", "LpPool"): since(2, refuses("Attribute kernel_shape must be specified", _no_kernel)),
-    ("", "Upsample"): until(9, nothing_without_rank),
-    ("", "Tile"): until(6, no_shape),
+    ("", "SplitToSequence"): (_number_of_parts, refuses("Input 'split' can not be empty", _no_parts)),
+    ("", "DFT"): until(20, unless_constant(no_shape, 1)),
+    ("", "AveragePool"): only_from_numbers(2),
+    ("", "LpPool"): (since(2, refuses("Attribute kernel_shape must be specified", _no_kernel)), only_from_numbers(2)),
+    ("", "MaxPool"): only_from_numbers(2),
+    ("", "Upsample"): (
+        only_from_numbers(),
+        until(9, nothing_without_rank),
+        until(9, since(7, refuses("Attribute 'scales' is required", _without("scales")))),
+    ),
+    ("", "Tile"): (until(6, no_shape), only_from_numbers()),
     ("", "TopK"): since(10, number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1)),
     ("", "Unique"): lambda asked, found: [*found[:1], *no_extents(asked, found[1:])],
     ("ai.onnx.ml", "ArrayFeatureExtractor"): _features,
+    ("ai.onnx.ml", "CategoryMapper"): refuses("Attributes 'cats_*' are required", _categories_missing),
     ("ai.onnx.ml", "LabelEncoder"): until(2, no_shape),
     ("ai.onnx.ml", "OneHotEncoder"): nothing_without_rank,
     ("ai.onnx.ml", "SVMClassifier"): _label_type_only,
-    ("ai.onnx.ml", "TreeEnsembleClassifier"): until(3, _label_type_only),
+    ("ai.onnx.ml", "TreeEnsembleClassifier"): (
+        until(3, _label_type_only),
+        since(3, refuses("no class labels are given", _without("classlabels_int64s", "classlabels_strings"))),
+    ),
 }
+
+
+# What the official rules do not look at of the inputs, so that they take more than ours.
+BLIND: dict[tuple[str, str], Callable[[Sequence[Known | None], Mapping[str, Any]], Sequence[Known | None]]] = {
+    ("", "Reshape"): _elements_uncounted,
+}
+
+
+def looked_at(
+    domain: str, op_type: str, inputs: Sequence[Known | None], attrs: Mapping[str, Any]
+) -> Sequence[Known | None]:
+    """The inputs as far as the official rule looks at them."""
+    blind = BLIND.get((domain, op_type))
+    return inputs if blind is None else blind(inputs, attrs)
 
 
 def seen(domain: str, asked: Asked, found: Results) -> Results:
