@@ -62,11 +62,13 @@ def _computed(node: Node, op: Operator, version: int) -> str | None:
 
 def _at(node: Node, op: Operator, types: Inference, version: int) -> str | None:
     before, after = op.at(version - 1), op.at(version)
+    newer = {f.name: f.types for f in (*after.inputs, *after.outputs)}
     values = [(before.formal(i), value) for i, value in enumerate(node.inputs)]
     values += [(before.formal_output(i), value) for i, value in enumerate(node.outputs)]
     kinds = [(formal, spell(types.type(value))) for formal, value in values if value is not None]
     for formal, kind in kinds:
-        if formal is not None and kind is not None and kind not in formal.types:
+        taken = None if formal is None else newer.get(formal.name)
+        if formal is not None and kind is not None and kind not in formal.types and (taken is None or kind in taken):
             return f"'{formal.name}' was no {kind}"
     if op.name in SCATTERS:
         if version == 16 and BFLOAT16 in [kind for _, kind in kinds]:

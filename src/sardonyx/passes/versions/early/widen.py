@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from typing import Any
 
 from sardonyx.core import dtypes
 from sardonyx.core.dtypes import DType
 from sardonyx.infer.typecheck import spell
 from sardonyx.ops import Operator, schema_of
+from sardonyx.ops.typesets import TypeSet
 from sardonyx.passes.versions.adapter import Old
 from sardonyx.rewrite import Op
 from sardonyx.rewrite.op import Cast
@@ -47,12 +49,15 @@ def through_wider_types(new: Old, op: Operator) -> Any:
     """The outputs of the node with Casts around it, or None where it needs none; refuses what no other type holds."""
     node, schema, cast = new.node, op.at(new.version), schema_of("", "Cast", new.version)
     castable = frozenset() if cast is None else cast.inputs[0].types
+    taken = {f.name: f.types for f in (*op.at(new.written).inputs, *op.at(new.written).outputs)}
     wide: dict[str, tuple[DType, DType]] = {}  # by type variable: what it was, what it becomes
     for i in range(len(node.inputs)):
         formal, value = schema.formal(i), node.inputs[i]
         kind = None if value is None else spell(new.facts.type(value))
         if formal is None or kind is None or kind in formal.types or formal.type in wide:
             continue
+        if kind not in taken.get(formal.name, (kind,)):
+            continue  # the node was not legal before either; that is for the checker to say
         holders = HOLDERS.get(kind, ()) if isinstance(kind, DType) and kind in castable and not node.subgraphs else ()
         found = next((d for d in holders if d in formal.types), None)
         if found is None:
@@ -60,7 +65,7 @@ def through_wider_types(new: Old, op: Operator) -> Any:
             new.refuse(f"{op.name} takes no {kind} as '{formal.name}' before opset {new.written}", fix="insert a Cast")
         assert isinstance(kind, DType)
         wide[formal.type] = kind, found
-    _check_results(new, op, wide)
+    _check_results(new, op, wide, taken)
     if not wide:
         return None
     inputs: list[Any] = []
@@ -77,7 +82,7 @@ def through_wider_types(new: Old, op: Operator) -> Any:
     return tuple(outputs)
 
 
-def _check_results(new: Old, op: Operator, wide: dict[str, tuple[DType, DType]]) -> None:
+def _check_results(new: Old, op: Operator, wide: Container[str], taken: Mapping[str, TypeSet]) -> None:
     """Refuse results of types that the older version did not give, unless they follow the inputs'.
 
     Constants are let through: readers of the time take them with elements of any type.
@@ -87,6 +92,8 @@ def _check_results(new: Old, op: Operator, wide: dict[str, tuple[DType, DType]])
     schema = op.at(new.version)
     for i, value in enumerate(new.node.outputs):
         formal, kind = schema.formal_output(i), spell(new.facts.type(value))
-        if formal is not None and formal.type not in wide and kind is not None and kind not in formal.types:
+        if formal is None or kind is None or formal.type in wide or kind in formal.types:
+            continue
+        if kind in taken.get(formal.name, (kind,)):
             need_type(new, kind)
             new.refuse(f"{op.name} gave no {kind} before opset {new.written}")
