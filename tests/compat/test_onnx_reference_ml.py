@@ -177,3 +177,7 @@ def test_features_and_labels(name: str) -> None:
 def test_labels_from_tensors() -> None:
     attrs = {"keys_tensor": {"type": 7, "of": [1, 2]}, "values_tensor": {"type": 8, "of": ["a", "b"]}}
     agree("LabelEncoder", np.array([2, 5]), version=4, **attrs, default_tensor={"type": 8, "of": ["?"]})
+
+
+def test_the_largest_element_is_that_of_the_largest_absolute_value() -> None:
+    agree("Normalizer", np.float32([[-3, 2], [-3, -4], [0, 0], [5, 1]]), version=1, norm="MAX")

@@ -273,3 +273,11 @@ def test_a_tree_that_leads_nowhere_is_refused() -> None:
     model = model_of("TreeEnsembleRegressor", {"x0": ROWS}, 1, {**facts, "n_targets": 1}, 3)
     with pytest.raises(FormatError, match="no leaf at its end"):
         sx.evaluate(from_bytes(model.SerializeToString()), [ROWS])
+
+
+@pytest.mark.parametrize("size", [1e300, 1e30, 1.0, 1e-30, 1e-300])
+def test_lengths_whose_squares_are_no_numbers(size: float) -> None:
+    x = np.array([[size, -size]])
+    model = model_of("Normalizer", {"x": x}, 1, {"norm": "L2"}, 1)
+    (found,) = sx.evaluate(from_bytes(model.SerializeToString()), [x])
+    np.testing.assert_allclose(found, np.float32([[0.5**0.5, -(0.5**0.5)]]), rtol=1e-6)

@@ -175,7 +175,7 @@ class Normalizer:
         sizes: dict[str, Callable[[Array], Array]] = {
             "MAX": lambda x: np.max(x, -1, keepdims=True, initial=-np.inf),
             "L1": lambda x: np.sum(np.abs(x), -1, keepdims=True),
-            "L2": lambda x: np.sqrt(np.sum(x * x, -1, keepdims=True)),
+            "L2": lambda x: np.hypot.reduce(x, -1, keepdims=True),  # no square overflows
         }
         size = sizes[norm](x)
         return (x / np.where(size == 0, 1, size)).astype(np.float32)

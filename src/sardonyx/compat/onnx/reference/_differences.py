@@ -36,6 +36,15 @@ def _vectors(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     return [np.concatenate([np.zeros((0, len(keys))), *rows], dtype=kind, casting="unsafe")]
 
 
+def _divided(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """The largest element is that of the largest absolute value."""
+    if (attrs.get("norm") or "MAX") != "MAX":
+        return run(inputs)
+    x = inputs[0].astype(np.float64)
+    size = np.max(np.abs(x), -1, keepdims=True, initial=0)
+    return [(x / np.where(size == 0, 1, size)).astype(np.float32)]
+
+
 def _of_trees(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     """Where the trees speak for one class only, a score s of it is set against 1 - s, or -s if that is transformed."""
     if len(set(attrs.get("class_ids") or ())) != 1:
@@ -159,6 +168,7 @@ AROUND: dict[tuple[str, str], Around] = {
     ("", "ReduceLogSumExp"): _of_floats,
     ("", "Scan"): _stepped,
     (ML, "DictVectorizer"): _vectors,
+    (ML, "Normalizer"): _divided,
     (ML, "TreeEnsembleClassifier"): _of_trees,
     (ML, "LinearClassifier"): _of_lines,
 }
