@@ -53,9 +53,11 @@ FAMILIES = (
     "contrib.activation",
     "contrib.attention",
     "contrib.linalg",
+    "contrib.misc",
     "contrib.nn",
     "contrib.norm",
     "contrib.quant",
+    "contrib.recurrent",
 )
 
 LATEST: dict[str, int] = {
