@@ -16,7 +16,7 @@ from torch.nn import functional
 
 import sardonyx as sx
 from sardonyx.check import check
-from sardonyx.core.errors import InputError, UnsupportedError, VerifyError
+from sardonyx.core.errors import DTypeError, InputError, UnsupportedError, VerifyError
 from sardonyx.frontends.torch import aten, from_torch
 from sardonyx.frontends.torch.registry import RULES
 from sardonyx.frontends.torch.verify import verify_export
@@ -397,3 +397,11 @@ def test_other_opsets(opset: int) -> None:
         model = from_torch(module, (torch.randn(5, 8),), opset=opset)
     assert model.opset == opset
     assert_like_torch(model, module, torch.randn(5, 8))
+
+
+def test_a_module_in_bfloat16_gets_a_version_that_has_it() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).to(torch.bfloat16).eval()
+    x = torch.randn(1, 3, 6, 6, dtype=torch.bfloat16)
+    assert from_torch(module, x, verify=False).opset == 22
+    with pytest.raises(DTypeError, match="Conv does not take bfloat16"):
+        from_torch(module, x, opset=20, verify=False)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from sardonyx.core.errors import InputError, UnsupportedError
+from sardonyx.core.errors import DTypeError, InputError, UnsupportedError
 from sardonyx.frontends.torch import families as families  # registers the rules
 from sardonyx.frontends.torch.capture import as_module, capture, decomposed
 from sardonyx.frontends.torch.dynamic import axes_of_inputs, enlarged, from_axes
@@ -24,6 +24,7 @@ from sardonyx.ops import latest_opset
 __all__ = ["DEFAULT_OPSET", "from_torch", "translated"]
 
 DEFAULT_OPSET = 20  # what the engines in use today read
+HALVES_OPSET = 22  # brought bfloat16 to the operators that lacked it
 OLDEST_OPSET = 13  # since then axes, splits and bounds are inputs, as sizes that are computed must be
 
 
@@ -49,7 +50,7 @@ def from_torch(
         input_names, output_names: what to call them; by default the parameters of `forward`, and the keys of what it returns.
         dynamic_shapes: as for `torch.export.export`; a name may stand for a dim: ``{"x": {0: "batch"}}``.
         dynamic_axes: the same in `torch.onnx.export`'s older form.
-        opset: the operator-set version to write.
+        opset: the operator-set version to write; by default 20, or 22 for a module whose types need it.
         verify: run the model on the example inputs and compare with torch; the result is noted in the model's metadata.
 
     Raises:
@@ -58,9 +59,9 @@ def from_torch(
     """
     args = (args,) if isinstance(args, torch.Tensor) else tuple(args)
     kwargs = dict(kwargs or {})
-    version = _version(opset)
+    versions = _versions(opset)
     if isinstance(module, ExportedProgram):
-        return translated(decomposed(module), version, input_names=input_names, output_names=output_names)
+        return _first(decomposed(module), versions, (), input_names, output_names)
     called = as_module(module)
     if dynamic_axes:
         if dynamic_shapes:
@@ -68,7 +69,7 @@ def from_torch(
         dynamic_shapes = from_axes(dynamic_axes, called.forward, args, kwargs, input_names)
     axes = axes_of_inputs(dynamic_shapes, called.forward, args, kwargs)
     program = _captured(called, args, kwargs, dynamic_shapes, enlarged(axes, args, kwargs))
-    model = translated(program, version, axes, input_names=input_names, output_names=output_names)
+    model = _first(program, versions, axes, input_names, output_names)
     if verify:
         verify_export(model, called, args, kwargs)
     return model
@@ -84,15 +85,30 @@ def _captured(
     return capture(module, args, kwargs, dynamic_shapes)
 
 
-def _version(opset: int | None) -> int:
+def _first(
+    program: ExportedProgram,
+    versions: Sequence[int],
+    axes: Sequence[Mapping[int, str]],
+    input_names: Sequence[str] | None,
+    output_names: Sequence[str] | None,
+) -> Model:
+    """The program in the first of the versions whose operators take its types."""
+    for version in versions[:-1]:
+        with contextlib.suppress(DTypeError):
+            return translated(program, version, axes, input_names=input_names, output_names=output_names)
+    return translated(program, versions[-1], axes, input_names=input_names, output_names=output_names)
+
+
+def _versions(opset: int | None) -> tuple[int, ...]:
+    """What to try, in order."""
     if opset is None:
-        return DEFAULT_OPSET
+        return DEFAULT_OPSET, HALVES_OPSET
     if not OLDEST_OPSET <= opset <= latest_opset():
         raise InputError(
             f"opset {opset} cannot be written",
             fix=f"choose one from {OLDEST_OPSET} to {latest_opset()}, or leave it out",
         )
-    return opset
+    return (opset,)
 
 
 def translated(
