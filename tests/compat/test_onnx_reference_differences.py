@@ -10,7 +10,7 @@ import onnx as official
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.test_onnx_reference import agree, floats, raises
+from tests.compat.evaluators import agree, floats, raises
 
 F, F16, F64 = 1, 10, 11
 ML = "ai.onnx.ml"

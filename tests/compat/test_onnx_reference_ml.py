@@ -10,7 +10,7 @@ import onnx.reference
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.test_onnx_reference import near, official_name
+from tests.compat.evaluators import near, official_name
 
 X = (np.arange(9).reshape(3, 3).astype(np.float32) - 5) / 5
 TRANSFORMS = ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"]
