@@ -27,7 +27,10 @@ from benchmarks.worker import call, feeds_of, truth_path
 from sardonyx.cli.engines import Runner, engine_named
 from sardonyx.cli.measure import error_of, take_turns
 
-MODELS = ("digits", "resnet18", "resnet50", "mobilenetv2", "vit", "bert", "minilm", "gpt2", "lstm")
+MODELS = (
+    "digits", "resnet18", "resnet50", "mobilenetv2", "efficientnet", "convnext", "vit", "swin", "segformer", "unet",
+    "bert", "distilbert", "minilm", "t5", "gpt2", "gpt2_step", "llama_step", "whisper", "wav2vec2", "lstm",
+)  # fmt: skip
 OURS, PEERS = "sardonyx", ("onnxruntime", "openvino")
 Row = dict[str, Any]
 
