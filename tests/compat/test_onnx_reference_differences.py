@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx as official
 import pytest
@@ -69,6 +70,17 @@ def test_biases_that_are_not_one_per_channel(biases: int, group: int) -> None:
 def test_logarithms_of_sums_are_of_floats(name: str, opset: int, kind: Any) -> None:
     x = (abs(PLUS) * 5 + 1).astype(kind)
     assert raises(agree(lambda o: node(o, name, [x], {"keepdims": 0}, "", opset))) == (x.dtype.kind in "iu")
+
+
+@pytest.mark.parametrize("kind", [np.float16, ml_dtypes.bfloat16, np.float32])
+def test_narrow_types_round_at_each_step(kind: Any) -> None:
+    x = (floats(4, 64) * 3).astype(kind)
+    found, wanted = (node(o, "Softmax", [x], {}, "", None)[0] for o in (ours, official))
+    assert found.dtype == wanted.dtype == x.dtype
+    if kind is np.float32:
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(found, wanted)
 
 
 MAPS: list[Any] = [

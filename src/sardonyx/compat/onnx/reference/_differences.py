@@ -134,6 +134,16 @@ def _along(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     return run(inputs)
 
 
+def _in_steps(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """In a type of 16 bits, each step rounds; along the last axis, where all versions mean the same."""
+    x, axis = inputs[0], attrs.get("axis")
+    if x.dtype.itemsize != 2 or x.size == 0 or axis not in (-1, x.ndim - 1):
+        return run(inputs)
+    with np.errstate(all="ignore"):
+        powers = np.exp(x - x.max(-1, keepdims=True))
+        return [powers / powers.sum(-1, keepdims=True)]
+
+
 def _scaled(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     w, scale = inputs[3], inputs[4]
     if scale.ndim > 1:
@@ -167,6 +177,7 @@ AROUND: dict[tuple[str, str], Around] = {
     ("", "ReduceLogSum"): _of_floats,
     ("", "ReduceLogSumExp"): _of_floats,
     ("", "Scan"): _stepped,
+    ("", "Softmax"): _in_steps,
     (ML, "DictVectorizer"): _vectors,
     (ML, "Normalizer"): _divided,
     (ML, "TreeEnsembleClassifier"): _of_trees,
