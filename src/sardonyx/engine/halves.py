@@ -19,11 +19,12 @@ from sardonyx.ir import Graph, Model, Node, Tensor, TensorType, Value
 __all__ = ["HALVES", "widen"]
 
 HALVES = (FLOAT16, BFLOAT16)
-# What moves elements, and what says in an attribute, or by another input, which type it gives.
+# What moves elements, and what says in an attribute, or by another input, which type it gives;
+# or what holds numbers of its own in the type of its input.
 _AS_THEY_ARE = {
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Transpose", "Expand", "Slice", "Split", "Concat",
     "Tile", "DepthToSpace", "SpaceToDepth", "Gather", "GatherElements", "GatherND", "Cast", "CastLike", "ConstantOfShape",
-    "QuantizeLinear", "DequantizeLinear",
+    "QuantizeLinear", "DequantizeLinear", "TreeEnsemble",
 }  # fmt: skip
 
 

@@ -43,8 +43,8 @@ _MODES = {
     "BRANCH_LEQ": 0, "BRANCH_LT": 1, "BRANCH_GTE": 2, "BRANCH_GT": 3, "BRANCH_EQ": 4, "BRANCH_NEQ": 5, "LEAF": 7,
 }  # fmt: skip
 _MEMBER, _LEAF = 6, 7
-_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
-_AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +144,16 @@ class TreeEnsemble:
                 count = value.size if isinstance(value, Tensor) else len(value)
                 if count != wanted:
                     raise ShapeError(f"{name} has {count} elements", why=f"there are {wanted} nodes or leaves")
-            if name in ("nodes_splits", "leaf_weights") and X.dtype not in (None, value.dtype):
+            if name in ("nodes_splits", "leaf_weights") and value is not None and X.dtype not in (None, value.dtype):
                 raise DTypeError(f"{name} is {value.dtype}, the features are {X.dtype}", fix="give both one type")
         return _rows(X), n_targets
 
     @reference
     def run(X: Array, *, n_targets: int | None, aggregate_function: int, post_transform: int, **facts: Any) -> Array:
-        forest = _of_nodes_and_leaves(facts)
+        forest = of_nodes_and_leaves(facts)
         targets = n_targets if n_targets is not None else int(forest.target.max(initial=-1)) + 1
-        y = forest.total(forest.leaves(X), targets, _AGGREGATES[aggregate_function])
-        return transformed(y, _TRANSFORMS[post_transform]).astype(X.dtype)
+        y = forest.total(forest.leaves(X), targets, AGGREGATES[aggregate_function])
+        return transformed(y, TRANSFORMS[post_transform]).astype(X.dtype)
 
 
 def _rows(X: Known) -> Dim | None:
@@ -163,7 +163,7 @@ def _rows(X: Known) -> Dim | None:
     return X.shape[0] if X.has_shape else None
 
 
-def _of_nodes_and_leaves(facts: Mapping[str, Any]) -> Forest:
+def of_nodes_and_leaves(facts: Mapping[str, Any]) -> Forest:
     """The forest that TreeEnsemble's attributes spell: the leaves stand behind the nodes."""
     modes = facts["nodes_modes"].numpy().astype(np.int64)
     weights = facts["leaf_weights"].numpy()
@@ -199,7 +199,7 @@ def _sets(values: Tensor | None) -> list[Array]:
     return [part[~np.isnan(part)] for part in np.split(array, np.flatnonzero(np.isnan(array)) + 1)]
 
 
-def _of_one_table(facts: Mapping[str, Any], votes: str) -> Forest:
+def of_one_table(facts: Mapping[str, Any], votes: str) -> Forest:
     """The forest that the attributes of the older operators spell, which count nodes tree by tree."""
     trees, ids = _ints(facts["nodes_treeids"]), _ints(facts["nodes_nodeids"])
     place = {key: i for i, key in enumerate(zip(trees.tolist(), ids.tolist(), strict=True))}
@@ -216,7 +216,7 @@ def _of_one_table(facts: Mapping[str, Any], votes: str) -> Forest:
     return Forest(
         mode=modes,
         feature=_ints(facts["nodes_featureids"]),
-        split=_numbers(facts, "nodes_values"),
+        split=numbers(facts, "nodes_values"),
         missing=_ints(facts["nodes_missing_value_tracks_true"] or (0,) * len(modes)).astype(bool),
         true=true,
         false=false,
@@ -224,11 +224,11 @@ def _of_one_table(facts: Mapping[str, Any], votes: str) -> Forest:
         members={},
         voter=np.array([place[pair] for pair in pairs], np.int64),
         target=_ints(facts["class_ids" if votes == "class" else "target_ids"]),
-        weight=_numbers(facts, f"{votes}_weights"),
+        weight=numbers(facts, f"{votes}_weights"),
     )
 
 
-def _numbers(facts: Mapping[str, Any], name: str) -> Array:
+def numbers(facts: Mapping[str, Any], name: str) -> Array:
     """A list of float32, or the tensor that stands for it."""
     tensor = facts[f"{name}_as_tensor"]
     return np.array(facts[name] or (), np.float32) if tensor is None else tensor.numpy()
@@ -245,9 +245,9 @@ def _table(votes: str) -> dict[str, Any]:
 
 
 def _walked(X: Array, facts: Mapping[str, Any], votes: str, targets: int, how: str = "SUM") -> tuple[Forest, Array]:
-    forest = _of_one_table(facts, votes)
+    forest = of_one_table(facts, votes)
     x = X if X.dtype.kind == "f" else X.astype(np.float32)
-    base = _numbers(facts, "base_values")
+    base = numbers(facts, "base_values")
     total = forest.total(forest.leaves(x), targets, how)
     return forest, total + base.astype(total.dtype) if base.size in (1, targets) else total
 
@@ -303,4 +303,4 @@ def _classifier() -> None:
 _regressor()
 _classifier()
 
-__all__: list[str] = []
+__all__ = ["AGGREGATES", "TRANSFORMS", "Forest", "numbers", "of_nodes_and_leaves", "of_one_table"]

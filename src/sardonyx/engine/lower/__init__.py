@@ -18,6 +18,7 @@ from sardonyx.engine.lower import (
     reduce,
     resize,
     shape,
+    trees,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "reduce",
     "resize",
     "shape",
+    "trees",
 ]
