@@ -217,6 +217,16 @@ REFUSED: dict[str, tuple[Build, TensorType, int, str]] = {
     "an operator of its time": (lambda g, x: g.CumSum(x, np.int64(1)), X, 10, "came with opset 11"),
     "text": (lambda g, x: g.Cast(x, to=8), X, 8, "gave no string"),
     "both sides broadcast": (lambda g, x: g.Add(g.ReduceMax(x, i(0)), g.ReduceMax(x, i(1))), X, 6, "not broadcast"),
+    "branches of two shapes": (
+        lambda g, x: g.If(
+            g.Greater(g.ReduceMax(x, keepdims=0), np.float32(0)),
+            then_branch=g.body("then", [], lambda b: b.Neg(x)),
+            else_branch=g.body("else", [], lambda b: b.ReduceMax(x)),
+        ),
+        X,
+        10,
+        "other shapes",
+    ),
     "scales by axis": (lambda g, x: g.QuantizeLinear(x, f32(1, 2, 3), u8(0, 0, 0), axis=1), X, 12, "scale for each"),
 }  # fmt: skip
 

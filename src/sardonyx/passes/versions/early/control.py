@@ -1,10 +1,36 @@
-"""Scan ran over a batch of sequences."""
+"""The branches of If gave results of one shape; Scan ran over a batch of sequences."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from sardonyx.ir import TensorType, Value
 from sardonyx.passes.versions.adapter import Old, down
 from sardonyx.rewrite import Expr, Op
 from sardonyx.rewrite.op import Squeeze, Unsqueeze
+
+
+@down("If", 11)
+def branches_of_one_shape(new: Old) -> Expr:
+    """Either branch gave a result of the same shape."""
+    then, other = (new.node.attrs[name].value.outputs for name in ("then_branch", "else_branch"))
+    for a, b in zip(then, other, strict=False):
+        if _differ(_shape(new, a), _shape(new, b)):
+            new.refuse("its branches give results of other shapes")
+
+
+def _shape(new: Old, value: Value) -> tuple[Any, ...] | None:
+    kind = new.facts.type(value)
+    return kind.shape if isinstance(kind, TensorType) else None
+
+
+def _differ(a: tuple[Any, ...] | None, b: tuple[Any, ...] | None) -> bool:
+    """Whether two shapes are known to be different."""
+    if a is None or b is None:
+        return False
+    return len(a) != len(b) or any(
+        isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(a, b, strict=True)
+    )
 
 
 @down("Scan", 9)
