@@ -10,7 +10,7 @@ from sardonyx.engine.codegen import Target
 from sardonyx.engine.link import Linked
 from sardonyx.engine.lowering import LOWER, Lowering, NotNative, Stuck
 from sardonyx.engine.partition import Part, partition, reads_of
-from sardonyx.engine.program import Program
+from sardonyx.engine.program import Fallback, Program
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
 from sardonyx.evaluate import Interpreter
 from sardonyx.infer import infer
@@ -100,6 +100,7 @@ def compile_model(model: Model, target: Target, *, precision: str, cache: bool =
         linked = Linked(low.program, target, interpreter, cache) if part.nodes else None
         made.append(LinkedPart(linked, takes, gives, part.after))
     _mark_dead(made, wanted)
+    _forget_constants(model, made)
     born = [*model.graph.inputs, *(v for p in made for n in p.after for v in n.outputs)]
     shapes = {v: s for v in born if (s := facts.shape(v)) is not None}
     return Compiled(model, made, wanted, shapes, refused)
@@ -137,6 +138,18 @@ def _mark_dead(parts: list[LinkedPart], wanted: Sequence[Value]) -> None:
         read = dict.fromkeys([*part.takes, *part.gives, *(v for n in part.after for v in (*reads_of(n), *n.outputs))])
         part.dead = [v for v in read if v not in alive and v.const is None]
         alive.update(read)
+
+
+def _forget_constants(model: Model, parts: Sequence[LinkedPart]) -> None:
+    """Let go of the constants that only kernels read: they have them in a form of their own."""
+    needed = set(model.graph.outputs)
+    for part in parts:
+        needed.update(v for n in part.after for v in reads_of(n))
+        steps = part.linked.program.steps if part.linked is not None else ()
+        needed.update(v for s in steps if isinstance(s, Fallback) for v in reads_of(s.node))
+    for value in model.graph.initializers.values():
+        if value not in needed:
+            value.const = None
 
 
 # --- one part ----------------------------------------------------------------------------------------------------------

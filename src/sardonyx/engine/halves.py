@@ -28,6 +28,10 @@ _AS_THEY_ARE = {
 }  # fmt: skip
 
 
+# Whose reference rounds inside to its own type, by steps so wide that float32 would be told from it.
+_ROUNDS_INSIDE = {("Attention", BFLOAT16)}
+
+
 def widen(model: Model) -> None:
     """Let the nodes of the main graph that have a lowering take and give float32 where they took and gave halves."""
     if not any(_is_half(v.dtype) for v in model.graph.values()) and not _casts_to_half(model.graph):
@@ -35,7 +39,7 @@ def widen(model: Model) -> None:
     facts = infer(model)
     work = _Widening(model.graph, facts)
     for node in list(model.graph.nodes):
-        if (node.domain, node.op_type) in LOWER and node.op_type not in _AS_THEY_ARE and not node.subgraphs:
+        if (node.domain, node.op_type) in LOWER and not node.subgraphs and not work.keeps(node):
             work.node(node)
 
 
@@ -54,6 +58,13 @@ class _Widening:
         self.graph, self.facts = graph, facts
         self._wide: dict[Value, Value] = {}
         self._half: dict[Value, TensorType] = {}  # of the values that are made here
+
+    def keeps(self, node: Node) -> bool:
+        """Whether a node is left as it is."""
+        first = node.inputs[0] if node.inputs else None
+        kind = None if first is None else self._type(first)
+        inside = kind is not None and (node.op_type, kind.dtype) in _ROUNDS_INSIDE
+        return node.op_type in _AS_THEY_ARE or inside
 
     def node(self, node: Node) -> None:
         for i, value in enumerate(node.inputs):

@@ -10,6 +10,7 @@ from sardonyx.core.dims import Dim
 from sardonyx.engine.codegen import Target, compile
 from sardonyx.engine.program import Address, Call, Table, arguments
 from sardonyx.engine.threads import NativePlan, aligned, default_threads, pool
+from sardonyx.io.paths import let_go
 from sardonyx.ir import Array
 
 __all__ = ["run_once"]
@@ -30,7 +31,10 @@ class _Numbers(Mapping[Dim, int]):
 
 
 def run_once(call: Call, target: Target) -> None:
-    """Run a call now. All its buffers are constants with an array, those that it writes too, and its extents are numbers."""
+    """Run a call now. All its buffers are constants with an array, those that it writes too, and its extents are numbers.
+
+    What it reads of a mapped file need not stay in memory afterwards.
+    """
     threads = default_threads()
     slots, tasks, phases = arguments(call, _Numbers(), threads)
     kept: list[Array] = []
@@ -51,6 +55,9 @@ def run_once(call: Call, target: Target) -> None:
     block, scratch = np.array(args, np.int64), aligned(_number(call.scratch))
     table = np.array([(code.address, block.ctypes.data, tasks, _number(call.grain), phases - 1)], np.int64)
     pool().run(NativePlan(table, scratch.ctypes.data, _number(call.scratch)), threads)
+    for buffer, writes in call.buffers():
+        if not writes and buffer.array is not None:
+            let_go(buffer.array)
 
 
 def _number(extent: Dim) -> int:

@@ -6,15 +6,19 @@ A model file is untrusted. Its tensors may lie only in plain files inside the mo
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
 
 from sardonyx.core.errors import FormatError, PathError
 from sardonyx.ir import ExternalLocation
 
-__all__ = ["Folder", "safe_path"]
+__all__ = ["Folder", "let_go", "map_file", "safe_path"]
 
 
 def safe_path(folder: Path, location: str) -> Path:
@@ -93,6 +97,29 @@ def map_file(path: Path) -> memoryview:
     try:
         if os.fstat(descriptor).st_size == 0:
             return memoryview(b"")
-        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+        return memoryview(_Mapping(descriptor, 0, access=mmap.ACCESS_READ))
     finally:
         os.close(descriptor)
+
+
+class _Mapping(mmap.mmap):
+    """A file that we have mapped to be read."""
+
+
+def let_go(array: np.ndarray[Any, Any]) -> None:
+    """Give back the memory in which a part of a mapped file lies; whoever reads it again gets it from the file again.
+
+    Nothing happens to an array that lies anywhere else.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    mapping = base.obj if isinstance(base, memoryview) else base
+    if not isinstance(mapping, _Mapping) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    first = array.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
+    start = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (first + array.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE - start
+    if array.flags.contiguous and length > 0:
+        with contextlib.suppress(OSError):
+            mapping.madvise(mmap.MADV_DONTNEED, start, length)
