@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sardonyx.engine.lower import (
     attention,
+    classify,
     conv,
     conv_transpose,
     elementwise,
     few_bits,
     index,
     linalg,
+    ml,
     norm,
     order,
     pool,
@@ -23,12 +25,14 @@ from sardonyx.engine.lower import (
 
 __all__ = [
     "attention",
+    "classify",
     "conv",
     "conv_transpose",
     "elementwise",
     "few_bits",
     "index",
     "linalg",
+    "ml",
     "norm",
     "order",
     "pool",

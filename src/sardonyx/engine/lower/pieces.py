@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import DType
 from sardonyx.engine.fuse import low_value
+from sardonyx.engine.kernels.reduce import Reduction
+from sardonyx.engine.lower.reduce import reduced
 from sardonyx.engine.lowering import LOWER, Lowering, NotNative, Stuck
 from sardonyx.engine.views import View
 from sardonyx.ir import Array, Node, Tensor, TensorType, Value
@@ -27,7 +29,7 @@ class Pieces:
 
     def __init__(self, low: Lowering, node: Node) -> None:
         self._low, self._node = low, node
-        self._pieces: list[Node] = []
+        self._pieces: dict[Node, Callable[[Node], None]] = {}  # and how they are lowered
         self._done = 0  # how many of them are lowered
 
     def read(self, view: View) -> Value:
@@ -47,8 +49,17 @@ class Pieces:
         assert isinstance(like, TensorType) and like.dtype is not None and like.shape is not None
         kind = TensorType(like.dtype if dtype is None else dtype, like.shape if shape is None else tuple(shape))
         piece = Node(name, inputs, [Value(type=kind)], attrs, name=self._node.name or self._node.op_type)
-        self._pieces.append(piece)
+        self._pieces[piece] = self._as_in_a_graph
         return piece.output
+
+    def reduce(self, kind: Reduction, value: Value, axis: int) -> Value:
+        """The value with one axis reduced to an extent of 1."""
+        shape = [1 if i == axis else d for i, d in enumerate(self.shape(value))]
+        result = self.op("Identity", value, shape=shape)
+        piece = result.producer
+        assert piece is not None
+        self._pieces[piece] = lambda piece: reduced(self._low, piece, value, kind, [axis], True)
+        return result
 
     def cast(self, value: Value, dtype: DType) -> Value:
         """The value in another type, or as it is."""
@@ -84,13 +95,15 @@ class Pieces:
             self._low.give(output, self._view(value) if found is None or len(value.users) > 1 else found)
 
     def _lower(self) -> None:
-        low = self._low
-        for piece in self._pieces[self._done :]:
-            schema = schema_of("", piece.op_type, low.opsets.get("", _OPSET))
-            assert schema is not None
+        for piece, how in list(self._pieces.items())[self._done :]:
             with self._own():
-                LOWER["", piece.op_type](low, piece, attributes(schema, piece))
+                how(piece)
         self._done = len(self._pieces)
+
+    def _as_in_a_graph(self, piece: Node) -> None:
+        schema = schema_of("", piece.op_type, self._low.opsets.get("", _OPSET))
+        assert schema is not None
+        LOWER["", piece.op_type](self._low, piece, attributes(schema, piece))
 
     def _view(self, value: Value) -> View:
         with self._own():
