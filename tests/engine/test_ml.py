@@ -47,7 +47,7 @@ def numbers(count: int) -> list[float]:
 @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])
 @pytest.mark.parametrize("count", [0, 1, FEATURES])
 def test_scaler(count: int, kind: str) -> None:
-    some = {name: numbers(count) for name in ("offset", "scale") if count}
+    some: dict[str, Any] = {name: numbers(count) for name in ("offset", "scale") if count}
     check("Scaler", features(kind), **some)
     check("Scaler", features(kind)[0], **some)
 
@@ -75,7 +75,7 @@ def test_imputer(old: float, count: int) -> None:
         x = features(kind)
         x[RNG.random(x.shape) < 0.3] = old
         check("Imputer", x, imputed_value_floats=numbers(count), replaced_value_float=old)
-    whole = {"imputed_value_int64s": list(range(10, 10 + count)), "replaced_value_int64": 2}
+    whole: dict[str, Any] = {"imputed_value_int64s": list(range(10, 10 + count)), "replaced_value_int64": 2}
     check("Imputer", RNG.integers(0, 4, (5, FEATURES)), **whole)
 
 
@@ -95,7 +95,8 @@ TRANSFORMS = ["NONE", "LOGISTIC", "SOFTMAX"]
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_linear_regressor(transform: str, kind: str) -> None:
     for targets in (1, 3):
-        for some in ({}, {"intercepts": numbers(targets)}):
+        options: list[dict[str, Any]] = [{}, {"intercepts": numbers(targets)}]
+        for some in options:
             weights = numbers(targets * FEATURES)
             check(
                 "LinearRegressor", features(kind), coefficients=weights, targets=targets, post_transform=transform, **some
@@ -107,7 +108,7 @@ def test_linear_regressor(transform: str, kind: str) -> None:
     ("labels", "scores"), [([0, 1], 1), ([7, 4], 1), ([7, 4], 2), ([0, 1, 2, 3], 4), ([5, 3, 4], 3)]
 )
 def test_linear_classifier(labels: list[int], scores: int, transform: str) -> None:
-    facts = {"coefficients": numbers(scores * FEATURES), "intercepts": numbers(scores)}
+    facts: dict[str, Any] = {"coefficients": numbers(scores * FEATURES), "intercepts": numbers(scores)}
     for kind in ("float32", "float64", "int64"):
         check("LinearClassifier", features(kind), classlabels_ints=labels, post_transform=transform, **facts)
 
@@ -145,7 +146,7 @@ def test_svm_classifier(kernel: str, sizes: list[int], transform: str) -> None:
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_svm_classifier_without_vectors(transform: str) -> None:
-    facts = {"coefficients": numbers(3 * FEATURES), "rho": [0.5], "classlabels_ints": [0, 1, 2]}
+    facts: dict[str, Any] = {"coefficients": numbers(3 * FEATURES), "rho": [0.5], "classlabels_ints": [0, 1, 2]}
     check("SVMClassifier", features(), post_transform=transform, **facts)
 
 
