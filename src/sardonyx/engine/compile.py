@@ -52,6 +52,7 @@ class Compiled:
     wanted: list[Value]
     shapes: dict[Value, Shape]
     refused: dict[str, str]
+    interpreter: Interpreter
 
     @property
     def linked(self) -> Linked | None:
@@ -59,15 +60,24 @@ class Compiled:
         return self.parts[0].linked if len(self.parts) == 1 and not self.parts[0].after else None
 
 
-def compile_model(model: Model, target: Target, *, precision: str, cache: bool = True, why: str = "") -> Compiled:
+def compile_model(
+    model: Model,
+    target: Target,
+    *,
+    precision: str,
+    cache: bool = True,
+    why: str = "",
+    interpreter: Interpreter | None = None,
+) -> Compiled:
     """Lower and link a prepared model (newest opset, optimized).
 
     Args:
+        interpreter: runs the nodes of the model that are not native.
         cache: keep its kernels on disk.
         why: why the model could not be prepared, so that the interpreter runs all of it.
     """
     facts = infer(model)
-    interpreter = Interpreter(model)
+    interpreter = interpreter or Interpreter(model)
     wanted = list(model.graph.outputs)
     refused: dict[str, str] = {}
     outside = (
@@ -103,7 +113,7 @@ def compile_model(model: Model, target: Target, *, precision: str, cache: bool =
     _forget_constants(model, made)
     born = [*model.graph.inputs, *(v for p in made for n in p.after for v in n.outputs)]
     shapes = {v: s for v in born if (s := facts.shape(v)) is not None}
-    return Compiled(model, made, wanted, shapes, refused)
+    return Compiled(model, made, wanted, shapes, refused, interpreter)
 
 
 def label(node: Node) -> str:

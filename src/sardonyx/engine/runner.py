@@ -16,7 +16,7 @@ from sardonyx.engine.bind import Bound, Timing
 from sardonyx.engine.compile import Compiled, LinkedPart, label
 from sardonyx.engine.link import Linked
 from sardonyx.engine.threads import aligned
-from sardonyx.evaluate import Interpreter, Scope
+from sardonyx.evaluate import Scope
 from sardonyx.ir import Array, Value
 
 __all__ = ["Runner"]
@@ -118,7 +118,7 @@ class Runner:
     def __init__(self, compiled: Compiled, threads: int) -> None:
         self.compiled = compiled
         self.inputs = list(compiled.model.graph.inputs)
-        self._interpreter = Interpreter(compiled.model)
+        self._interpreter = compiled.interpreter
         self._natives = [None if p.linked is None else _Native(p.linked, p.takes, threads) for p in compiled.parts]
         parts = compiled.parts
         whole = len(parts) == 1 and not parts[0].after and self._natives[0] is not None

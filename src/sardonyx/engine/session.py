@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.errors import InputError, VersionError
+from sardonyx.engine.bodies import Bodies
 from sardonyx.engine.codegen import detect
 from sardonyx.engine.compile import compile_model
 from sardonyx.engine.peak import measure
@@ -243,14 +244,20 @@ class Session:
         with self._lock:
             found = self._runners.get(choice)
             if found is None:
-                model, why = specialize(self._source, choice), ""
-                try:
-                    model = prepare(model)
-                except VersionError as error:  # lowerings know the newest versions only
-                    why = error.what
-                compiled = compile_model(model, detect(), precision=self.precision, cache=self._cache, why=why)
-                found = self._runners[choice] = Runner(compiled, self.threads)
+                found = self._runners[choice] = self._compiled(specialize(self._source, choice))
             return found
+
+    def _compiled(self, model: Model) -> Runner:
+        """A model, or the body of a node in it, ready to run."""
+        why = ""
+        try:
+            model = prepare(model)
+        except VersionError as error:  # lowerings know the newest versions only
+            why = error.what
+        bodies = Bodies(model, self._compiled)
+        target, precision = detect(), self.precision
+        compiled = compile_model(model, target, precision=precision, cache=self._cache, why=why, interpreter=bodies)
+        return Runner(compiled, self.threads)
 
 
 def _copy_into(array: Array, result: Any, name: str) -> None:

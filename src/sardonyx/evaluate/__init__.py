@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sardonyx.evaluate.inputs import bind_inputs
-from sardonyx.evaluate.interpreter import Interpreter, evaluate
+from sardonyx.evaluate.interpreter import Branch, Interpreter, evaluate
 from sardonyx.evaluate.scope import Scope
 
-__all__ = ["Interpreter", "Scope", "bind_inputs", "evaluate"]
+__all__ = ["Branch", "Interpreter", "Scope", "bind_inputs", "evaluate"]

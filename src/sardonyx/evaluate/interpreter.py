@@ -16,7 +16,7 @@ from sardonyx.ir.place import place
 from sardonyx.ops import Schema, attributes, run_reference, schema_of
 from sardonyx.ops.promote import promote
 
-__all__ = ["Interpreter", "evaluate"]
+__all__ = ["Branch", "Interpreter", "evaluate"]
 
 
 def evaluate(
@@ -87,7 +87,7 @@ class Interpreter:
             schema = schema or schema_of(node.domain, node.op_type, scope.opsets.get(node.domain, 1))
             if schema is None:
                 raise _unknown(node, scope)
-            attrs = attributes(schema, node, lambda graph: self._closure(graph, scope), scope.bindings)
+            attrs = attributes(schema, node, lambda graph: self.closure(graph, scope), scope.bindings)
             if (node.domain, node.op_type) == GRADIENT:
                 return self._gradient(node, arrays, attrs, scope)
             schema, arrays, attrs = promote(schema, arrays, attrs)
@@ -135,7 +135,9 @@ class Interpreter:
             found = self._plans[graph, wanted] = _plan(graph, wanted)
         return found
 
-    def _closure(self, graph: Graph, scope: Scope) -> Branch:
+    def closure(self, graph: Graph, scope: Scope) -> Branch:
+        """A subgraph as its node calls it."""
+
         def run(arrays: Sequence[Any]) -> list[Any]:
             inner = scope.child()
             inner.values.update(zip(graph.inputs, arrays, strict=True))

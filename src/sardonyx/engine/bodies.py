@@ -1,0 +1,96 @@
+"""The bodies of If, Loop and Scan as programs of their own, once they have run so often that compiling pays."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sardonyx.core import dims
+from sardonyx.core.dtypes import STRING, dtype
+from sardonyx.core.errors import SardonyxError
+from sardonyx.engine.runner import Runner
+from sardonyx.evaluate import Branch, Interpreter, Scope
+from sardonyx.ir import Graph, Model, TensorType, Value
+from sardonyx.ir.clone import clone_graph
+
+__all__ = ["COLD", "Bodies"]
+
+COLD = 8  # runs of a body, after which it is compiled
+
+Key: TypeAlias = tuple[Graph, tuple[Any, ...]]
+
+
+class Bodies(Interpreter):
+    """An interpreter that compiles bodies which run often.
+
+    A body becomes a model whose inputs are its own and what it reads of the graphs around it. There is one for each choice of
+    element types and ranks that has come; extents are free. What is no array, and what does not compile, is interpreted.
+
+    Args:
+        make: compiles a model.
+    """
+
+    def __init__(self, model: Model, make: Callable[[Model], Runner]) -> None:
+        super().__init__(model)
+        self._make = make
+        self._runs: Counter[Graph] = Counter()
+        self._captured: dict[Graph, list[Value]] = {}
+        self._made: dict[Key, Runner | None] = {}
+        self._lock = threading.Lock()
+
+    def closure(self, graph: Graph, scope: Scope) -> Branch:
+        """The body as its node calls it."""
+        plain = super().closure(graph, scope)
+        if scope.bindings:  # attributes that a function's call gives
+            return plain
+
+        def run(arrays: Sequence[Any]) -> list[Any]:
+            self._runs[graph] += 1
+            if self._runs[graph] <= COLD:
+                return plain.run(arrays)
+            around = self._around(graph)
+            given = [*arrays, *(scope[v] for v in around)]
+            runner = self._runner(graph, around, given)
+            if runner is None:
+                return plain.run(arrays)
+            return runner.run([np.ascontiguousarray(x).reshape(x.shape) for x in given])
+
+        return Branch(graph, run)
+
+    def _around(self, graph: Graph) -> list[Value]:
+        """What the body reads that is not its own, but for constants."""
+        found = self._captured.get(graph)
+        if found is None:
+            found = self._captured[graph] = [v for v in graph.captured() if v.const is None]
+        return found
+
+    def _runner(self, graph: Graph, around: Sequence[Value], given: Sequence[Any]) -> Runner | None:
+        if not all(isinstance(x, np.ndarray) and x.dtype.kind not in "OUS" for x in given):
+            return None
+        key = graph, tuple([(x.dtype, x.ndim) for x in given])
+        with self._lock:
+            if key not in self._made:
+                try:
+                    self._made[key] = self._make(self._model_of(graph, around, given))
+                except SardonyxError:  # the interpreter says what is wrong with it, if anything is
+                    self._made[key] = None
+            return self._made[key]
+
+    def _model_of(self, graph: Graph, around: Sequence[Value], given: Sequence[Any]) -> Model:
+        inputs = [Value(f"_around{i}") for i in range(len(around))]
+        body = clone_graph(graph, dict(zip(around, inputs, strict=True)))
+        for node in body.nodes:  # what was declared goes by other names than the extents that come
+            for value in node.outputs:
+                if isinstance(value.type, TensorType):
+                    value.type = None
+        for value in inputs:
+            body.add_input(value)
+        for i, (value, array) in enumerate(zip(body.inputs, given, strict=True)):
+            kind = dtype(array.dtype)
+            assert kind is not STRING
+            value.type = TensorType(kind, tuple(dims.symbol(f"_body{i}_{axis}") for axis in range(array.ndim)))
+        return Model(body, dict(self.model.opsets), self.model.functions, self.model.ir_version)
