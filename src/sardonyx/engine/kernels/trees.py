@@ -15,11 +15,12 @@ from sardonyx.engine.codegen import Target
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Type, i32, i64, select
 from sardonyx.tile.expr import Reg, binary
 
-__all__ = ["BLOCK", "CHAINS", "LEAF", "STRIDE", "ForestSpec", "Some", "forest_kernel", "words"]
+__all__ = ["BLOCK", "CHAINS", "LEAF", "STRIDE", "ForestSpec", "Some", "forest_kernel", "held", "words"]
 
-CHAINS = 8  # walks that are interleaved
-BLOCK = 64  # rows of a task: they share each tree while it lies in the first-level cache
+CHAINS = 16  # walks that are interleaved
+BLOCK = 128  # rows of a task: they share each tree while it lies in the first-level cache
 STRIDE = 4  # steps down a deep tree between two looks at whether all walks are over
+_MOST_HELD = 4  # registers for the results of a row
 LEAF = 1 << 29  # added to the number of a leaf, so that its bits are no denormal float32
 
 Some = Literal["none", "some", "all"]
@@ -36,6 +37,7 @@ class ForestSpec:
         votes: "single": a leaf has one vote, and there is one target; "own": a leaf has one vote, for a target of its own;
             "all": a leaf has a vote for each target.
         join: how votes are put together.
+        held: how many registers hold the results of a row; 0 if they are too many, or votes are for targets of their own.
         deep: whether walks are so long that it pays to see whether they are over.
     """
 
@@ -46,6 +48,7 @@ class ForestSpec:
     missing: Some
     votes: Literal["single", "own", "all"]
     join: Literal["add", "min", "max"]
+    held: int
     deep: bool
 
     @property
@@ -57,6 +60,12 @@ class ForestSpec:
 def words(split: str, *, flagged: bool) -> int:
     """How many int32 a node takes: the split, the feature, the nodes after yes and after no (places in words), the flags."""
     return 6 if split == "f64" else 5 if flagged else 4
+
+
+def held(votes: Literal["single", "own", "all"], targets: int, lanes: int) -> int:
+    """How many registers hold the results of a row."""
+    count = 1 if votes == "single" else -(-targets // lanes)
+    return count if votes != "own" and count <= _MOST_HELD else 0
 
 
 @functools.cache
@@ -91,10 +100,15 @@ def forest_kernel(spec: ForestSpec, target: Target) -> Kernel:
     with k.loop("last", whole, stop) as row:
         line = Pointer(k, k.let("line", x.at(row * pitch).base), feature)
         own = Pointer(k, k.let("own", out.at(row * targets).base), weight)
+        sums = vote.begin(begin)
         with k.loop("group", 0, (trees + (CHAINS - 1)) // CHAINS) as group:
             start_at = [roots.load(group * CHAINS + c) for c in range(CHAINS)]
             for leaf in walk(start_at, [line] * CHAINS, group_depths.load(group)):
-                vote(own, leaf)
+                if sums:
+                    vote.hold(sums, leaf)
+                else:
+                    vote(own, leaf)
+        vote.end(sums, own)
     return k.build()
 
 
@@ -152,7 +166,7 @@ class _Walk:
 
 @dataclass(frozen=True)
 class _Vote:
-    """What a leaf adds to a row's results."""
+    """What a leaf adds to a row's results: in memory, or in registers as long as only this row is looked at."""
 
     k: Builder
     spec: ForestSpec
@@ -161,17 +175,44 @@ class _Vote:
     targets: Expr
     target: Target
 
+    @property
+    def lanes(self) -> int:
+        return 1 if self.spec.votes == "single" else self.target.lanes(Type(self.spec.weight))
+
     def __call__(self, row: Pointer, leaf: Expr) -> None:
-        if self.spec.votes == "single":
-            row.store(0, binary(self.spec.join, row.load(0), self.weights.load(leaf)))
-        elif self.spec.votes == "own":
+        if self.spec.votes == "own":
             target = self.whose.load(leaf)
             row.store(target, binary(self.spec.join, row.load(target), self.weights.load(leaf)))
+            return
+        votes = self._of(leaf)
+
+        def body(i: Expr, mask: Expr | None) -> None:
+            row.store(i, binary(self.spec.join, row.load(i, self.lanes, mask), votes.load(i, self.lanes, mask)), mask)
+
+        if self.spec.votes == "single":
+            body(Const(0, i64), None)
         else:
-            lanes = self.target.lanes(Type(self.spec.weight))
-            votes = self.weights.at(leaf * self.targets)
+            self.k.strip("i", 0, self.targets, self.lanes, body)
 
-            def body(i: Expr, mask: Expr | None) -> None:
-                row.store(i, binary(self.spec.join, row.load(i, lanes, mask), votes.load(i, lanes, mask)), mask)
+    def _of(self, leaf: Expr) -> Pointer:
+        return self.weights.at(leaf if self.spec.votes == "single" else leaf * self.targets)
 
-            self.k.strip("i", 0, self.targets, lanes, body)
+    def begin(self, start: Expr) -> list[Reg]:
+        """The registers that hold the results of a row; none if memory has to."""
+        kind = Type(self.spec.weight).x(self.lanes)
+        return [self.k.reg("held", kind, start.splat(self.lanes)) for _ in range(self.spec.held)]
+
+    def hold(self, held: Sequence[Reg], leaf: Expr) -> None:
+        votes = self._of(leaf)
+        for i, (reg, mask) in enumerate(zip(held, self._masks(held), strict=True)):
+            self.k.set(reg, binary(self.spec.join, reg, votes.load(i * self.lanes, self.lanes, mask)))
+
+    def end(self, held: Sequence[Reg], row: Pointer) -> None:
+        for i, (reg, mask) in enumerate(zip(held, self._masks(held), strict=True)):
+            row.store(i * self.lanes, reg, mask)
+
+    def _masks(self, held: Sequence[Reg]) -> list[Expr | None]:
+        if self.lanes == 1 or not held:
+            return [None] * len(held)
+        left = self.targets - (len(held) - 1) * self.lanes
+        return [*(None for _ in held[1:]), self.k.let("mask", self.k.mask(left, self.lanes))]

@@ -10,7 +10,7 @@ import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.core.dtypes import BOOL, FLOAT32, FLOAT64, INT64, DType, dtype
-from sardonyx.engine.kernels.trees import BLOCK, ForestSpec, forest_kernel
+from sardonyx.engine.kernels.trees import BLOCK, ForestSpec, forest_kernel, held
 from sardonyx.engine.lower.forest import grove, plain
 from sardonyx.engine.lower.pieces import Pieces
 from sardonyx.engine.lowering import Lowering, NotNative, kind_of, lower
@@ -26,6 +26,7 @@ from sardonyx.ops.trees import (
     of_nodes_and_leaves,
     of_one_table,
 )
+from sardonyx.tile import type_of
 
 __all__ = ["both_sides", "chosen", "elected", "labels_of", "transform"]
 
@@ -50,7 +51,7 @@ def _votes(low: Lowering, node: Node, forest: Forest, targets: int, how: str) ->
     low.at_least(x.shape[1], found.features, f"{node!r} has all features that its trees ask for")
     spec = ForestSpec(
         kind_of(x.dtype), split, kind_of(weight), found.equal, found.missing, found.votes,
-        _JOIN.get(how, "add"), found.deepest > _DEEP,
+        _JOIN.get(how, "add"), held(found.votes, targets, low.target.lanes(type_of(weight.numpy))), found.deepest > _DEEP,
     )  # fmt: skip
     out = low.temp(weight, (x.shape[0], targets), name=node.output.name)
     tables = (found.nodes, found.roots, found.depths, found.group_depths, found.weights, found.whose)
