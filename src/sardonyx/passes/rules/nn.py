@@ -73,12 +73,17 @@ def batch_norm_into_conv(m: Match) -> Expr:
     _floats(m)
     weights, before = m.array(w), _bias(m)
     factor, after = _factor_and_shift(m)
-    scaled = wide(weights) * factor.reshape(-1, *[1] * (weights.ndim - 1))
-    return Conv(x, _as(scaled, weights), _as(before * factor + after, weights), **m.attrs(_CONV))
+    scaled = _times(weights, factor.reshape(-1, *[1] * (weights.ndim - 1)))
+    return Conv(x, scaled, _as(before * factor + after, weights), **m.attrs(_CONV))
 
 
 def _as(array: Array, like: Array) -> Array:
     return array.astype(like.dtype)
+
+
+def _times(weights: Array, factor: Array) -> Array:
+    """The product in float64, rounded once, without a float64 copy of all weights."""
+    return np.multiply(weights, factor, out=np.empty_like(weights), dtype=np.float64, casting="unsafe")
 
 
 _POSITIVE: Any = np.linspace(0.5, 2, 4, dtype=np.float32)
@@ -100,10 +105,10 @@ def batch_norm_into_conv_transpose(m: Match) -> Expr:
     weights, before = m.array(w), _bias(m)
     factor, after = _factor_and_shift(m)
     groups = m[group]
-    split = wide(weights).reshape(groups, weights.shape[0] // groups, *weights.shape[1:])
-    scaled = split * factor.reshape(groups, 1, weights.shape[1], *[1] * (weights.ndim - 2))
+    split = weights.reshape(groups, weights.shape[0] // groups, *weights.shape[1:])
+    scaled = _times(split, factor.reshape(groups, 1, weights.shape[1], *[1] * (weights.ndim - 2)))
     return ConvTranspose(
-        x, _as(scaled.reshape(weights.shape), weights), _as(before * factor + after, weights), **m.attrs(_TRANSPOSED)
+        x, scaled.reshape(weights.shape), _as(before * factor + after, weights), **m.attrs(_TRANSPOSED)
     )
 
 
@@ -131,10 +136,10 @@ def batch_norm_into_gemm(m: Match) -> Expr:
     weights, before = m.array(w), _bias(m)
     factor, after = _factor_and_shift(m)
     transposed = gemm and bool(m.attr(_GEMM, "transB"))
-    scaled = wide(weights) * (factor[:, None] if transposed else factor)
+    scaled = _times(weights, factor[:, None] if transposed else factor)
     beta = m.attr(_GEMM, "beta") if gemm else 1.0
     attrs = {k: v for k, v in m.attrs(_GEMM).items() if k != "beta"} if gemm else {}
-    return Gemm(x, _as(scaled, weights), _as(before * beta * factor + after, weights), **attrs)
+    return Gemm(x, scaled, _as(before * beta * factor + after, weights), **attrs)
 
 
 batch_norm_into_gemm.fires(
@@ -192,9 +197,9 @@ def mul_into_conv(m: Match) -> Expr:
     _floats(m)
     weights, before = m.array(w), _bias(m)
     factor = _per_channel(m, weights.shape[0])
-    scaled = wide(weights) * factor.reshape(-1, *[1] * (weights.ndim - 1))
+    scaled = _times(weights, factor.reshape(-1, *[1] * (weights.ndim - 1)))
     new_bias = _as(np.broadcast_to(before * factor, factor.shape), weights) if bias in m else None
-    return Conv(x, _as(scaled, weights), new_bias, **m.attrs(_CONV))
+    return Conv(x, scaled, new_bias, **m.attrs(_CONV))
 
 
 mul_into_conv.fires(x=f32["n", 3, 5, 5], w=f32[4, 3, 3, 3], c=f32[4, 1, 1], tolerance=TOLERANCE)
