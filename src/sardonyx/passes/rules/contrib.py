@@ -178,6 +178,24 @@ _WHERE: dict[str, Any] = {"c": np.array([True, False, True]), "a": u8["n", 3], "
 say_where.fires(**_WHERE)
 say_where.refuses(**{**_WHERE, "sc": np.ones(3, np.float32)}, because="more than one scale")
 
+_QUANTIZE, _DEQUANTIZE = _op("QuantizeLinear").any(a, sa, za), _op("DequantizeLinear").any(a, sa, za)
+
+
+@rewrite(forms=[_QUANTIZE, _DEQUANTIZE], shared=True)
+def say_quantize(m: Match) -> Expr:
+    """QuantizeLinear(a, s, z), DequantizeLinear(a, s, z) of com.microsoft -> those of the standard"""
+    m.require(m[sa].dtype is d.FLOAT32, "the scales are not float32")
+    standard = QuantizeLinear if m.root.op_type == "QuantizeLinear" else DequantizeLinear
+    axis = m.attr_of(m.root, "axis")
+    return standard(a, sa, za if za in m else None, axis=1 if axis is None else axis)
+
+
+say_quantize.fires(_op("QuantizeLinear")(a, sa, za), a=f32["n", 3], sa=_S, za=np.uint16(9))
+say_quantize.fires(_op("DequantizeLinear")(a, sa, za, axis=0), a=i8[3, "n"], sa=f32[3], za=i8[3])
+say_quantize.refuses(
+    _op("DequantizeLinear")(a, sa), a=i8[3], sa=Spec(d.FLOAT16).scalar, because="the scales are not float32"
+)
+
 # -- products of bytes ----------------------------------------------------------------------------------------------------
 
 _QGEMM = _op("QGemm").any(a, sa, za, b, sb, zb, bias, sc, zc)
@@ -365,6 +383,7 @@ say_gelu.refuses(_op("Gelu")(a), a=Spec(d.INT32)[3], because="no floating-point 
 
 CONTRIB.extend(
     [
+        say_quantize,
         say_concat,
         say_where,
         say_qgemm,

@@ -11,7 +11,7 @@ from sardonyx.core import dtypes as d
 from sardonyx.ir import Array
 from sardonyx.rewrite import Expr, Match, Op, Rule, Var, constants, rewrite, values
 from sardonyx.rewrite.example import Spec, f32
-from sardonyx.rewrite.op import Add, DequantizeLinear, Gemm, MatMul, Transpose
+from sardonyx.rewrite.op import LSTM, Add, DequantizeLinear, Gemm, MatMul, Transpose
 
 __all__ = ["FEW_BITS"]
 
@@ -118,4 +118,48 @@ keep_few_bits.refuses(
     MatMul(x, DequantizeLinear(w, s)), x=f32["n", 3], w=i8[3, 2], s=np.float32(0.1), because="weights are few"
 )
 
-FEW_BITS: list[Rule] = [keep_few_bits]
+# -- recurrent layers -----------------------------------------------------------------------------------------------------
+
+r = constants("r")[0]
+rs, ws, rz, wz = constants("rs ws rz wz")
+given, lengths, h, c = values("given? lengths? h? c?")
+_LSTM = Op("DynamicQuantizeLSTM", domain="com.microsoft").any(x, w, r, given, lengths, h, c, None, ws, wz, rs, rz)
+
+
+def _wide(m: Match, weights: Var, scale: Var, zero: Var) -> Array:
+    """Weights [direction, in, 4 * hidden] as floats, as LSTM has them: transposed."""
+    array = m.array(weights)
+    factor, point = (m.array(v).astype(np.float32).reshape(array.shape[0], 1, -1) for v in (scale, zero))
+    return np.ascontiguousarray(((array.astype(np.float32) - point) * factor).swapaxes(1, 2))
+
+
+def _restored_lstm(count: int) -> Rule:
+    roots = [_LSTM, _LSTM[1], _LSTM[2]][:count]
+
+    @rewrite(*roots)
+    def rule(m: Match) -> Expr:
+        for weights, scale in ((w, ws), (r, rs)):
+            directions, _, columns = m.array(weights).shape
+            m.require(m.array(scale).size in (directions, directions * columns), "the scales do not fit")
+        attrs = m.attrs(_LSTM)
+        attrs.setdefault("hidden_size", m.array(r).shape[1])
+        optional = [v if v in m else None for v in (given, lengths, h, c)]
+        found = LSTM(x, _wide(m, w, ws, wz), _wide(m, r, rs, rz), *optional, **attrs)
+        return tuple(found[i] for i in range(count)) if count > 1 else found
+
+    rule.name, rule.doc = (
+        f"restore-lstm-with-{count}-results",
+        "DynamicQuantizeLSTM(x, w, r) -> LSTM(x, restored w, restored r)",
+    )
+    node = Op("DynamicQuantizeLSTM", domain="com.microsoft")(x, w, r, None, None, None, None, None, ws, wz, rs, rz)
+    case: dict[str, Any] = {"x": f32[3, "n", 2], "w": _WHOLE.astype(np.int8).reshape(-1)[:32].reshape(1, 2, 16)}
+    case |= {"r": _WHOLE.astype(np.int8).reshape(-1)[:64].reshape(1, 4, 16)}
+    case |= {"ws": _SCALES.reshape(-1)[:1], "rs": _SCALES.reshape(-1)[:1]}
+    case |= {"wz": np.zeros(1, np.int8), "rz": np.zeros(1, np.int8)}
+    made = [node, node[1], node[2]][:count]
+    rule.fires(*made, tolerance=_TOLERANCE, **case)
+    rule.refuses(*made, **{**case, "ws": _SCALES.reshape(-1)[:3], "wz": np.zeros(3, np.int8)}, because="do not fit")
+    return rule
+
+
+FEW_BITS: list[Rule] = [keep_few_bits, *(_restored_lstm(count) for count in (3, 2, 1))]
