@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from sardonyx.engine.session import Session
 from sardonyx.io import from_bytes
 from sardonyx.ir import Model
 from tests.engine.oracle import LEVELS, agree, run
@@ -164,3 +165,11 @@ def test_what_is_left_to_the_reference(op: str, attrs: dict[str, Any]) -> None:
     with pytest.raises(AssertionError):
         run(model(op, [x], attrs), [x], LEVELS[-1])
     agree(model(op, [x], attrs), [x], LEVELS[-1], native=False)
+
+
+@pytest.mark.parametrize("op", ["LinearClassifier", "SVMClassifier"])
+def test_labels_that_are_strings(op: str) -> None:
+    """All but the last step is native."""
+    made = model(op, [features()], {"coefficients": numbers(3 * FEATURES), "classlabels_strings": ["x", "z", "y"]})
+    agree(made, [features()], LEVELS[-1], native=False)
+    assert [name.partition("(")[0] for name in Session(made).fallbacks] == ["LabelEncoder"]

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.io import from_bytes
 from sardonyx.ir import Model
@@ -151,6 +152,15 @@ def test_one_score_for_two_classes(voted: int, sure: bool, base: list[float], tr
         attrs["class_weights"] = [abs(w) / 10 for w in attrs["class_weights"]]
     attrs |= {"classlabels_int64s": [5, 3], "post_transform": transform} | ({"base_values": base} if base else {})
     agree(model("TreeEnsembleClassifier", attrs), [rows(33)], LEVELS[-1])
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ["b", "a", "c"]])
+def test_labels_that_are_strings(labels: list[str]) -> None:
+    """All but the last step is native."""
+    attrs = Plant(7).trees(10).votes("class", len(labels), "all") | {"classlabels_strings": labels}
+    made = model("TreeEnsembleClassifier", attrs)
+    agree(made, [rows(33)], LEVELS[-1], native=False)
+    assert [name.partition("(")[0] for name in Session(made).fallbacks] == ["LabelEncoder"]
 
 
 def newer(members: list[float], **more: Any) -> dict[str, Any]:

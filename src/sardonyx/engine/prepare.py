@@ -1,8 +1,10 @@
-"""What happens to a model before it is lowered: the newest opset, no functions, optimized, halves computed in float32."""
+"""What happens to a model before it is lowered: the newest opset, no functions, optimized; halves become float32 inside, and
+labels numbers."""
 
 from __future__ import annotations
 
 from sardonyx.engine.halves import widen
+from sardonyx.engine.labels import number_labels
 from sardonyx.ir import Model
 from sardonyx.passes.contract import Work, rules_pass
 from sardonyx.passes.pipeline import run_pipeline
@@ -24,4 +26,5 @@ def prepare(model: Model) -> Model:
     if FOR_THE_ENGINE(work):
         work.model.opsets.setdefault("com.microsoft", 1)
     widen(work.model)
+    number_labels(work.model)
     return work.model
