@@ -183,11 +183,33 @@ def test_code_for_the_unit(precision: str, products: int) -> None:
     assert text.count("tilestored") == (4 if precision == "medium" else 8)
 
 
-def test_few_rows_are_left_to_vectors() -> None:
-    """A product of one row reads B once, in float32: "medium" is exact then."""
-    w = floats(64, 48, seed=1)
-    for rows, exact in ((1, True), (7, True), (8, False)):
-        model = parse(f"(float[{rows},64] x, float[64,48] w) => (float[{rows},48] y) {{ y = MatMul(x, w) }}", w)
-        x = floats(rows, 64)
-        close = np.abs(run(model, [x], "medium") - x @ w).max() < 1e-5
-        assert close == exact
+def kernels(model: Model, feeds: dict[str, Any], precision: str) -> set[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SARDONYX_ISA", "amx:emulate")
+        session = Session(model, threads=1, precision=precision)  # pyright: ignore[reportArgumentType] one of PARTS
+        return {row.kernel for row in session.profile(feeds, runs=1).rows}
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "precision", "kernel"),
+    [
+        (7, 96, "highest", "contract"),  # a tile would be mostly empty, and three parts are more bytes than float32
+        (8, 96, "highest", "matrix"),
+        (8, 63, "highest", "contract"),  # splitting a row would serve few columns
+        (1, 32, "medium", "matrix"),  # one part is half the bytes
+    ],
+)
+def test_few_rows_and_columns_are_left_to_vectors(rows: int, columns: int, precision: str, kernel: str) -> None:
+    w = floats(64, columns, seed=1)
+    model = parse(f"(float[{rows},64] x, float[64,{columns}] w) => (y) {{ y = MatMul(x, w) }}", w)
+    assert kernels(model, {"x": floats(rows, 64)}, precision) == {kernel}
+
+
+@pytest.mark.parametrize(
+    ("filters", "precision", "kernel"),
+    [(64, "highest", "winograd"), (288, "highest", "matrix"), (64, "medium", "matrix")],
+)
+def test_windows_of_three_by_three(filters: int, precision: str, kernel: str) -> None:
+    w = floats(filters, 16, 3, 3, seed=1)
+    model = parse(f"(float[1,16,6,6] x, float[{filters},16,3,3] w) => (y) {{ y = Conv(x, w) }}", w)
+    assert kernel in kernels(model, {"x": floats(1, 16, 6, 6)}, precision)

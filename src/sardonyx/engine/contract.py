@@ -36,8 +36,9 @@ __all__ = [
 ]
 
 
-# Below, splitting is in vain: a tile of the matrix unit is mostly empty, and the parts of B are more bytes to read.
-FEW_ROWS = 8
+# Below, splitting is in vain: a tile of the matrix unit is mostly empty, and the parts of B are more bytes to read; or the
+# parts of a row of A serve so few columns that splitting it costs what the unit saves (by a count of instructions).
+FEW_ROWS, FEW_COLUMNS = 8, 64
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,8 @@ def pack_right(
         rows: of A.
     """
     tile = micro_tile(Type(kind_of(b.dtype)), low.target)
-    suits = b.dtype is FLOAT32 and b.const is not None and not (isinstance(rows, int) and rows < FEW_ROWS)
+    few = (isinstance(rows, int) and rows < FEW_ROWS) or (isinstance(b.shape[-1], int) and b.shape[-1] < FEW_COLUMNS)
+    suits = b.dtype is FLOAT32 and b.const is not None and not (few and low.precision == "highest")
     parts = PARTS[low.precision] if low.target.at_least("amx") and suits else 0
     inner = 2 if taps == 1 else 3
     own = b.shape[: b.rank - inner]

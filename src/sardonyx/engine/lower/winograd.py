@@ -24,6 +24,7 @@ from sardonyx.tile import f32
 __all__ = ["WinogradHead", "winograd_head"]
 
 LEAST = 16  # channels and filters: with fewer, what the products save goes into the transforms
+UNIT = 256  # filters, beyond which the matrix unit, which splits every place nine times, has the fewer cycles
 SMALL = 9  # places of the result, below which tiles are mostly empty
 NEAR = 640 * 1024  # bytes of transformed tiles that a task may count on keeping near
 
@@ -33,10 +34,12 @@ def winograd_head(
 ) -> WinogradHead | None:
     """The head of a convolution that is computed so, or None where it is another kind, or would gain nothing.
 
-    The matrix unit multiplies faster than this way saves, and lower precisions are for it alone.
+    The lower precisions are for the matrix unit alone.
     """
     weights = low.const(filters)
-    if weights is None or weights.dtype != np.float32 or low.target.at_least("amx") or attrs["group"] != 1:
+    if weights is None or weights.dtype != np.float32 or attrs["group"] != 1:
+        return None
+    if low.target.at_least("amx") and (low.precision != "highest" or weights.shape[0] > UNIT):
         return None
     if weights.shape[2:] != (3, 3) or min(weights.shape[:2]) < LEAST:
         return None
