@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,15 @@ from sardonyx.ir.place import place
 
 __all__ = ["Bound", "Timing", "address"]
 
+_addressof, _borrow = ctypes.addressof, ctypes.c_char.from_buffer
+
 
 def address(array: Array) -> int:
-    """Where the first element lies (four times faster than `array.ctypes.data`)."""
-    return array.__array_interface__["data"][0]
+    """Where the first element lies. Most arrays give it by the buffer protocol, which is four times faster than other ways."""
+    try:
+        return _addressof(_borrow(array))  # pyright: ignore[reportArgumentType] an array is a buffer
+    except (TypeError, ValueError):  # it is read-only, empty, or of a type that the protocol does not know
+        return array.__array_interface__["data"][0]
 
 
 @dataclass(frozen=True)
