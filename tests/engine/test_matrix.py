@@ -202,7 +202,8 @@ def kernels(model: Model, feeds: dict[str, Any], precision: str) -> set[str]:
 def test_few_rows_and_columns_are_left_to_vectors(rows: int, columns: int, precision: str, kernel: str) -> None:
     w = floats(64, columns, seed=1)
     model = parse(f"(float[{rows},64] x, float[64,{columns}] w) => (y) {{ y = MatMul(x, w) }}", w)
-    assert kernels(model, {"x": floats(rows, 64)}, precision) == {kernel}
+    found = kernels(model, {"x": floats(rows, 64)}, precision)
+    assert kernel in found and found <= {kernel, "split"}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv
-from sardonyx.core.dtypes import FLOAT32
+from sardonyx.core.dtypes import BFLOAT16, FLOAT32
 from sardonyx.engine.copy import swap
 from sardonyx.engine.formula import Epilogue, Formula, Operand
 from sardonyx.engine.kernels.contract import GAP, ContractSpec, MicroTile, contract_kernel, micro_tile
-from sardonyx.engine.kernels.matrix import PARTS, STEP, TILE, MatrixSpec, matrix_kernel, split_panels
+from sardonyx.engine.kernels.matrix import (
+    PARTS,
+    STEP,
+    TILE,
+    MatrixSpec,
+    matrix_kernel,
+    split_kernel,
+    split_panels,
+    split_size,
+)
 from sardonyx.engine.kernels.pack import PackSpec, pack_kernel
 from sardonyx.engine.lowering import Lowering, kind_of
 from sardonyx.engine.once import run_once
@@ -138,17 +147,20 @@ class ContractHead:
         epilogue = self.epilogue(found, formula)
         kernel, blocking, outside = self.unit(low, epilogue, out)
         left, n = self.left, found.views[0].shape[self.axes.column]
+        a, strides = Address(left.view.buffer, left.view.offset), list(found.strides)
+        if self.right.parts and left.taps == 1:
+            a, strides[1] = self._split(low, found, outside, nodes)
         whole = left.depth * left.taps
         args: list[Argument | None] = [
             Address(out.buffer, out.offset, True),
-            Address(left.view.buffer, left.view.offset),
+            a,
             Address(self.right.buffer),
             outside,
             left.rows,
             *(Address(v.buffer, v.offset) for v in operands),
         ]
         args += [left.depth, left.taps, found.m, n, None, None, None, None, None, *found.steps]
-        args += two_axes(found.extents, found.strides)
+        args += two_axes(found.extents, strides)
         scratch = blocking.scratch(whole) if blocking.may_stage(left) else 0
         low.call(
             Call(
@@ -163,6 +175,22 @@ class ContractHead:
             )
         )
 
+    def _split(
+        self, low: Lowering, found: Geometry, outside: Argument, nodes: tuple[str, ...]
+    ) -> tuple[Address, tuple[Dim, ...]]:
+        """Split A for the matrix unit, once for all its tasks; gives where the parts are, and their strides."""
+        left, parts = self.left, self.right.parts
+        blocks = ceildiv(found.m, TILE.rows)
+        size = blocks * split_size(left.depth, parts)
+        buffer = Buffer("temp", BFLOAT16, product(found.extents) * size, left.view.buffer.name)
+        strides = tuple(s * size for s in contiguous_strides(found.extents))
+        args: list[Argument | None] = [Address(buffer, 0, True), Address(left.view.buffer, left.view.offset)]
+        args += [outside, left.rows, left.depth, found.m, *two_axes(found.extents, [strides, found.strides[1]])]
+        scratch = ceildiv(left.depth, STEP) * (STEP * FLOAT32.itemsize)
+        tasks = product(found.extents) * blocks
+        low.call(Call(split_kernel(parts, low.target), args, tasks, nodes, scratch=scratch))
+        return Address(buffer), strides
+
     def epilogue(self, found: Geometry, formula: Formula) -> Epilogue:
         """The formula, with what is known of where its operands lie."""
         units = [v.strides[self.axes.column] == 1 for v in found.views[1:]]
@@ -174,7 +202,9 @@ class ContractHead:
         kind, parts = epilogue.formula.args[0], self.right.parts
         outside = Table(zeros, (self.left.depth, Type(kind).bytes))
         if parts:
-            return matrix_kernel(MatrixSpec(parts, epilogue), low.target), SplitBlocking(TILE, 2 * parts), outside
+            apart = self.left.taps == 1
+            blocking = (ApartBlocking if apart else SplitBlocking)(TILE, 2 * parts)
+            return matrix_kernel(MatrixSpec(parts, epilogue, apart), low.target), blocking, outside
         tile = micro_tile(Type(kind), low.target)
         return contract_kernel(ContractSpec(kind, epilogue), low.target), Blocking(tile, Type(kind).bytes), outside
 
@@ -366,6 +396,16 @@ class Blocking:
         high = -(-tiles // -(-tiles // high))
         blocks_m, blocks_n = -(-tiles // high), -(-panels // wide)
         return int(staged), high * self.tile.rows, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
+
+
+class ApartBlocking(Blocking):
+    """The same for the matrix unit and rows that are split already; `itemsize` is that of all parts."""
+
+    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
+        return False
+
+    def may_stage(self, left: Left) -> bool:
+        return False
 
 
 class SplitBlocking(Blocking):

@@ -7,8 +7,8 @@ A float32 is split into bfloat16 parts, and the parts are multiplied crosswise:
     2        rounded, then cut: 8 + 8     h h + (h m + m h)                     about 2**-16
     1        rounded: 8                   h h                                   about 2**-8
 
-B is constant and split where it is packed (`split_panels`); the rows of A are found as in `kernels.contract`, and a task
-splits its own into scratch memory. A block of 32 x 32 results fills four tiles. The sum is taken in runs of RUN steps;
+B is constant and split where it is packed (`split_panels`). The rows of A are found as in `kernels.contract`; those of a
+convolution a task splits into scratch memory, those of a matrix are split once, before (`split_kernel`). A block of 32 x 32 results fills four tiles. The sum is taken in runs of RUN steps;
 in each, the small products are summed apart from h h, and then join it. So the large sums are rounded as often as in
 plain float32, and the order of all additions follows from the depth alone: neither blocks nor threads change a
 bit of the result.
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 
+from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
 from sardonyx.engine.kernels.contract import MicroTile, Rows, finish, row_start
@@ -34,7 +35,7 @@ from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, bf16, f32, i32, i64, select, u16, u32
 from sardonyx.tile.expr import binary
 
-__all__ = ["PARTS", "STEP", "TILE", "MatrixSpec", "matrix_kernel", "split_panels"]
+__all__ = ["PARTS", "STEP", "TILE", "MatrixSpec", "matrix_kernel", "split_kernel", "split_panels", "split_size"]
 
 PARTS = {"highest": 3, "high": 2, "medium": 1}  # by precision
 TILE = MicroTile((32,), 2, 16)  # the block of results that four tiles hold
@@ -49,10 +50,11 @@ _UPPER, _EXPONENT, _QUIET, _HALF = 0xFFFF0000, 0x7F800000, 0x00400000, 0x7FFF
 
 @dataclass(frozen=True)
 class MatrixSpec:
-    """Into how many parts numbers are split, and what becomes of each sum."""
+    """Into how many parts numbers are split, what becomes of each sum, and whether A is split before."""
 
     parts: int
     epilogue: Epilogue
+    apart: bool = False
 
 
 def split_panels(b: Array, parts: int) -> Array:
@@ -72,6 +74,11 @@ def split_panels(b: Array, parts: int) -> Array:
             with np.errstate(invalid="ignore"):
                 rest -= upper.view(np.float32)
     return out.view(ml_dtypes.bfloat16).reshape(*out.shape, 2)
+
+
+def split_size(depth: Dim, parts: int) -> Dim:
+    """How many bfloat16 numbers 32 split rows are."""
+    return ceildiv(depth, STEP) * (parts * 2 * TILED)
 
 
 def _rounds(part: int, parts: int) -> bool:
@@ -113,14 +120,14 @@ def _upper_lanes(k: Builder, x: Expr, *, rounds: bool) -> Expr:
 def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
     """The kernel of a contraction of float32 with split B.
 
-    Parameters and tasks: those of `contract_kernel`, but b is what `split_panels` makes, and rows are always staged.
-    Scratch: a row of A with all taps in float32, filled up to whole steps; then block_m rows of it in parts, as bfloat16
-    [32 rows][step][part][row half][16 rows][32].
+    Parameters and tasks: those of `contract_kernel`, but b is what `split_panels` makes, and rows are always staged, or if
+    `apart`, a is what `split_kernel` makes.
+    Scratch, unless `apart`: a row of A with all taps in float32, filled up to whole steps; then block_m rows of it in parts.
     """
     tile, parts = TILE, spec.parts
     k = Builder("matrix")
     out = k.ptr("out", pointer(spec.epilogue.out))
-    a, b, zeros = k.ptr("a", f32), k.ptr("b", bf16), k.ptr("zeros", f32)
+    a, b, zeros = k.ptr("a", bf16 if spec.apart else f32), k.ptr("b", bf16), k.ptr("zeros", f32)
     table = k.ptr("rows", i32)
     operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
     depth, taps, m, n, _ = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
@@ -132,7 +139,7 @@ def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
     for axis in range(2):
         extents.append(k.param(f"e{axis}"))
         strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
-    scratch = k.scratch(f32)
+    scratch = None if spec.apart else k.scratch(f32)
     with k.setup():
         k.instr("tileconfig")
         steps = k.let("steps", (depth * taps + (STEP - 1)) // STEP)
@@ -143,8 +150,11 @@ def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
     out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
     first = k.let("first", ib * block_m)
     last = k.let("last", binary("min", first + block_m, m))
-    split = Pointer(k, k.let("split", scratch.at(steps * STEP).base), bf16)
-    _split_rows(k, parts, Rows(a, zeros, table), (scratch, split), (first, last, m), (depth, taps, steps))
+    if scratch is None:
+        split = a.at(first // tile.rows * panel_size)
+    else:
+        split = Pointer(k, k.let("split", scratch.at(steps * STEP).base), bf16)
+        _split_rows(k, parts, Rows(a, zeros, table), (scratch, split), (first, last, m), (depth, taps, steps))
     sums = _Sums(k, parts, steps)
     with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
         column = k.let("column", j * tile.width)
@@ -155,6 +165,32 @@ def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
             sums.compute(here, panel)
             height = k.let("height", binary("min", last - top, tile.rows))
             finish(k, spec.epilogue, sums.sums, tile, [out, *operands], row_steps, (top, column, height, left))
+    return k.build()
+
+
+@functools.cache
+def split_kernel(parts: int, target: Target) -> Kernel:
+    """The kernel that splits the rows of a matrix, as bfloat16 [32 rows][step][part][row half][16 rows][32].
+
+    Parameters: out, a, zeros, rows (i32 [row]: its offset); depth, m; for two outer axes the extent and the strides of out and a.
+    Task: (outer axes, 32 rows), the rows fastest. Scratch: a row in float32, filled up to whole steps.
+    """
+    k = Builder("split")
+    out, a, zeros, table = k.ptr("out", bf16), k.ptr("a", f32), k.ptr("zeros", f32), k.ptr("rows", i32)
+    depth, m = k.param("depth"), k.param("m")
+    axes = [[k.param(f"o{i}_{what}") for what in ("n", "out", "a")] for i in range(2)]
+    scratch = k.scratch(f32)
+    with k.setup():
+        steps = k.let("steps", (depth + (STEP - 1)) // STEP)
+        blocks = k.let("blocks", (m + (TILE.rows - 1)) // TILE.rows)
+    *outer, block = decode(k, k.task, [axes[0][0], axes[1][0], blocks])
+    for at, (_, to, source) in zip(outer, axes, strict=True):
+        out, a = out.at(at * to), a.at(at * source)
+    first = k.let("first", block * TILE.rows)
+    last = k.let("last", binary("min", first + TILE.rows, m))
+    one = Const(1, i64)
+    split = out.at(block * steps * (parts * 2 * TILED))
+    _split_rows(k, parts, Rows(a, zeros, table), (scratch, split), (first, last, m), (depth, one, steps))
     return k.build()
 
 
