@@ -31,6 +31,8 @@ def _times(low: Lowering, node: Node, p: Pieces, x: Value, matrix: Array) -> Val
     """x @ matrix, for a matrix [features, n] of the model."""
     rows, features = p.shape(x)
     low.claim(features, matrix.shape[0], f"{node!r} has a weight for each feature")
+    if matrix.shape[1] == 1:  # a sum for each row: kernels of products want more columns than that
+        return p.reduce("sum", p.op("Mul", x, p.constant(matrix[:, 0])), 1)
     return p.op("MatMul", x, p.read(low.constant(np.ascontiguousarray(matrix))), shape=(rows, matrix.shape[1]))
 
 
