@@ -214,3 +214,12 @@ def test_windows_of_three_by_three(filters: int, precision: str, kernel: str) ->
     w = floats(filters, 16, 3, 3, seed=1)
     model = parse(f"(float[1,16,6,6] x, float[{filters},16,3,3] w) => (y) {{ y = Conv(x, w) }}", w)
     assert kernel in kernels(model, {"x": floats(1, 16, 6, 6)}, precision)
+
+
+def test_what_is_left_out_does_not_add_up() -> None:
+    """Of positive numbers, the parts of the products that are left out have either sign: layers do not shrink their results."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(0.5, 2, (64, 64)).astype(np.float32), rng.uniform(0.5, 2, (64, 96)).astype(np.float32)
+    truth = a.astype(np.float64) @ b.astype(np.float64)
+    bias = np.mean(run(product(64, 96, b), [a]) / truth - 1)
+    assert abs(bias) < 4e-9

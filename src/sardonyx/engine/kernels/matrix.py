@@ -3,7 +3,7 @@
 A float32 is split into bfloat16 parts, and the parts are multiplied crosswise:
 
     parts    how, and bits                products                              error of a product
-    3        cut: 8 + 8 + 8 bits          h h + (h m + m h + m m + h l + l h)   that of float32: about 2**-24
+    3        rounded: 8 + 8 + 8 bits      h h + (h m + m h + m m + h l + l h)   that of float32: about 2**-24
     2        rounded, then cut: 8 + 8     h h + (h m + m h)                     about 2**-16
     1        rounded: 8                   h h                                   about 2**-8
 
@@ -40,7 +40,7 @@ __all__ = ["PARTS", "STEP", "TILE", "MatrixSpec", "matrix_kernel", "split_kernel
 PARTS = {"highest": 3, "high": 2, "medium": 1}  # by precision
 TILE = MicroTile((32,), 2, 16)  # the block of results that four tiles hold
 STEP = 32  # elements along k in a tile
-RUN = 4  # steps that are summed in one go
+RUN = 8  # steps that are summed in one go: 256 products, as many as vectors add up before they start anew
 # The products beside h h, as (part of A, part of B): each has one part in common with the one before, whose tiles stay.
 SMALL = {1: (), 2: ((1, 0), (0, 1)), 3: ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0))}
 TILED = 512  # elements of a tile of bfloat16
@@ -82,8 +82,9 @@ def split_size(depth: Dim, parts: int) -> Dim:
 
 
 def _rounds(part: int, parts: int) -> bool:
-    """Three parts hold every bit as they are cut off. Of fewer, the first is rounded; a second is cut, lest it overflow."""
-    return part == 0 and parts < 3
+    """The first part is rounded, and of three the second: they hold every bit all the same, and what is left has either sign,
+    so that the products which are left out do not add up. A last part is cut: it is exact, or must not overflow."""
+    return part == 0 or part < parts - 1
 
 
 def _upper(x: Array, *, rounds: bool) -> Array:
