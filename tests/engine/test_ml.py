@@ -133,6 +133,19 @@ def test_svm_regressor(kernel: str, level: str) -> None:
     check("SVMRegressor", features(), level=level, coefficients=numbers(FEATURES), **facts, post_transform="LOGISTIC")
 
 
+def test_features_without_a_distance() -> None:
+    """Infinitely far away is not alike; nothing is known of a NaN."""
+    x = features(rows=4)
+    x[0, 1], x[1, 2], x[2, 3] = np.inf, -np.inf, np.nan
+    vectors = {"coefficients": numbers(VECTORS), "support_vectors": numbers(VECTORS * FEATURES), "n_supports": VECTORS}
+    check("SVMRegressor", x, kernel_type="RBF", kernel_params=KERNELS["RBF"], rho=[0.5], **vectors)
+
+
+def test_no_rows() -> None:
+    check("Normalizer", features(rows=0))
+    check("LinearClassifier", features(rows=0), coefficients=numbers(FEATURES), classlabels_ints=[0, 1])
+
+
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("sizes", [[4, 5], [2, 3, 4], [2, 2, 4, 1]])
 @pytest.mark.parametrize("kernel", KERNELS)

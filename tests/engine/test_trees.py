@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from sardonyx.core.errors import SardonyxError
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.io import from_bytes
@@ -20,11 +21,11 @@ FEATURES = 5
 KINDS = {"float32": 1, "float64": 11, "int32": 6, "int64": 7}
 
 
-def model(op: str, attrs: dict[str, Any], kind: str = "float32", version: int = 3) -> Model:
-    """A model of one node over [N, FEATURES]."""
+def model(op: str, attrs: dict[str, Any], kind: str = "float32", version: int = 3, features: Any = None) -> Model:
+    """A model of one node over [N, FEATURES], or as many features as a symbol says."""
     names = ["y", "z"] if op.endswith("Classifier") else ["y"]
     node = helper.make_node(op, ["x"], names, domain="ai.onnx.ml", **attrs)
-    x = helper.make_tensor_value_info("x", KINDS[kind], ["N", FEATURES])
+    x = helper.make_tensor_value_info("x", KINDS[kind], ["N", features or FEATURES])
     graph = helper.make_graph([node], "g", [x], [onnx.ValueInfoProto(name=n) for n in names])
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", version)]
     return from_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
@@ -91,9 +92,18 @@ def rows(count: int, kind: str = "float32", *, nan: bool = False) -> Any:
 def test_modes(modes: tuple[str, ...], level: str) -> None:
     attrs = Plant(1, modes).trees(11).votes("target", 1) | {"n_targets": 1}
     made = model("TreeEnsembleRegressor", attrs)
-    for count in (1, 7, 8, 77):
+    for count in (0, 1, 15, 16, 140):
         x = rows(count)
         np.testing.assert_array_equal(run(made, [x], level)[0], evaluate(made, [x])[0])  # also the last bit
+
+
+def test_rows_that_lack_features() -> None:
+    """What trees ask for is there, or nothing is read."""
+    attrs = Plant(1).trees(3).votes("target", 1) | {"n_targets": 1}
+    made = model("TreeEnsembleRegressor", attrs, features="F")
+    agree(made, [rows(9)], LEVELS[-1])
+    with pytest.raises(SardonyxError):
+        run(made, [rows(9)[:, :2]], LEVELS[-1])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

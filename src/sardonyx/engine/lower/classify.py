@@ -90,6 +90,8 @@ def _alike(low: Lowering, node: Node, p: Pieces, attrs: dict[str, Any], vectors:
         others = p.constant(np.sum(vectors * vectors, -1))
         product = p.op("Mul", product, p.constant(np.full(1, -2.0)))
         distance = p.op("Max", p.op("Add", p.op("Add", product, own), others), p.constant(np.zeros(1)))
+        far = p.op("IsInf", own, dtype=BOOL)
+        distance = p.op("Where", far, own, distance, shape=p.shape(distance), dtype=FLOAT64)  # not inf - inf
         return p.op("Exp", p.op("Mul", distance, p.constant(np.full(1, -gamma))))
     if kind == "LINEAR":
         return product
