@@ -126,7 +126,11 @@ KERNELS: dict[str, list[float]] = {
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_svm_regressor(kernel: str, level: str) -> None:
     facts: dict[str, Any] = {"kernel_type": kernel, "kernel_params": KERNELS[kernel], "rho": [0.25]}
-    vectors = {"coefficients": numbers(VECTORS), "support_vectors": numbers(VECTORS * FEATURES), "n_supports": VECTORS}
+    vectors: dict[str, Any] = {
+        "coefficients": numbers(VECTORS),
+        "support_vectors": numbers(VECTORS * FEATURES),
+        "n_supports": VECTORS,
+    }
     for kind in ("float32", "int64"):
         check("SVMRegressor", features(kind), level=level, **vectors, **facts)
     check("SVMRegressor", features(), level=level, **vectors, **facts, one_class=1)
@@ -137,7 +141,11 @@ def test_features_without_a_distance() -> None:
     """Infinitely far away is not alike; nothing is known of a NaN."""
     x = features(rows=4)
     x[0, 1], x[1, 2], x[2, 3] = np.inf, -np.inf, np.nan
-    vectors = {"coefficients": numbers(VECTORS), "support_vectors": numbers(VECTORS * FEATURES), "n_supports": VECTORS}
+    vectors: dict[str, Any] = {
+        "coefficients": numbers(VECTORS),
+        "support_vectors": numbers(VECTORS * FEATURES),
+        "n_supports": VECTORS,
+    }
     check("SVMRegressor", x, kernel_type="RBF", kernel_params=KERNELS["RBF"], rho=[0.5], **vectors)
 
 
