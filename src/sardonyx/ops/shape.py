@@ -97,6 +97,10 @@ class Reshape:
             return (None,) * rank if isinstance(rank, int) else None
         if list(wanted).count(-1) > 1:
             raise ShapeError(f"{show_shape(wanted)} leaves two extents open", why="only one -1 can be filled in")
+        if any(isinstance(x, int) and x < -1 for x in wanted):
+            raise ShapeError(
+                f"{show_shape(wanted)} is no shape", why="the only negative number that has a meaning is -1"
+            )
         if not data.has_shape:
             return tuple(None if x == -1 or (x == 0 and not allowzero) else x for x in wanted)
         return reshaped(data.shape, wanted, allowzero=allowzero)

@@ -9,6 +9,7 @@ from sardonyx.compat.onnx._inference.control import CONTROL
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
 from sardonyx.compat.onnx._inference.views import Asked, looked_at, seen
+from sardonyx.core.dtypes import INT64
 from sardonyx.core.errors import ShapeError
 from sardonyx.io.read import Scope, read_attr
 from sardonyx.ir import AttrKind, TensorType
@@ -53,12 +54,13 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
         raise
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
         raise refuse_shape(str(error) or type(error).__name__) from error
-    for i, known in enumerate(found):
+    declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
+    for i, known in enumerate(found[:declared]):
         if ctx.has_output(i) and (known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)):
             raise refuse_type(f"the type of output {i} does not follow from the inputs")
     stated = frozenset(a.name for a in ctx.node.attribute)
     asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
-    for i, known in enumerate(seen(schema.operator.domain, asked, found)):
+    for i, known in enumerate(seen(schema.operator.domain, asked, found)[:declared]):
         ctx.set_output_type(i, type_message(known.type))
 
 
@@ -86,6 +88,7 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     kind = None if message is None else known_type(message)
     tensor = ctx.get_input_data(i)
     if tensor is not None:
+        _must_be_taken(tensor, schema, i)
         return constant(tensor, kind)
     index, since = FOLLOWED.get(schema.operator.name, (None, 0)) if not schema.operator.domain else (None, 0)
     if i == index and schema.version >= since:
@@ -94,6 +97,13 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
             return with_values(kind, read_extents(values))
     ignored = i in IGNORED.get(schema.operator.name, ()) and not schema.operator.domain
     return None if ignored and not Known(kind).has_shape else Known(kind)
+
+
+def _must_be_taken(tensor: TensorProto, schema: Schema, i: int) -> None:
+    """A constant that has no element type, or another than the only one there can be, is refused."""
+    types = list(schema.inputs[i].types) if i < len(schema.inputs) else []
+    if tensor.data_type == TensorProto.UNDEFINED or (types == [INT64] and tensor.data_type != TensorProto.INT64):
+        raise refuse_shape(f"the constant '{tensor.name}' is of type {tensor.data_type}")
 
 
 def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:

@@ -334,6 +334,19 @@ def nothing_without_rank(asked: Asked, found: Results) -> Results:
     return found if x is not None and x.has_shape else [Known(None) for _ in found]
 
 
+def _last_takes_the_rest(asked: Asked, found: Results) -> Results:
+    """All parts but the last are of one size, even where nothing is left for the last."""
+    x, n, axis = asked.given(0), asked.attrs.get("num_outputs"), _axis(asked)
+    if asked.given(1) is not None or not n or x is None or not x.has_shape or not -x.rank <= axis < x.rank:
+        return found
+    extent = x.shape[axis]
+    if not isinstance(extent, int):
+        return found
+    part, at = -(-extent // n), axis % x.rank
+    sizes = [part] * (n - 1) + [extent - part * (n - 1)]
+    return [reshaped(y, (*x.shape[:at], size, *x.shape[at + 1 :])) for y, size in zip(found, sizes, strict=False)]
+
+
 def _number_of_parts(asked: Asked, found: Results) -> Results:
     """Parts of an axis whose extent is no number may have any size."""
     x, axis = asked.given(0), _axis(asked)
@@ -472,6 +485,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Split"): (
         number_along_axis(since(13, unless_constant(no_shape, 1)), no_extent_along_axis),
         until(18, refuses("The input is not evenly splittable", _uneven)),
+        since(18, _last_takes_the_rest),
         since(18, refuses("Neither 'split' input nor 'num_outputs' attribute has been given", _nothing_given)),
     ),
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
