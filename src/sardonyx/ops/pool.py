@@ -354,7 +354,7 @@ class RoiAlign:
         if rois.has_shape:
             same(rois.shape[1], 4, "columns of rois and 4")
         if len(counts) == 2:
-            counts = [same(*counts, "numbers of rois and of batch_indices")]
+            counts = [same(counts[0], counts[1], "numbers of rois and of batch_indices")]
         return counts[0] if counts else None, X.shape[1] if X.has_shape else None, output_height, output_width
 
     @reference

@@ -205,8 +205,8 @@ class SplitToSequence:
             if sizes is not None and split.rank == 0:
                 extent, part = input.shape[at], sizes[0]
                 sizes = [part, *([dims.mod(extent, part)] if dims.mod(extent, part) != 0 else [])]
-            counted = sizes is not None and all(isinstance(x, int) for x in (*sizes, input.shape[at]))
-            if counted and split.rank and sum(sizes) != input.shape[at]:
+            numbers = split.numbers() if split.rank else None
+            if numbers is not None and isinstance(input.shape[at], int) and sum(numbers) != input.shape[at]:
                 raise ShapeError(f"the parts {sizes} do not make up axis {axis}", why=f"it is {input.shape[at]}")
             size = [sizes[0] if sizes and len(set(sizes)) == 1 else None]
         return sequence_of(known(input.dtype, (*input.shape[:at], *size, *input.shape[at + 1 :])))
