@@ -152,8 +152,8 @@ SAID: dict[str, tuple[str, dict[str, str]]] = {
     "a loop that changes an extent": (
         model(
             "int64 n, bool c, float[2] x",
-            """y, s = Loop(n, c, x) <body = b (int64 i, bool d, v) => (d, w, o)
-            { w = Concat<axis = 0>(v, v) o = ReduceSum<keepdims = 0>(v) }>""",
+            """y, s = Loop(n, c, x) <body = b (int64 i, bool d, v) => (e, w, o)
+            { e = Identity(d) w = Concat<axis = 0>(v, v) o = ReduceSum<keepdims = 0>(v) }>""",
         ),
         {"y": "t1", "s": "t1"},
     ),
