@@ -96,6 +96,25 @@ def test_external_data_stays_in_its_folder(location: str, tmp_path: Path) -> Non
         sx.load(folder / "m.onnx")
 
 
+def test_a_model_may_be_a_link_and_its_data_beside_it(tmp_path: Path) -> None:
+    """As download caches lay files out: names in one folder, contents in another."""
+    blobs, names = tmp_path / "blobs", tmp_path / "names"
+    for folder in (blobs, names):
+        folder.mkdir()
+    (blobs / "1").write_bytes(external("w.bin"))
+    (blobs / "2").write_bytes(bytes(4800))
+    (names / "m.onnx").symlink_to(blobs / "1")
+    (names / "w.bin").symlink_to(blobs / "2")
+    assert sx.load(names / "m.onnx").graph.initializers
+    (names / "w.bin").unlink()
+    (tmp_path / "secret").write_bytes(bytes(4800))
+    for target in (tmp_path / "secret", blobs / "none"):
+        (names / "w.bin").symlink_to(target)
+        with pytest.raises(PathError, match="symbolic link"):
+            sx.load(names / "m.onnx").graph.initializers["w"].const.numpy()  # pyright: ignore
+        (names / "w.bin").unlink()
+
+
 def test_external_data_that_is_too_short(tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(bytes(100))
     (tmp_path / "m.onnx").write_bytes(external("w.bin"))

@@ -29,13 +29,13 @@ def from_bytes(data: bytes | bytearray | memoryview, folder: str | os.PathLike[s
     Raises:
         FormatError: `data` is no well-formed ONNX model.
     """
-    return _read(BINARY, memoryview(data), folder)
+    return _read(BINARY, memoryview(data), None if folder is None else Folder(Path(folder)))
 
 
-def _read(kind: Format, data: memoryview, folder: str | os.PathLike[str] | None) -> Model:
+def _read(kind: Format, data: memoryview, folder: Folder | None) -> Model:
     if not len(data):
         raise FormatError("the file is empty", offset=0, fix="export or copy it again")
-    return kind.read(data, None if folder is None else Folder(Path(folder)))
+    return kind.read(data, folder)
 
 
 def to_bytes(model: Model) -> bytes:
@@ -61,7 +61,9 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[by
     path = Path(source)
     if not path.is_file():
         raise InputError(f"there is no model file '{path}'", fix="check the path; sx.load takes a .onnx file")
-    return _read(format_of(path, reading=True), map_file(path), path.parent)
+    real = path.resolve()
+    folder = Folder(path.parent, real.parent if path.is_symlink() else None)
+    return _read(format_of(path, reading=True), map_file(real), folder)
 
 
 def save(model: Model, path: str | os.PathLike[str], external_data: Literal["auto"] | bool | str = "auto") -> None:

@@ -21,8 +21,12 @@ from sardonyx.ir import ExternalLocation
 __all__ = ["Folder", "let_go", "map_file", "safe_path"]
 
 
-def safe_path(folder: Path, location: str) -> Path:
+def safe_path(folder: Path, location: str, store: Path | None = None) -> Path:
     """The file that `location` names inside `folder`.
+
+    Args:
+        store: where the model's file really lies, if it was reached by a link, as download caches have it: a data file may be
+            a link too then, to a file beside the model's.
 
     Raises:
         PathError: the path leaves the folder, or names no plain file.
@@ -51,6 +55,9 @@ def safe_path(folder: Path, location: str) -> Path:
             why=error.strerror or str(error),
             fix="copy the data file beside the model",
         ) from error
+    if stat.S_ISLNK(info.st_mode) and store is not None and path.resolve().parent == store:
+        path, folder = path.resolve(), store
+        info = path.lstat() if path.exists() else info
     if stat.S_ISLNK(info.st_mode):
         raise refuse("it is a symbolic link")
     if not stat.S_ISREG(info.st_mode):
@@ -63,10 +70,10 @@ def safe_path(folder: Path, location: str) -> Path:
 
 
 class Folder:
-    """The folder of one model; maps each data file once."""
+    """The folder of one model; maps each data file once. For `store`, see `safe_path`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, store: Path | None = None) -> None:
+        self.path, self.store = path, store
         self._maps: dict[str, memoryview] = {}
 
     def view(self, external: ExternalLocation, nbytes: int) -> memoryview:
@@ -78,7 +85,7 @@ class Folder:
         """
         whole = self._maps.get(external.location)
         if whole is None:
-            whole = self._maps[external.location] = map_file(safe_path(self.path, external.location))
+            whole = self._maps[external.location] = map_file(safe_path(self.path, external.location, self.store))
         length = nbytes if external.length is None else external.length
         if external.offset < 0 or length < 0 or external.offset + length > len(whole):
             raise FormatError(

@@ -77,7 +77,7 @@ def load_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     if not Path(path).is_file():
         raise InputError(f"there is no file '{path}'")
-    data = map_file(Path(path))
+    data = map_file(Path(path).resolve())
     start = 8 + int.from_bytes(data[:8], "little")
     if len(data) < 8 or start > len(data) or start > _LONGEST:
         raise FormatError("this is no safetensors file", offset=0, why="its table is longer than the file")
