@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sardonyx import io
 from sardonyx.engine.codegen import assembly, detect
+from sardonyx.engine.contract import SplitBlocking
 from sardonyx.engine.formula import Epilogue, Formula
-from sardonyx.engine.kernels.matrix import PARTS, MatrixSpec, matrix_kernel, split_panels
+from sardonyx.engine.kernels.matrix import PARTS, TILE, MatrixSpec, matrix_kernel, split_panels
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
@@ -223,3 +224,14 @@ def test_what_is_left_out_does_not_add_up() -> None:
     truth = a.astype(np.float64) @ b.astype(np.float64)
     bias = np.mean(run(product(64, 96, b), [a]) / truth - 1)
     assert abs(bias) < 4e-9
+
+
+@pytest.mark.parametrize(
+    "facts", [(49, 512, 512, 9, 512, 1, 2), (3136, 64, 64, 9, 64, 1, 2), (196, 2048, 64, 9, 64, 3, 16)]
+)
+def test_a_row_is_split_for_many_columns_at_once(facts: tuple[int, ...]) -> None:
+    m, n, *_, outer, _ = facts
+    _, block_m, wide, blocks_m, blocks_n, tasks = SplitBlocking(TILE, 6)(*facts)  # pyright: ignore[reportArgumentType] seven
+    panels = -(-n // TILE.width)
+    assert (blocks_m - 1) * block_m < m <= blocks_m * block_m and (blocks_n - 1) * wide < panels <= blocks_n * wide
+    assert wide >= min(panels, SplitBlocking.LEAST_PANELS) and tasks == blocks_m * blocks_n * outer

@@ -411,6 +411,15 @@ class ApartBlocking(Blocking):
 class SplitBlocking(Blocking):
     """The same for the matrix unit, whose tasks always copy their rows, split; `itemsize` is that of all parts."""
 
+    LEAST_PANELS = 8  # that share the splitting of a row
+
+    def __call__(self, m: int, n: int, depth: int, taps: int, pitch: int, outer: int, threads: int) -> tuple[int, ...]:
+        staged, block_m, wide, blocks_m, _, _ = super().__call__(m, n, depth, taps, pitch, outer, threads)
+        panels = -(-n // self.tile.width)
+        wide = min(panels, max(wide, self.LEAST_PANELS))
+        blocks_n = -(-panels // wide) if wide else 0
+        return staged, block_m, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
+
     def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
         return True
 
