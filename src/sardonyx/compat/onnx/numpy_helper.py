@@ -121,14 +121,14 @@ def from_dict(dict_: dict[Any, Any], name: str | None = None) -> MapProto:
         raise ValueError("Cannot convert an empty dictionary to MapProto.")
     made = MapProto(name=name or None)
     keys, values = list(dict_), list(dict_.values())
-    key_type = np_dtype_to_tensor_dtype(np.result_type(type(keys[0])))
+    key_type, *other_types = {np_dtype_to_tensor_dtype(np.result_type(type(key))) for key in keys}
     kind = dtypes.dtype(key_type)
-    if any(not isinstance(key, type(keys[0])) for key in keys):
+    if other_types:
         what = "The key type in the input dictionary is not the same for all keys"
         raise TypeError(f"{what} and therefore is not valid as a map.")
     if kind is not dtypes.STRING and not (kind.is_integer and kind.bits >= 8):
         raise TypeError(f"Unsupported map key type: {key_type}")
-    if any(_class(value) is not _class(values[0]) for value in values):
+    if len({_element(value) for value in values}) > 1:
         what = "The value type in the input dictionary is not the same for all values"
         raise TypeError(f"{what} and therefore is not valid as a map.")
     made.key_type = key_type
@@ -198,6 +198,12 @@ _unpack_2bit, _unpack_4bit, _unpack_6bit = (_unpacker(bits) for bits in (2, 4, 6
 
 def _class(value: Any) -> type[Any]:
     return dict if isinstance(value, dict) else list if isinstance(value, list) else np.ndarray
+
+
+def _element(value: Any) -> type[Any] | int:
+    """What the values of a map have in common: that they are lists, dictionaries, or tensors of one element type."""
+    made = _class(value)
+    return np_dtype_to_tensor_dtype(np.asarray(value).dtype) if made is np.ndarray else made
 
 
 def _kind(value: Any) -> int:
