@@ -110,6 +110,8 @@ R(h.make_graph([h.make_node("A",["x"],["y"])],"g",[h.make_tensor_value_info("x",
 R(h.make_graph([],"g",[],[],initializer=None,doc_string=None,value_info=None,sparse_initializer=None))
 h.make_graph(nodes=[1],name="g",inputs=[],outputs=[])
 R(h.make_empty_tensor_value_info("q"))
+R([getattr(h,name) is getattr(o,name) for name in ("MapProto","OptionalProto","SequenceProto","TensorShapeProto","TypeProto")])
+R(str(h.VersionRowType), str(h.VersionTableType), str(h.VersionMapType), str(h.AssignmentBindingType))
 R(h.make_attribute_ref("a",o.AttributeProto.FLOAT), h.make_attribute_ref("a",1,"doc"))
 """
 

@@ -6,13 +6,22 @@ from collections.abc import Iterable
 
 from sardonyx.compat.onnx.onnx_pb import OperatorSetIdProto
 
-__all__ = ["OP_SET_ID_VERSION_MAP", "VERSION_TABLE", "find_min_ir_version_for"]
+__all__ = [
+    "OP_SET_ID_VERSION_MAP",
+    "VERSION_TABLE",
+    "VersionMapType",
+    "VersionRowType",
+    "VersionTableType",
+    "find_min_ir_version_for",
+]
 
-Row = tuple[str, int, int, int] | tuple[str, int, int, int, int]
+VersionRowType = tuple[str, int, int, int] | tuple[str, int, int, int, int]
+VersionTableType = list[VersionRowType]
+VersionMapType = dict[tuple[str, int], int]
 
 # Release, IR version, then the versions of ai.onnx, ai.onnx.ml and (from 1.7) ai.onnx.preview.training.
 # fmt: off
-VERSION_TABLE: list[Row] = [
+VERSION_TABLE: VersionTableType = [
     ("1.0",    3,  1,  1),
     ("1.1",    3,  5,  1),
     ("1.1.2",  3,  6,  1),

@@ -45,6 +45,11 @@ from sardonyx.compat.onnx._types import (
     make_value_info,
 )
 from sardonyx.compat.onnx._versions import OP_SET_ID_VERSION_MAP, VERSION_TABLE, find_min_ir_version_for
+
+# Names imported "as" themselves are those that programs read from here.
+from sardonyx.compat.onnx._versions import VersionMapType as VersionMapType
+from sardonyx.compat.onnx._versions import VersionRowType as VersionRowType
+from sardonyx.compat.onnx._versions import VersionTableType as VersionTableType
 from sardonyx.compat.onnx.onnx_pb import (
     IR_VERSION,
     AttributeProto,
@@ -58,6 +63,11 @@ from sardonyx.compat.onnx.onnx_pb import (
     TrainingInfoProto,
     ValueInfoProto,
 )
+from sardonyx.compat.onnx.onnx_pb import MapProto as MapProto
+from sardonyx.compat.onnx.onnx_pb import OptionalProto as OptionalProto
+from sardonyx.compat.onnx.onnx_pb import SequenceProto as SequenceProto
+from sardonyx.compat.onnx.onnx_pb import TensorShapeProto as TensorShapeProto
+from sardonyx.compat.onnx.onnx_pb import TypeProto as TypeProto
 from sardonyx.ops import latest_opset
 from sardonyx.proto import Message
 
@@ -113,6 +123,8 @@ __all__ = [
 
 # Programs use these too, under their official names.
 _attr_type_to_str, _sanitize_str, _to_bytes = attr_type_to_str, sanitize_str, to_bytes
+
+AssignmentBindingType = list[tuple[str, str]]
 
 
 def make_node(
