@@ -491,3 +491,45 @@ def test_a_registered_operator_brings_its_own_rule() -> None:
             o.defs.deregister_schema("Twice", 1, "sardonyx.test")
 
     assert ours.ModelProto.FromString(same(program)).graph.value_info[1].type.tensor_type.shape.dim[0].dim_value == 6
+
+
+# Operators that read a constant's values, and one that does not: the call, with `c` for the constant, and its values.
+READERS = {
+    "Reshape": ("Reshape(x, c)", [4]),
+    "Expand": ("Expand(x, c)", [2, 2]),
+    "Tile": ("Tile(x, c)", [1, 2]),
+    "Slice": ("Slice(x, c, c)", [0, 1]),
+    "ConstantOfShape": ("ConstantOfShape(c)", [2, 2]),
+    "Unsqueeze": ("Unsqueeze(x, c)", [0]),
+    "Pad": ("Pad(x, c)", [0, 0, 1, 1]),
+    "TopK": ("TopK(x, c)", [1]),
+    "OneHot": ("OneHot(k, c, x)", [4]),
+    "Resize": ("Resize(x, , , c)", [4, 4]),
+    "CenterCropPad": ("CenterCropPad(x, c)", [1, 1]),
+    "ReduceSum": ("ReduceSum(x, c)", [0]),
+    "Gather": ("Gather(x, c)", [0]),
+}
+
+
+@pytest.mark.parametrize("ranked", [True, False])
+@pytest.mark.parametrize("op", READERS)
+def test_values_that_lie_in_a_file_that_was_not_loaded(op: str, ranked: bool) -> None:
+    call, values = READERS[op]
+    x = "float[2,2] x" if ranked else "float[] x"
+    k = "int64[2] k" if ranked else "int64[] k"
+
+    def program(strict: bool) -> Program:
+        def run(o: Any) -> Any:
+            made = o.parser.parse_model(model(f"{x}, {k}", f"{'y, z' if op == 'TopK' else 'y'} = {call}"))
+            tensor = o.numpy_helper.from_array(np.array(values), "c")
+            o.external_data_helper.set_external_data(tensor, location="c.bin")
+            tensor.ClearField("raw_data")
+            made.graph.initializer.append(tensor)
+            return o.shape_inference.infer_shapes(made, strict_mode=strict).SerializeToString()
+
+        return run
+
+    said = same(program(True))
+    first_known = ranked or op in ("OneHot", "Reshape", "ConstantOfShape")
+    assert (said == REFUSED) == (op != "Gather" and first_known)
+    same(program(False))

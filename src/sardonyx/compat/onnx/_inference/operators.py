@@ -24,6 +24,30 @@ FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "R
 # Inputs that count as left out where neither a value nor even a rank is known of them.
 IGNORED = {"Slice": (3, 4)}
 
+# Inputs whose values shape the outputs: a constant there whose elements lie in a file that was not loaded is refused.
+READ: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Squeeze", "Unsqueeze"), ("axes",)),
+    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), ("axes",)),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), ("axes",)),
+    **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), ("size",)),
+    **dict.fromkeys(("CenterCropPad", "Expand", "Reshape"), ("shape",)),
+    **dict.fromkeys(("Resize", "Upsample"), ("scales", "sizes")),
+    **dict.fromkeys(("Split", "SplitToSequence"), ("split",)),
+    "AffineGrid": ("size",),
+    "Col2Im": ("image_shape", "block_shape"),
+    "ConstantOfShape": ("input",),
+    "DFT": ("dft_length", "axis"),
+    "MelWeightMatrix": ("num_mel_bins", "dft_length"),
+    "OneHot": ("depth",),
+    "Pad": ("pads", "axes"),
+    "Range": ("start", "limit", "delta"),
+    "STFT": ("frame_step", "frame_length"),
+    "Slice": ("starts", "ends", "axes", "steps"),
+    "Tile": ("repeats",),
+    "TopK": ("K",),
+}
+READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is known
+
 # Inputs whose shapes the official package does not compare with those of the others.
 UNCOMPARED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("RNN", "GRU", "LSTM"), (1, 2, 3, 4, 5, 6, 7)),
@@ -88,7 +112,7 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     kind = None if message is None else known_type(message)
     tensor = ctx.get_input_data(i)
     if tensor is not None:
-        _must_be_taken(tensor, schema, i)
+        _must_be_taken(ctx, tensor, schema, i)
         return constant(tensor, kind)
     index, since = FOLLOWED.get(schema.operator.name, (None, 0)) if not schema.operator.domain else (None, 0)
     if i == index and schema.version >= since:
@@ -99,11 +123,22 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     return None if ignored and not Known(kind).has_shape else Known(kind)
 
 
-def _must_be_taken(tensor: TensorProto, schema: Schema, i: int) -> None:
-    """A constant that has no element type, or another than the only one there can be, is refused."""
+def _must_be_taken(ctx: InferenceContext, tensor: TensorProto, schema: Schema, i: int) -> None:
+    """A constant is refused that has no element type, or not the only one there can be, or no values where they are read."""
     types = list(schema.inputs[i].types) if i < len(schema.inputs) else []
     if tensor.data_type == TensorProto.UNDEFINED or (types == [INT64] and tensor.data_type != TensorProto.INT64):
         raise refuse_shape(f"the constant '{tensor.name}' is of type {tensor.data_type}")
+    if tensor.data_location == TensorProto.EXTERNAL and _reads(ctx, schema, i):
+        raise refuse_shape(f"the constant '{tensor.name}' lies in an external file: load its data first")
+
+
+def _reads(ctx: InferenceContext, schema: Schema, i: int) -> bool:
+    """Whether the values of an input are read; most operators do not come to that without a shape of the first one."""
+    name = schema.operator.name
+    if schema.operator.domain or i >= len(schema.inputs) or schema.inputs[i].name not in READ.get(name, ()):
+        return False
+    first = ctx.get_input_type(0)
+    return name in READ_ANYHOW or (first is not None and Known(known_type(first)).has_shape)
 
 
 def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
