@@ -94,6 +94,17 @@ def test_comments_may_stand_among_entries() -> None:
     assert print_model(parse_model(text)) == print_model(parse_model(GOOD))
 
 
+@pytest.mark.parametrize("word", ["complex64", "complex128"])
+@pytest.mark.parametrize(("entries", "value"), [("1, 2, 3, 4", [1 + 2j, 3 + 4j]), ("1, 2", [1, 2])])
+def test_complex_constants_are_pairs_or_real_parts(word: str, entries: str, value: list[complex]) -> None:
+    graph = parse_graph(f"g () => ({word}[2] y) <{word}[2] w = {{{entries}}}> {{ y = Identity (w) }}")
+    held = graph.initializers["w"].const
+    assert isinstance(held, sx.Tensor)
+    found = held.numpy()
+    assert found.dtype == word
+    assert found.tolist() == value
+
+
 def test_names_and_nothing_between_commas() -> None:
     node = parse_node('a, , "b c" = com.example.Op:fast (, x, "")')
     assert [v.name for v in node.outputs] == ["a", "", "b c"]

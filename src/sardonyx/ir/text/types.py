@@ -142,6 +142,8 @@ def read_tensor(lexer: Lexer, type: Type | None, name: str, external: External) 
         raise lexer.error(f"the entries of constant '{name}' are wanted here, in braces")
     expected = count_entries(dtype, shape)
     entries = _strings(lexer) if dtype is dtypes.STRING else _numbers(lexer, entry_type(dtype))
+    if dtype.kind == "complex" and entries.size == math.prod(shape):  # one number an element: the imaginary parts are 0
+        entries = np.column_stack((entries, np.zeros_like(entries))).ravel()
     if entries.size != expected:
         raise ParseError(
             f"constant '{name}' has {entries.size} entries, {dtype}{list(shape)} needs {expected}",
