@@ -533,3 +533,98 @@ def test_values_that_lie_in_a_file_that_was_not_loaded(op: str, ranked: bool) ->
     first_known = ranked or op in ("OneHot", "Reshape", "ConstantOfShape")
     assert (said == REFUSED) == (op != "Gather" and first_known)
     same(program(False))
+
+
+# --- what stated models do not reach
+
+
+@pytest.mark.parametrize("version", [7, 9, 10, 11, 19])
+@pytest.mark.parametrize(
+    ("extent", "factor"), [(2**24 + 1, 1.0), (2**24 + 1, 2.0), (10, 2.3), (10, 0.7), (7, 1.2857143)]
+)
+def test_extents_are_scaled_in_double_precision(version: int, extent: int, factor: float) -> None:
+    call = {7: f"Upsample <scales = [{factor}]> (x)", 9: "Upsample(x, s)", 10: "Resize(x, s)"}.get(
+        version, "Resize(x, , s)" if version > 11 else "Resize(x, r, s)"
+    )
+
+    def program(o: Any) -> Any:
+        made = o.parser.parse_model(model(f"float[{extent}] x, float[2] r", f"y = {call}", version=version))
+        made.graph.initializer.append(o.numpy_helper.from_array(np.array([factor], np.float32), "s"))
+        return o.shape_inference.infer_shapes(made, strict_mode=True).SerializeToString()
+
+    same(program)
+
+
+ODD_SIGNALS = {
+    "a signal of rank 1": "float16[3] x, int32[2] s, float16[7,8,8,8] w, int32[8,1,7,2] l",
+    "a signal of rank 2": "float16[3,4] x, int32[2] s, float16[7,8,8,8] w, int32[8,1,7,2] l",
+}
+
+
+@pytest.mark.parametrize("title", ODD_SIGNALS)
+def test_signals_of_too_few_dimensions(title: str) -> None:
+    said = same(lambda o: inferred(o, model(ODD_SIGNALS[title], "y = STFT(x, s, w, l)"), strict_mode=True))
+    assert (said == REFUSED) == title.endswith("1")
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_function_with_more_outputs_than_its_call(strict: bool) -> None:
+    text = model("float[1] x", "y = f.f(x)", imports=', "f" : 1')
+    text += '<opset_import: ["" : 21], domain: "f"> f (a) => (b, c) { b = Identity(a) c = Identity(a) }'
+    assert same(lambda o: inferred(o, text, strict_mode=strict)) == REFUSED
+
+
+def test_paths_are_sent_to_the_function_that_takes_them() -> None:
+    with pytest.raises(TypeError, match=r"For Model paths \(str or os.PathLike\), use infer_shapes_path\(\)\."):
+        ours.shape_inference.infer_shapes(Path("m.onnx"))  # pyright: ignore[reportArgumentType]
+
+
+def test_indices_that_a_rule_may_not_ask_for() -> None:
+    def program(o: Any) -> Any:
+        asked: list[str] = []
+        schema = o.defs.OpSchema("Asks", "t", 1, inputs=[], outputs=[])
+
+        def infer(ctx: Any) -> None:
+            for ask in (ctx.has_input, ctx.has_output, ctx.get_input_type, ctx.get_input_data, ctx.get_output_type):
+                for index in (-1, 0, 9):
+                    try:
+                        ask(index)
+                        asked.append("taken")
+                    except (TypeError, RuntimeError) as error:
+                        asked.append(type(error).__name__)
+
+        schema.set_type_and_shape_inference_function(infer)
+        o.defs.register_schema(schema)
+        try:
+            inferred(o, model("float[2] x", "y = t.Asks(x)", imports=', "t" : 1'))
+        finally:
+            o.defs.deregister_schema("Asks", 1, "t")
+        return asked
+
+    assert {"TypeError", "RuntimeError"} < set(same(program))
+
+
+STATES = {
+    "LinearAttention <q_num_heads = 4, kv_num_heads = 4, update_rule = '{rule}'>": [
+        ("gated", "float[2,3,4] d", 'q, k, v, "", d'), ("gated", "float[2,3,64] d", 'q, k, v, "", d'),
+        ("gated", "float[2,3,7] d", 'q, k, v, "", d'), ("gated", "float[2,3] d", 'q, k, v, "", d'),
+        ("gated", "float[2,5,4] d", 'q, k, v, "", d'), ("delta", "float[2,3,1] b", 'q, k, v, "", "", b'),
+        ("delta", "float[2,3,3] b", 'q, k, v, "", "", b'), ("other", "float[1] u", "q, k, v"),
+        ("linear", "float[2,4,16,8] s", "q, k, v, s"), ("linear", "float[2,4,16,16] s", "q, k, v, s"),
+    ],
+    "LinearAttention <q_num_heads = 3, kv_num_heads = 2, update_rule = 'linear'>": [("", "float[1] u", "q, k, v")],
+    "LinearAttention <q_num_heads = 0, kv_num_heads = 4, update_rule = 'linear'>": [("", "float[1] u", "q, k, v")],
+    "CausalConvWithState <activation = '{rule}'>": [
+        ("silu", "float[3,1,4] w", "q, w"), ("none", "float[3,1,0] w", "q, w"), ("other", "float[3,1,4] w", "q, w"),
+        ("none", "float[3,2,4] w", "q, w"), ("none", "float[3,1,4] w, float[2] b", "q, w, b"),
+        ("none", "float[3,1,4] w, float[2,3,3] s", 'q, w, "", s'), ("none", "float[3,1,4] w, float[2,3] s", 'q, w, "", s'),
+        ("none", "float[3,1,4] w, float[2,3,5] s", 'q, w, "", s'),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "rule", "more", "args"), [(h, *row) for h, rows in STATES.items() for row in rows])
+def test_operators_that_carry_a_state(head: str, rule: str, more: str, args: str) -> None:
+    call = f"y, z = {head.format(rule=rule)} ({args})".replace("'", '"')
+    text = model(f"float[2,3,64] q, float[2,3,64] k, float[2,3,64] v, {more}", call, version=27)
+    same(lambda o: inferred(o, text, strict_mode=True))

@@ -99,6 +99,20 @@ def test_linear_attention_continues_from_its_state() -> None:
     np.testing.assert_allclose(end, state, rtol=1e-4, atol=1e-5)
     with pytest.raises(ShapeError, match="decay must be given"):
         apply("LinearAttention", q, k, v, outputs=2, **heads)
+    with pytest.raises(ShapeError, match="decay has 2 or 8 features"):
+        apply("LinearAttention", q, k, v, None, decay[..., :1], beta, outputs=2, **heads)
+    with pytest.raises(ShapeError, match="update_rule is one of linear"):
+        apply("LinearAttention", q, k, v, outputs=2, update_rule="other", **heads)
+
+
+def test_a_causal_convolution_refuses_what_it_cannot_apply() -> None:
+    x, w = np.zeros((1, 3, 7), np.float32), np.zeros((3, 1, 4), np.float32)
+    with pytest.raises(ShapeError, match="activation is one of none"):
+        apply("CausalConvWithState", x, w, outputs=2, activation="other")
+    with pytest.raises(ShapeError, match="a kernel has at least one element"):
+        apply("CausalConvWithState", x, w[..., :0], outputs=2)
+    with pytest.raises(ShapeError, match="extents of past_state differ"):
+        apply("CausalConvWithState", x, w, None, x, outputs=2)
 
 
 def test_a_causal_convolution_continues_from_its_state() -> None:

@@ -147,10 +147,21 @@ def shapes(
 
 
 _UNKNOWN: Dims = (None,) * 3
+_UPDATE_RULES = ("linear", "gated", "delta", "gated_delta")
 
 
 def _agree(a: Dim | None, b: Dim | None, what: str) -> Dim | None:
     return same(a, b, what) if a is not None and b is not None else a if b is None else b
+
+
+def _fits(x: Known | None, wanted: Dims, what: str) -> tuple[Dim | None, ...]:
+    """What is known of each extent, from the shape of an input, if it has one, and from what is wanted of it."""
+    given = None if x is None or not x.has_shape else x.dims
+    if given is None:
+        return tuple(wanted)
+    if len(given) != len(wanted):
+        raise ShapeError(f"{what} has rank {len(wanted)}", why=f"its shape is {show_shape(given)}")
+    return tuple(_agree(w, g, f"extents of {what}") for w, g in zip(wanted, given, strict=True))
 
 
 def halves(B: Array | None, i: int, width: int, kind: Any) -> tuple[Array, Array]:
@@ -335,6 +346,13 @@ class LinearAttention:
         if any(x.has_shape and x.rank != 3 for x in (query, key, value)):
             shown = ", ".join(show_shape(k.dims) for k in (query, key, value))
             raise ShapeError("query, key and value have rank 3", why=f"the shapes are {shown}")
+        if update_rule not in _UPDATE_RULES:
+            raise ShapeError(f"update_rule is one of {', '.join(_UPDATE_RULES)}", why=f"it is '{update_rule}'")
+        if q_num_heads <= 0 or kv_num_heads <= 0 or q_num_heads % kv_num_heads:
+            raise ShapeError(
+                "the heads of the queries are a positive multiple of those of keys and values",
+                why=f"q_num_heads is {q_num_heads} and kv_num_heads is {kv_num_heads}",
+            )
         for name, wanted, given in (("decay", "gated", decay), ("beta", "delta", beta)):
             if (wanted in update_rule) != (given is not None):
                 raise ShapeError(
@@ -347,7 +365,12 @@ class LinearAttention:
         parts = ((width, q_num_heads), (inner, kv_num_heads), (outer, kv_num_heads))
         mine, theirs, values = (None if x is None else floordiv(x, heads) for x, heads in parts)
         features = _agree(mine, theirs, "features of query and key")
-        state = (batch, kv_num_heads, features, values)
+        keys = kv_num_heads * features if isinstance(features, int) else None
+        for name, given, widths in (("decay", decay, (kv_num_heads, keys)), ("beta", beta, (1, kv_num_heads))):
+            _, _, own = _fits(given, (batch, time, None), name)
+            if isinstance(own, int) and None not in widths and own not in widths:
+                raise ShapeError(f"{name} has {widths[0]} or {widths[1]} features", why=f"it has {own}")
+        state = _fits(past, (batch, kv_num_heads, features, values), "past_state")
         kind = query.dtype if past is None else past.dtype
         return [(batch, time, None if values is None else values * q_num_heads), Known(TensorType(kind, state))]
 
@@ -388,13 +411,23 @@ class CausalConvWithState:
     activation = String("none")
 
     @infers
-    def infer(input: Known, weight: Known, *rest: Known | None) -> list[Dims | None]:
+    def infer(
+        input: Known, weight: Known, bias: Known | None, past: Known | None, *, activation: str
+    ) -> list[Dims | None]:
+        if activation not in ("none", "silu", "swish"):
+            raise ShapeError("activation is one of none, silu, swish", why=f"it is '{activation}'")
         if any(x.has_shape and x.rank != 3 for x in (input, weight)):
             shown = f"{show_shape(input.dims)} and {show_shape(weight.dims)}"
             raise ShapeError("input and weight have rank 3", why=f"the shapes are {shown}")
         batch, channels, _ = input.dims or _UNKNOWN
-        many, _, kernel = weight.dims or _UNKNOWN
+        many, _, kernel = _fits(weight, (None, 1, None), "weight")
+        if isinstance(kernel, int) and kernel < 1:
+            raise ShapeError(
+                "a kernel has at least one element", why=f"the shape of weight is {show_shape(weight.dims)}"
+            )
         channels = _agree(channels, many, "channels of input and weight")
+        _fits(bias, (channels,), "bias")
+        _fits(past, (batch, channels, None if kernel is None else kernel - 1), "past_state")
         return [input.dims, (batch, channels, None if kernel is None else kernel - 1)]
 
     @reference

@@ -53,7 +53,7 @@ def infer_shapes(
     """
     if isinstance(model, (str, os.PathLike)):
         raise TypeError(
-            "infer_shapes only accepts ModelProto or bytes, for model paths (str or os.PathLike) use infer_shapes_path()."
+            "infer_shapes only accepts ModelProto or bytes, not paths. For Model paths (str or os.PathLike), use infer_shapes_path()."
         )
     if not isinstance(model, (ModelProto, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"infer_shapes only accepts ModelProto or bytes, incorrect type: {type(model)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_type
+from sardonyx.compat.onnx._inference.errors import refuse_type
 from sardonyx.proto import (
     AttributeProto,
     GraphProto,
@@ -79,7 +79,7 @@ class InferenceContext:
 
     def has_input(self, idx: int) -> bool:
         """Whether the node takes that input."""
-        return idx < len(self._types) and bool(name := self._node.input[idx]) and name not in self._unbound
+        return _natural(idx) < len(self._types) and bool(name := self._node.input[idx]) and name not in self._unbound
 
     def get_input_data(self, idx: int) -> TensorProto | None:
         """The tensor of an input that is a constant."""
@@ -111,7 +111,7 @@ class InferenceContext:
 
     def has_output(self, idx: int) -> bool:
         """Whether the node gives that output."""
-        return idx < len(self._outputs) and bool(self._node.output[idx])
+        return _natural(idx) < len(self._outputs) and bool(self._node.output[idx])
 
     def get_graph_attribute_inferencer(self, attr_name: str) -> GraphInferencer:
         """What infers the graph in an attribute."""
@@ -129,11 +129,18 @@ class InferenceContext:
         return f"node {self._node.op_type}{domain}{name}"
 
     def _input(self, idx: int) -> int:
-        if not 0 <= idx < len(self._types):
-            raise InferenceError(f"Input {idx} is out of bounds.")
+        if _natural(idx) >= len(self._types):
+            raise RuntimeError(f"Input {idx} is out of bounds.")
         return idx
 
     def _output(self, idx: int) -> int:
-        if not 0 <= idx < len(self._outputs):
-            raise InferenceError(f"Output {idx} is out of bounds.")
+        if _natural(idx) >= len(self._outputs):
+            raise RuntimeError(f"Output {idx} is out of bounds.")
         return idx
+
+
+def _natural(idx: int) -> int:
+    """An index counts from the front only."""
+    if idx < 0:
+        raise TypeError(f"an index is not negative, but {idx}")
+    return idx

@@ -6,6 +6,7 @@ names an operator and takes away; `until` says that only versions below did so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -264,6 +265,26 @@ def _named_unscaled(asked: Asked, found: Results) -> Results:
     return by_axis(lambda i, before, after: after if i in axes or isinstance(before, int) else None)(asked, found)
 
 
+def _scaled_in_double(asked: Asked, found: Results) -> Results:
+    """Extents are scaled in double precision; runtimes, and our rules with them, do it in single."""
+    resize, x = asked.op_type == "Resize", asked.given(0)
+    scales = asked.given(2 if resize and asked.version > 10 else 1)
+    factors = asked.attrs.get("scales") if scales is None else scales.floats
+    sizes = asked.given(3)
+    sized = resize and sizes is not None and sizes.has_shape and sizes.shape != (0,)
+    if factors is None or sized or x is None or not x.has_shape:
+        return found
+    axes = [a % x.rank for a in asked.attrs.get("axes") or range(x.rank)]
+    by = dict(zip(axes, np.asarray(factors, np.float32).reshape(-1).tolist(), strict=False))
+
+    def exact(i: int, before: Dim | None, after: Dim | None) -> Dim | None:
+        if isinstance(before, int) and isinstance(after, int) and i in by:
+            return math.floor(before * by[i])
+        return after
+
+    return by_axis(exact)(asked, found)
+
+
 def _uneven(asked: Asked) -> bool:
     x, axis, split = asked.given(0), _axis(asked), asked.given(1)
     if split is not None or asked.attrs.get("split") is not None:  # an attribute before 13
@@ -317,6 +338,8 @@ def _hidden_given(asked: Asked, found: Results) -> Results:
 def _frames(asked: Asked, found: Results) -> Results:
     """The lengths must be numbers; where the node does not ask for one side, both are counted."""
     signal, length, window = asked.given(0), asked.given(3), asked.given(2)
+    if signal is not None and signal.has_shape and signal.rank < 2:
+        raise refuse_shape("a signal has at least two dimensions")
     known = signal is not None and signal.has_shape and isinstance(signal.shape[1], int)
     known = known and (length is not None or window is not None)
     known = known and (window is None or (not asked.hidden(2) or length is not None or window.has_shape))
@@ -479,6 +502,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
             18, refuses("Unknown value for `keep_aspect_ratio_policy`", lambda asked: _policy(asked) not in POLICIES)
         ),
         _named_unscaled,
+        _scaled_in_double,
     ),
     ("", "Slice"): (until(10, _unsorted), since(10, _numbers_sliced), since(10, until(11, NAMES_KEPT))),
     ("", "Flatten"): until(11, refuses("Invalid value for attribute 'axis'", lambda asked: _axis(asked, 1) < 0)),
@@ -498,6 +522,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "MaxPool"): only_from_numbers(2),
     ("", "Upsample"): (
         only_from_numbers(),
+        _scaled_in_double,
         until(9, nothing_without_rank),
         until(9, since(7, refuses("Attribute 'scales' is required", _without("scales")))),
     ),

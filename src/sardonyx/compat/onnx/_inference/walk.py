@@ -110,8 +110,11 @@ class Walk:
             _bind(copied, bound)
             self.node(copied)
         for i, name in enumerate(function.output):
-            if name in self.types and i < ctx.get_num_outputs():
-                ctx.set_output_type(i, self.types[name])
+            if name not in self.types:
+                continue
+            if i >= ctx.get_num_outputs():  # refused at once, however strict
+                raise ValidationError(f"Output {i} is out of bounds.")
+            ctx.set_output_type(i, self.types[name])
         self.finish()
 
     def finish(self) -> None:
