@@ -628,3 +628,27 @@ def test_operators_that_carry_a_state(head: str, rule: str, more: str, args: str
     call = f"y, z = {head.format(rule=rule)} ({args})".replace("'", '"')
     text = model(f"float[2,3,64] q, float[2,3,64] k, float[2,3,64] v, {more}", call, version=27)
     same(lambda o: inferred(o, text, strict_mode=True))
+
+
+FLEXED = [
+    ("float[2,8,4,6] q", "float[2,2,5,6] k", "float[2,2,5,7] v"),
+    ("float[2,8,4,6] q", "float[2,3,5,6] k", "float[2,3,5,6] v"),
+    ("float[2,8,4,6] q", "float[2,8,5,6] k", "float[2,4,5,6] v"),
+    ("float[2,8,4,6] q", "float16[2,8,5,6] k", "float[2,8,5,6] v"),
+    ("float[B,H,4,6] q", "float[B,G,5,6] k", "float[B,G,5,6] v"),
+]
+
+
+@pytest.mark.parametrize("inputs", FLEXED)
+def test_heads_and_types_of_flex_attention(inputs: tuple[str, str, str]) -> None:
+    imports = ', "ai.onnx.preview" : 1'
+    text = model(", ".join(inputs), "y = ai.onnx.preview.FlexAttention(q, k, v)", imports=imports)
+    said = same(lambda o: inferred(o, text, strict_mode=True))
+    assert (said == REFUSED) == (inputs not in (FLEXED[0], FLEXED[-1]))
+
+
+def test_a_state_tells_what_its_inputs_do_not() -> None:
+    call = 'y, z = LinearAttention <q_num_heads = 4, kv_num_heads = 2, update_rule = "linear"> (q, q, q, s)'
+    same(
+        lambda o: inferred(o, model("float[] x, int64[n] n, float[2,2,3,5] s", f"q = Reshape(x, n) {call}", version=27))
+    )

@@ -279,6 +279,13 @@ class FlexAttention:
             raise ShapeError("FlexAttention takes tensors of rank 4", why=f"the shapes are {shown}")
         same(Q.shape[3], K.shape[3], "features of Q and K")
         same(K.shape[2], V.shape[2], "lengths of K and V")
+        mine, theirs = Q.shape[1], same(K.shape[1], V.shape[1], "heads of K and V")
+        if isinstance(mine, int) and isinstance(theirs, int) and (theirs < 1 or mine % theirs):
+            raise ShapeError("the heads of Q are a multiple of those of K and V", why=f"they are {mine} and {theirs}")
+        if len({x.dtype for x in (Q, K, V) if x.dtype is not None}) > 1:
+            raise ShapeError(
+                "Q, K and V are of one type", why=f"they are {', '.join(x.dtype.name for x in (Q, K, V) if x.dtype)}"
+            )
         kind = d.dtype(softmax_precision) if softmax_precision else d.FLOAT64 if Q.dtype is d.FLOAT64 else d.FLOAT32
         scores = known(kind, (*Q.shape[:3], K.shape[2]))
         for modify in (score_mod, prob_mod):

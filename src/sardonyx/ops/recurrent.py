@@ -372,7 +372,8 @@ class LinearAttention:
                 raise ShapeError(f"{name} has {widths[0]} or {widths[1]} features", why=f"it has {own}")
         state = _fits(past, (batch, kv_num_heads, features, values), "past_state")
         kind = query.dtype if past is None else past.dtype
-        return [(batch, time, None if values is None else values * q_num_heads), Known(TensorType(kind, state))]
+        outputs = None if state[3] is None else state[3] * q_num_heads
+        return [(state[0], time, outputs), Known(TensorType(kind, state))]
 
     @reference
     def run(
