@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, emit, load, pointer, store
-from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.kernels.cut import Cut
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select, u8
 from sardonyx.tile.expr import Broadcast, binary
 
@@ -204,14 +204,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
     table = k.ptr("rows", i32)
     operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
     depth, taps, m, n, staged = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
-    block_m, block_n, blocks_m, blocks_n = (k.param(x) for x in ("block_m", "block_n", "blocks_m", "blocks_n"))
-    steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
-    moved = [out, a, b, *operands]
-    extents: list[Expr] = []
-    strides: list[list[Expr]] = []
-    for axis in range(2):
-        extents.append(k.param(f"e{axis}"))
-        strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
+    cut = Cut(k, [out, a, b, *operands])
     scratch = k.scratch(kind)
     with k.setup():
         stages = k.let("stages", staged.ne(0))
@@ -229,10 +222,9 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
         panels = k.let("panels", (n + tile.width - 1) // tile.width)
         panel_size = k.let("panel_size", whole * tile.width)
 
-    outer0, outer1, jb, ib = decode(k, k.task, [*extents, blocks_n, blocks_m])
-    out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
-    first = k.let("first", ib * block_m)
-    last = k.let("last", binary("min", first + block_m, m))
+    task = cut.task(m)
+    out, a, b, *operands = task.pointers
+    first, last = task.first, task.last
     rows = Rows(a, zeros, table)
     stage_table = scratch.at((last - first) * pitch).cast(i32)
     with k.when(stages):
@@ -240,7 +232,7 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
     base = k.let("base", select(stages, scratch.base, a.base))
     table = k.let("table", select(stages, stage_table.at(Const(0, i64) - first).base, table.base))
     parts = count_blocks(k, last - first, tile.heights)
-    with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
+    with k.loop("j", task.block * cut.block_n, binary("min", (task.block + 1) * cut.block_n, panels)) as j:
         column = k.let("column", j * tile.width)
         left = k.let("left", binary("min", n - column, tile.width))
         panel = Pointer(k, k.let("b_panel", b.at(j * panel_size).base), kind)
@@ -252,11 +244,11 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
             top = k.let("top", row)
             here = Rows(Pointer(k, base, kind), zeros, Pointer(k, table, i32).at(top))
             approach(
-                k, [out, *operands], steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows))
+                k, [out, *operands], cut.steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows))
             )
             far = following.at(part * pace * whole)
             height = block.compute(last - top, left, here, panel, (far, pace))
-            finish(k, spec.epilogue, block.sums, tile, [out, *operands], steps, (top, column, height, left))
+            finish(k, spec.epilogue, block.sums, tile, [out, *operands], cut.steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()
 

@@ -24,7 +24,7 @@ import numpy as np
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
 from sardonyx.engine.kernels.contract import MicroTile, by_height, finish
-from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.kernels.cut import Cut
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Ramp, Reg, call, f32, i32, i64, select, u8, u32
 from sardonyx.tile.expr import Broadcast, binary
@@ -170,28 +170,20 @@ def few_bits_kernel(spec: FewBitsSpec, target: Target) -> Kernel:
     table = k.ptr("rows", i32)
     operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
     depth, _, m, n, staged = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
-    block_m, block_n, blocks_m, blocks_n = (k.param(x) for x in ("block_m", "block_n", "blocks_m", "blocks_n"))
-    steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
-    moved = [out, a, b, *operands]
-    extents: list[Expr] = []
-    strides: list[list[Expr]] = []
-    for axis in range(2):
-        extents.append(k.param(f"e{axis}"))
-        strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
+    cut = Cut(k, [out, a, b, *operands])
     scratch = k.scratch(f32)
     with k.setup():
         blocks = k.let("blocks", (depth + (spec.block - 1)) // spec.block)
         pitch = k.let("pitch", blocks * spec.block)
         panels = k.let("panels", (n + tile.width - 1) // tile.width)
         block = _Block(k, spec, tile, blocks)
-    outer0, outer1, jb, ib = decode(k, k.task, [*extents, blocks_n, blocks_m])
-    out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
-    first = k.let("first", ib * block_m)
-    last = k.let("last", binary("min", first + block_m, m))
+    task = cut.task(m)
+    out, a, b, *operands = task.pointers
+    first, last = task.first, task.last
     stages = k.let("stages", staged.ne(0))
     with k.when(stages):
         _stage(k, (a, table), scratch, (first, last), (depth, pitch), tile.lanes)
-    with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
+    with k.loop("j", task.block * cut.block_n, binary("min", (task.block + 1) * cut.block_n, panels)) as j:
         column = k.let("column", j * tile.width)
         left = k.let("left", binary("min", n - column, tile.width))
         panel = Pointer(k, k.let("b_panel", b.at(j * (blocks * block.size)).base), u8)
@@ -208,7 +200,7 @@ def few_bits_kernel(spec: FewBitsSpec, target: Target) -> Kernel:
                 block.sum(height, vectors, lines, panel)
 
             height = by_height(k, tile, last - top, left, rows)
-            finish(k, spec.epilogue, block.sums, tile, [out, *operands], steps, (top, column, height, left))
+            finish(k, spec.epilogue, block.sums, tile, [out, *operands], cut.steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
 from sardonyx.engine.kernels.contract import MicroTile, approach, by_height, count_blocks, finish, micro_tile
-from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.kernels.cut import Cut
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Type, call, i8, i16, i32, i64, u8
 from sardonyx.tile.expr import Bin, Bitcast, Broadcast, binary
 
@@ -204,14 +204,7 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     table = k.ptr("rows", i32)
     operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
     depth, taps, m, n, _ = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
-    block_m, block_n, blocks_m, blocks_n = (k.param(x) for x in ("block_m", "block_n", "blocks_m", "blocks_n"))
-    steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
-    moved = [out, a, b, *operands]
-    extents: list[Expr] = []
-    strides: list[list[Expr]] = []
-    for axis in range(2):
-        extents.append(k.param(f"e{axis}"))
-        strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
+    cut = Cut(k, [out, a, b, *operands])
     scratch = k.scratch(form.a)
     with k.setup():
         rows = _Rows(k, spec, form, target, (depth, taps))
@@ -220,14 +213,13 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
         size = k.let("size", block.groups * (form.group * tile.width))
         panel_size = k.let("panel_size", size + (4 // form.b.bytes * tile.width if spec.offset else 0))
 
-    outer0, outer1, jb, ib = decode(k, k.task, [*extents, blocks_n, blocks_m])
-    out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
-    first = k.let("first", ib * block_m)
-    last = k.let("last", binary("min", first + block_m, m))
+    task = cut.task(m)
+    out, a, b, *operands = task.pointers
+    first, last = task.first, task.last
     row_sums = rows.copy((a, table, fill), (first, last, m), scratch)
     parts = count_blocks(k, last - first, tile.heights)
     places: Sequence[Pointer] = [out, *operands]
-    with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
+    with k.loop("j", task.block * cut.block_n, binary("min", (task.block + 1) * cut.block_n, panels)) as j:
         column = k.let("column", j * tile.width)
         left = k.let("left", binary("min", n - column, tile.width))
         panel = Pointer(k, k.let("b_panel", b.at(j * panel_size).base), form.b)
@@ -236,12 +228,12 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
         pace = k.let("pace", panel_size // binary("max", parts, 1))
         with k.loop("part", 0, parts) as part:
             top = k.let("top", row)
-            approach(k, places, steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows)))
+            approach(k, places, cut.steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows)))
             lines = (scratch.at((top - first) * rows.pitch), rows.pitch)
             far = panel.at(panel_size + part * pace).cast(u8)
             height = block.compute(last - top, left, lines, panel, far)
             if spec.offset:
                 block.offset(height, row_sums.at(top - first), panel.at(size).cast(i32))
-            finish(k, spec.epilogue, block.sums, tile, places, steps, (top, column, height, left))
+            finish(k, spec.epilogue, block.sums, tile, places, cut.steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()

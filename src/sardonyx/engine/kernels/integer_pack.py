@@ -15,6 +15,7 @@ import numpy as np
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.contract import MicroTile, micro_tile
+from sardonyx.engine.kernels.cut import TwoAxes
 from sardonyx.engine.kernels.integer import Form, form_of, multiplied
 from sardonyx.engine.kernels.map import decode
 from sardonyx.ir import Array
@@ -76,17 +77,13 @@ def integer_pack_kernel(spec: IntegerPackSpec, target: Target) -> Kernel:
     k = Builder("integer_pack")
     out, sums, b, zero = k.ptr("out", form.b), k.ptr("sums", i32), k.ptr("b", kind), k.ptr("zero", kind)
     depth, n, panels, step_k, step_n = (k.param(x) for x in ("depth", "n", "panels", "step_k", "step_n"))
-    extents: list[Expr] = []
-    strides: list[list[Expr]] = []
-    for axis in range(2):
-        extents.append(k.param(f"e{axis}"))
-        strides.append([k.param(f"s{axis}_{x}") for x in ("out", "sums", "b")])
+    axes = TwoAxes(k, ("out", "sums", "b"))
     with k.setup():
         groups = k.let("groups", (depth + (form.group - 1)) // form.group)
         size = k.let("size", groups * (form.group * tile.width))
         panel_size = k.let("panel_size", size + (4 // form.b.bytes * tile.width if spec.offset != "none" else 0))
-    outer0, outer1, panel = decode(k, k.task, [*extents, panels])
-    out, sums, b = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate((out, sums, b)))
+    *outer, panel = decode(k, k.task, [*axes.extents, panels])
+    out, sums, b = axes.moved((out, sums, b), outer)
     place = out.at(panel * panel_size)
     for j in range(tile.vectors):
         first = k.let("column", panel * tile.width + j * tile.lanes)

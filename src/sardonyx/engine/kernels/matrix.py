@@ -30,6 +30,7 @@ from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
 from sardonyx.engine.kernels.contract import MicroTile, Rows, finish, row_start
+from sardonyx.engine.kernels.cut import Cut, TwoAxes
 from sardonyx.engine.kernels.map import decode
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, bf16, f32, i32, i64, select, u16, u32
@@ -132,14 +133,7 @@ def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
     table = k.ptr("rows", i32)
     operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
     depth, taps, m, n, _ = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
-    block_m, block_n, blocks_m, blocks_n = (k.param(x) for x in ("block_m", "block_n", "blocks_m", "blocks_n"))
-    row_steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
-    moved = [out, a, b, *operands]
-    extents: list[Expr] = []
-    strides: list[list[Expr]] = []
-    for axis in range(2):
-        extents.append(k.param(f"e{axis}"))
-        strides.append([k.param(f"s{axis}_{i}") for i in range(len(moved))])
+    cut = Cut(k, [out, a, b, *operands])
     scratch = None if spec.apart else k.scratch(f32)
     with k.setup():
         k.instr("tileconfig")
@@ -147,17 +141,16 @@ def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
         panels = k.let("panels", (n + tile.width - 1) // tile.width)
         panel_size = k.let("panel_size", steps * (parts * 2 * TILED))  # as of 32 rows of A
 
-    outer0, outer1, jb, ib = decode(k, k.task, [*extents, blocks_n, blocks_m])
-    out, a, b, *operands = (p.at(outer0 * strides[0][i] + outer1 * strides[1][i]) for i, p in enumerate(moved))
-    first = k.let("first", ib * block_m)
-    last = k.let("last", binary("min", first + block_m, m))
+    task = cut.task(m)
+    out, a, b, *operands = task.pointers
+    first, last = task.first, task.last
     if scratch is None:
         split = a.at(first // tile.rows * panel_size)
     else:
         split = Pointer(k, k.let("split", scratch.at(steps * STEP).base), bf16)
         _split_rows(k, parts, Rows(a, zeros, table), (scratch, split), (first, last, m), (depth, taps, steps))
     sums = _Sums(k, parts, steps)
-    with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
+    with k.loop("j", task.block * cut.block_n, binary("min", (task.block + 1) * cut.block_n, panels)) as j:
         column = k.let("column", j * tile.width)
         left = k.let("left", binary("min", n - column, tile.width))
         panel = Pointer(k, k.let("b_panel", b.at(j * panel_size).base), bf16)
@@ -165,7 +158,7 @@ def matrix_kernel(spec: MatrixSpec, target: Target) -> Kernel:
             here = Pointer(k, k.let("a_panel", split.at((top - first) // tile.rows * panel_size).base), bf16)
             sums.compute(here, panel)
             height = k.let("height", binary("min", last - top, tile.rows))
-            finish(k, spec.epilogue, sums.sums, tile, [out, *operands], row_steps, (top, column, height, left))
+            finish(k, spec.epilogue, sums.sums, tile, [out, *operands], cut.steps, (top, column, height, left))
     return k.build()
 
 
@@ -179,14 +172,13 @@ def split_kernel(parts: int, target: Target) -> Kernel:
     k = Builder("split")
     out, a, zeros, table = k.ptr("out", bf16), k.ptr("a", f32), k.ptr("zeros", f32), k.ptr("rows", i32)
     depth, m = k.param("depth"), k.param("m")
-    axes = [[k.param(f"o{i}_{what}") for what in ("n", "out", "a")] for i in range(2)]
+    axes = TwoAxes(k, ("out", "a"))
     scratch = k.scratch(f32)
     with k.setup():
         steps = k.let("steps", (depth + (STEP - 1)) // STEP)
         blocks = k.let("blocks", (m + (TILE.rows - 1)) // TILE.rows)
-    *outer, block = decode(k, k.task, [axes[0][0], axes[1][0], blocks])
-    for at, (_, to, source) in zip(outer, axes, strict=True):
-        out, a = out.at(at * to), a.at(at * source)
+    *outer, block = decode(k, k.task, [*axes.extents, blocks])
+    out, a = axes.moved((out, a), outer)
     first = k.let("first", block * TILE.rows)
     last = k.let("last", binary("min", first + TILE.rows, m))
     one = Const(1, i64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.contract import micro_tile
+from sardonyx.engine.kernels.cut import TwoAxes
 from sardonyx.engine.kernels.map import decode
 from sardonyx.tile import Builder, Const, Expr, Kernel, Ramp, Type, i64
 from sardonyx.tile.expr import Bin, binary
@@ -35,14 +36,10 @@ def pack_kernel(spec: PackSpec, target: Target) -> Kernel:
     out, b = k.ptr("out", kind), k.ptr("b", kind)
     taps, depth, n, panels = (k.param(x) for x in ("taps", "depth", "n", "panels"))
     step_t, step_k, step_n = (k.param(x) for x in ("step_t", "step_k", "step_n"))
-    extents: list[Expr] = []
-    strides: list[list[Expr]] = []
-    for axis in range(2):
-        extents.append(k.param(f"e{axis}"))
-        strides.append([k.param(f"s{axis}_{x}") for x in ("out", "b")])
-    outer0, outer1, panel, tap = decode(k, k.task, [*extents, panels, taps])
-    out = out.at(outer0 * strides[0][0] + outer1 * strides[1][0] + (panel * taps + tap) * depth * tile.width)
-    b = b.at(outer0 * strides[0][1] + outer1 * strides[1][1] + tap * step_t)
+    axes = TwoAxes(k, ("out", "b"))
+    *outer, panel, tap = decode(k, k.task, [*axes.extents, panels, taps])
+    out = out.at(axes.offset(0, outer) + (panel * taps + tap) * depth * tile.width)
+    b = b.at(axes.offset(1, outer) + tap * step_t)
     for j in range(tile.vectors):
         column = k.let("column", panel * tile.width + j * lanes)
         mask = k.let("mask", k.mask(binary("min", n - column, lanes), lanes))
