@@ -13,35 +13,17 @@ from sardonyx.core.dtypes import FLOAT32, FLOAT64
 from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, split
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lower.depthwise import depthwise
-from sardonyx.engine.lower.linalg import offsets
+from sardonyx.engine.lower.linalg import window_table
 from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lower.winograd import winograd_head
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
 from sardonyx.engine.views import View, product
-from sardonyx.ir import Array, Node, Value
+from sardonyx.ir import Node, Value
 
 __all__ = ["by_channel", "sliding"]
 
 FEW = 32  # channels below which neighbouring places of a window are read together
-
-
-def window_table(*facts: int) -> Array:
-    """[tap][place of the result] -> where the channels behind them start, or -1 outside of the image.
-
-    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
-    step, dilation and front padding.
-    """
-    images, step = facts[:2]
-    found = (np.arange(images) * step).reshape(1, -1)
-    inside = np.ones((1, images), bool)
-    for i in range(2, len(facts), 7):
-        extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
-        at = np.arange(kernel)[:, None] * dilation + np.arange(places)[None, :] * hop - front
-        taps, rows = found.shape[0] * kernel, found.shape[1] * places
-        found = (found[:, None, :, None] + (at * stride)[None, :, None, :]).reshape(taps, rows)
-        inside = (inside[:, None, :, None] & ((at >= 0) & (at < extent))[None, :, None, :]).reshape(taps, rows)
-    return offsets(np.where(inside, found, -1))
 
 
 @lower("Conv")

@@ -16,7 +16,8 @@ from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import FLOAT32, FLOAT64
 from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, split
 from sardonyx.engine.formula import Formula, Step
-from sardonyx.engine.lower.conv import by_channel, window_table
+from sardonyx.engine.lower.conv import by_channel
+from sardonyx.engine.lower.linalg import window_table
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
 from sardonyx.engine.views import View, product

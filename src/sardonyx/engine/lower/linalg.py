@@ -36,6 +36,24 @@ def row_table(*facts: int) -> Array:
     return offsets(found)
 
 
+def window_table(*facts: int) -> Array:
+    """[tap][place of the result] -> where the channels behind them start, or -1 outside of the image.
+
+    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
+    step, dilation and front padding.
+    """
+    images, step = facts[:2]
+    found = (np.arange(images) * step).reshape(1, -1)
+    inside = np.ones((1, images), bool)
+    for i in range(2, len(facts), 7):
+        extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
+        at = np.arange(kernel)[:, None] * dilation + np.arange(places)[None, :] * hop - front
+        taps, rows = found.shape[0] * kernel, found.shape[1] * places
+        found = (found[:, None, :, None] + (at * stride)[None, :, None, :]).reshape(taps, rows)
+        inside = (inside[:, None, :, None] & ((at >= 0) & (at < extent))[None, :, None, :]).reshape(taps, rows)
+    return offsets(np.where(inside, found, -1))
+
+
 def left_of(a: View, outer: Sequence[int], rows: Sequence[int]) -> Left:
     """A [..., k] as rows."""
     facts = [x for axis in rows for x in (a.shape[axis], a.strides[axis])]

@@ -13,6 +13,7 @@ from sardonyx.engine.contract import Axes, ContractHead, Left, Right, zeros
 from sardonyx.engine.formula import Formula
 from sardonyx.engine.kernels.contract import GAP, micro_tile
 from sardonyx.engine.kernels.winograd import PLACES, WinogradSpec, filters_kernel, winograd_kernel
+from sardonyx.engine.lower.linalg import window_table
 from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Lowering
 from sardonyx.engine.once import run_once
@@ -56,10 +57,10 @@ def winograd_head(
     nodes = (node.name or node.op_type,)
     x = x if x.strides[1] == 1 else low.contiguous(x, (0, 2, 3, 1))
     right = _filters(low, low.view(filters), nodes)
-    spatial: list[Dim] = []
-    for axis, front in zip((2, 3), w.fronts, strict=True):
-        spatial += [x.shape[axis], x.strides[axis], shape[axis], front]
-    left = Left(x, (), Table(_places, (x.shape[0], x.strides[0], *spatial)), x.shape[1], PLACES, 0)
+    facts: list[Dim] = [x.shape[0], x.strides[0]]
+    for axis, front in zip((2, 3), w.fronts, strict=True):  # of a tile, 4 places, 2 apart from those of the next
+        facts += [x.shape[axis], x.strides[axis], ceildiv(shape[axis], 2), 4, 2, 1, front]
+    left = Left(x, (), Table(window_table, tuple(facts)), x.shape[1], PLACES, 0)
     return WinogradHead(shape, (0, 2, 3, 1), Axes((), (0, 2, 3), 1), left, right)
 
 
@@ -74,23 +75,6 @@ def _filters(low: Lowering, w: View, nodes: tuple[str, ...]) -> Right:
     args: list[Argument | None] = [Address(buffer, 0, True), Address(w.buffer, w.offset), channels, n, *w.strides]
     run_once(Call(filters_kernel(low.target), args, panels, nodes), low.target)
     return Right(buffer, ())
-
-
-def _places(images: int, step: int, *spatial: int) -> Array:
-    """[16][tile] -> where the channels of a place begin, or -1 outside of the image.
-
-    spatial: per axis its extent, stride, the extent of the result, and the padding in front.
-    """
-    found = np.zeros((1, 1, 1, 1, 1), np.int64)
-    inside = np.ones((1, 1, 1, 1, 1), bool)
-    for i in range(2):
-        extent, stride, result, front = spatial[4 * i : 4 * i + 4]
-        at = np.arange(4)[:, None] + 2 * np.arange(-(-result // 2)) - front
-        form = (4, 1, 1, -1, 1) if i == 0 else (1, 4, 1, 1, -1)
-        found = found + (at * stride).reshape(form)
-        inside = inside & ((at >= 0) & (at < extent)).reshape(form)
-    found = found + (np.arange(images) * step).reshape(1, 1, -1, 1, 1)
-    return np.where(inside, found, -1).astype(np.int32).reshape(PLACES, -1)
 
 
 def _results(images: int, height: int, width: int) -> Array:
