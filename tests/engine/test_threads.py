@@ -16,7 +16,7 @@ import pytest
 from sardonyx.engine.codegen import compile, detect
 from sardonyx.engine.codegen.linux import FUTEX
 from sardonyx.engine.codegen.runtime import runtime
-from sardonyx.engine.threads import NativePlan, Pool, aligned, alone, pool
+from sardonyx.engine.threads import NativePlan, Pool, aligned, execute, pool
 from sardonyx.tile import Builder, i64
 
 STEPS = 40
@@ -95,14 +95,14 @@ def test_a_phase_sees_all_of_the_one_before(fresh: Pool, tasks: int, grain: int,
 def test_one_thread_needs_no_pool() -> None:
     counter = Counter(100)
     before = threading.active_count()
-    alone(counter.plan)
+    execute(counter.plan, 1)
     assert (counter.x == STEPS).all()
     assert threading.active_count() == before
 
 
 def test_an_empty_plan() -> None:
     plan = NativePlan(np.zeros((0, 5), np.int64), 0, 0)
-    alone(plan)
+    execute(plan, 1)
     pool().run(plan, 2)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sardonyx.core.errors import ExecutionError
 from sardonyx.engine.link import Layout, Linked
 from sardonyx.engine.program import Address, Call, Fallback, Table, arguments
-from sardonyx.engine.threads import NativePlan, alone, pool
+from sardonyx.engine.threads import NativePlan, execute
 from sardonyx.engine.views import Buffer, View
 from sardonyx.evaluate import Scope
 from sardonyx.ir import Array, Value
@@ -162,10 +162,8 @@ class Bound:
         for segment in self.segments:
             if isinstance(segment, Fallback):
                 self._reference(segment, inputs, outputs)
-            elif self.threads == 1:
-                alone(segment)
             else:
-                pool().run(segment, self.threads)
+                execute(segment, self.threads)
         return outputs
 
     def _begin(self, inputs: Sequence[Array], out: Sequence[Array | None] = ()) -> list[Array]:
@@ -197,10 +195,7 @@ class Bound:
                 continue
             for call, row in zip(next(calls), segment.split(), strict=True):
                 start = time.perf_counter()
-                if self.threads == 1:
-                    alone(row)
-                else:
-                    pool().run(row, self.threads)
+                execute(row, self.threads)
                 spent = time.perf_counter() - start
                 flops = self.extents[call.flops]
                 times.append(Timing(call.kernel.name, call.nodes, spent, flops, self._bytes(call), True))

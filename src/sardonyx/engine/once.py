@@ -9,7 +9,7 @@ import numpy as np
 from sardonyx.core.dims import Dim
 from sardonyx.engine.codegen import Target, compile
 from sardonyx.engine.program import Address, Call, Table, arguments
-from sardonyx.engine.threads import NativePlan, aligned, default_threads, pool
+from sardonyx.engine.threads import NativePlan, aligned, default_threads, execute
 from sardonyx.io.paths import let_go
 from sardonyx.ir import Array
 
@@ -54,7 +54,7 @@ def run_once(call: Call, target: Target) -> None:
     [code] = compile([call.kernel], target)
     block, scratch = np.array(args, np.int64), aligned(_number(call.scratch))
     table = np.array([(code.address, block.ctypes.data, tasks, _number(call.grain), phases - 1)], np.int64)
-    pool().run(NativePlan(table, scratch.ctypes.data, _number(call.scratch)), threads)
+    execute(NativePlan(table, scratch.ctypes.data, _number(call.scratch)), threads)
     for buffer, writes in call.buffers():
         if not writes and buffer.array is not None:
             let_go(buffer.array)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sardonyx.engine.codegen import compile, detect
-from sardonyx.engine.threads import NativePlan, aligned, alone, pool
+from sardonyx.engine.threads import NativePlan, aligned, execute
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Expr, Fma, Kernel, f32
 
@@ -53,10 +53,7 @@ def _best(code: int, arguments: list[int], tasks: int, threads: int) -> float:
     times: list[float] = []
     for _ in range(_REPEATS):
         start = time.perf_counter()
-        if threads == 1:
-            alone(plan)
-        else:
-            pool().run(plan, threads)
+        execute(plan, threads)
         times.append(time.perf_counter() - start)
     return min(times)
 

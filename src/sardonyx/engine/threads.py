@@ -23,7 +23,7 @@ from sardonyx.engine.codegen.runtime import STATE_BYTES, Field, Runtime, runtime
 from sardonyx.engine.cpus import available
 from sardonyx.ir import Array
 
-__all__ = ["NativePlan", "Pool", "aligned", "alone", "default_threads", "pool"]
+__all__ = ["NativePlan", "Pool", "aligned", "default_threads", "execute", "pool"]
 
 _SPINS = 4000  # looks at the ticket before a worker sleeps: some tens of microseconds
 _LINE = 64
@@ -142,9 +142,12 @@ _pool: Pool | None = None
 _making = threading.Lock()
 
 
-def alone(plan: NativePlan) -> None:
-    """Run the steps in order on the calling thread."""
-    runtime().alone(plan.at, plan.rows, plan.scratch)
+def execute(plan: NativePlan, threads: int) -> None:
+    """Run the steps in order: on the calling thread, or with the help of the pool."""
+    if threads == 1:
+        runtime().alone(plan.at, plan.rows, plan.scratch)
+    else:
+        pool().run(plan, threads)
 
 
 def pool() -> Pool:
