@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sardonyx import io
+from sardonyx.engine.blocking import SplitBlocking
 from sardonyx.engine.codegen import assembly, detect
-from sardonyx.engine.contract import SplitBlocking
 from sardonyx.engine.formula import Epilogue, Formula
 from sardonyx.engine.kernels.matrix import PARTS, TILE, MatrixSpec, matrix_kernel, split_panels
 from sardonyx.engine.session import Session

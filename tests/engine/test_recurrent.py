@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from sardonyx import io
 from sardonyx.core.errors import InputError
+from sardonyx.engine.blocking import Cutting
 from sardonyx.engine.codegen import detect
 from sardonyx.engine.kernels.cell_product import group_of, rest_of
-from sardonyx.engine.lower.recurrent import Cutting
 from sardonyx.engine.session import Session
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sardonyx.engine.lower.winograd import TileBlocking
+from sardonyx.engine.blocking import TileBlocking
 from sardonyx.engine.session import Session
 from sardonyx.ir import Model, Tensor
 from tests.engine.oracle import LEVELS, agree, floats, parse

@@ -9,12 +9,12 @@ import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.core.dtypes import BFLOAT16, FLOAT32
+from sardonyx.engine.blocking import ApartBlocking, Blocking, SplitBlocking
 from sardonyx.engine.copy import swap
 from sardonyx.engine.formula import Epilogue, Formula, Operand
-from sardonyx.engine.kernels.contract import GAP, ContractSpec, MicroTile, contract_kernel, micro_tile
+from sardonyx.engine.kernels.contract import ContractSpec, contract_kernel, micro_tile
 from sardonyx.engine.kernels.matrix import (
     PARTS,
-    STEP,
     TILE,
     MatrixSpec,
     matrix_kernel,
@@ -26,19 +26,20 @@ from sardonyx.engine.kernels.pack import PackSpec, pack_kernel
 from sardonyx.engine.lowering import Lowering, kind_of
 from sardonyx.engine.once import run_once
 from sardonyx.engine.program import Address, Argument, Call, Table
+from sardonyx.engine.shared import shared
 from sardonyx.engine.space import Space, collapse
+from sardonyx.engine.tables import zeros
+from sardonyx.engine.tiles import STEP
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
 from sardonyx.ir import Array
 from sardonyx.tile import Kernel, Type
 
 __all__ = [
     "Axes",
-    "Blocking",
     "ContractHead",
     "Geometry",
     "Left",
     "Right",
-    "SplitBlocking",
     "pack_right",
     "split",
     "two_axes",
@@ -265,13 +266,11 @@ def pack_right(
     if array is not None and parts:
         flat = array.reshape(*array.shape[: array.ndim - inner], taps * array.shape[-2], array.shape[-1])
         size = ceildiv(n, TILE.width) * TILE.width * ceildiv(k * taps, STEP) * STEP * parts
-        buffer = low.constant(split_panels(flat, parts), b.buffer.name).buffer
+        packed = shared(array, ("split", parts, taps), lambda: split_panels(flat, parts))
+        buffer = low.constant(packed, b.buffer.name).buffer
     elif array is not None:
-        whole = product((*own, size))
-        assert isinstance(whole, int)
-        buffer = low.constant(np.empty(whole, array.dtype), b.buffer.name).buffer
-        for call in _pack_now(low, b, buffer, own, (size, panels, taps), nodes):
-            run_once(call, low.target)
+        packed = shared(array, ("panels", tile.width, taps), lambda: _packed(low, b, own, (size, panels, taps), nodes))
+        buffer = low.constant(packed, b.buffer.name).buffer
     else:
         buffer = low.temp(b.dtype, (product(own), size), name=b.buffer.name).buffer
         low.call(_pack(low, b, buffer, own, (size, panels, taps), nodes))
@@ -289,6 +288,17 @@ def two_axes(extents: Sequence[Dim], strides: Sequence[Sequence[Dim]]) -> list[D
     missing = 2 - len(extents)
     filled = [[0] * missing + list(s) for s in strides]
     return [x for axis, n in enumerate([*[1] * missing, *extents]) for x in (n, *(s[axis] for s in filled))]
+
+
+def _packed(low: Lowering, b: View, own: Sequence[Dim], sizes: tuple[Dim, Dim, int], nodes: tuple[str, ...]) -> Array:
+    """Constant B, packed here and now."""
+    whole = product((*own, sizes[0]))
+    assert isinstance(whole, int)
+    buffer = Buffer("const", b.dtype, whole, b.buffer.name, np.empty(whole, b.dtype.numpy))
+    for call in _pack_now(low, b, buffer, own, sizes, nodes):
+        run_once(call, low.target)
+    assert buffer.array is not None
+    return buffer.array
 
 
 def _pack_now(
@@ -333,95 +343,3 @@ def _pack(
     args += [taps, b.shape[-2], b.shape[-1], panels, b.strides[-3] if taps > 1 else 0, b.strides[-2], b.strides[-1]]
     args += two_axes(space.extents, space.strides)
     return Call(pack_kernel(spec, low.target), args, product(space.extents) * panels * taps, nodes)
-
-
-def zeros(count: int, itemsize: int) -> np.ndarray:
-    """What rows outside of an image read."""
-    return np.zeros(count * itemsize // 4 + 1, np.float32)
-
-
-@dataclass(frozen=True)
-class Blocking:
-    """Cuts a contraction into tasks, from its extents and the number of threads."""
-
-    tile: MicroTile
-    itemsize: int
-
-    STAGED_TILES = 5  # rows of tiles that a task copies at a time
-    NEAR = 128 * 1024  # bytes of A, the result and an operand that a task works on at a time
-    CACHE = 512 * 1024  # bytes of A or B that a task may count on keeping near
-
-    def may_stage(self, left: Left) -> bool:
-        known = isinstance(left.depth, int) and isinstance(left.pitch, int)
-        return not known or self.stages(self.tile.rows, left.depth, left.taps, left.pitch)  # pyright: ignore[reportArgumentType] ints
-
-    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
-        """Whether rows are copied: taps of few channels, or rows that would crowd into the same lines of the first cache."""
-        if m < 4:
-            return False
-        return (taps > 1 and depth < 32) or (depth * self.itemsize >= 2048 and pitch * self.itemsize % 4096 == 0)
-
-    def scratch(self, whole: Dim) -> Dim:
-        rows = self.STAGED_TILES * self.tile.rows
-        return rows * ((whole + GAP) * self.itemsize + 4) + 64
-
-    def __call__(self, m: int, n: int, depth: int, taps: int, pitch: int, outer: int, threads: int) -> tuple[int, ...]:
-        """staged, block_m, block_n, blocks_m, blocks_n, tasks."""
-        if m == 0 or n == 0:
-            return 0, 1, 1, 0, 0, 0
-        tiles, panels = -(-m // self.tile.rows), -(-n // self.tile.width)
-        staged = self.stages(m, depth, taps, pitch)
-        whole = depth * taps
-        row_bytes, panel_bytes = max(depth * self.itemsize, 1), whole * self.tile.width * self.itemsize
-        most = max(1, self.CACHE // (row_bytes * self.tile.rows))
-        if staged:
-            most = min(self.STAGED_TILES, max(1, self.CACHE // (whole * self.itemsize * self.tile.rows)))
-        if panels * panel_bytes <= self.CACHE:  # B stays near, so rows go by in blocks whose results do too
-            line = row_bytes + 2 * n * self.itemsize
-            most = min(most, max(1, self.NEAR // (line * self.tile.rows)))
-        wanted = max(1, 1 if threads == 1 else 8 * threads // max(outer, 1))
-        high = min(tiles, most)
-        wide = panels
-        if panels * panel_bytes > self.CACHE:  # each task streams its own part of B
-            wide = max(1, -(-panels // wanted))
-            blocks = -(-tiles // high)
-            wide = min(panels, max(wide, 1) * blocks)
-        count = -(-panels // wide) * -(-tiles // high)
-        if count < wanted and tiles > 1:
-            high = max(1, min(high, tiles * -(-panels // wide) // wanted))
-        count = -(-panels // wide) * -(-tiles // high)
-        if count < wanted // 2:
-            wide = max(1, wide * count // wanted)
-        wide = -(-panels // -(-panels // wide))
-        high = -(-tiles // -(-tiles // high))
-        blocks_m, blocks_n = -(-tiles // high), -(-panels // wide)
-        return int(staged), high * self.tile.rows, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
-
-
-class ApartBlocking(Blocking):
-    """The same for the matrix unit and rows that are split already; `itemsize` is that of all parts."""
-
-    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
-        return False
-
-    def may_stage(self, left: Left) -> bool:
-        return False
-
-
-class SplitBlocking(Blocking):
-    """The same for the matrix unit, whose tasks always copy their rows, split; `itemsize` is that of all parts."""
-
-    LEAST_PANELS = 8  # that share the splitting of a row
-
-    def __call__(self, m: int, n: int, depth: int, taps: int, pitch: int, outer: int, threads: int) -> tuple[int, ...]:
-        staged, block_m, wide, blocks_m, _, _ = super().__call__(m, n, depth, taps, pitch, outer, threads)
-        panels = -(-n // self.tile.width)
-        wide = min(panels, max(wide, self.LEAST_PANELS))
-        blocks_n = -(-panels // wide) if wide else 0
-        return staged, block_m, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
-
-    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
-        return True
-
-    def scratch(self, whole: Dim) -> Dim:
-        return ceildiv(whole, STEP) * STEP * (self.STAGED_TILES * self.tile.rows * self.itemsize + 4) + 64

@@ -15,15 +15,17 @@ import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.core.dtypes import INT8, INT32, UINT8, DType, dtype
-from sardonyx.engine.contract import Axes, Blocking, ContractHead, Left, Right, two_axes
+from sardonyx.engine.blocking import Blocking, IntegerBlocking
+from sardonyx.engine.contract import Axes, ContractHead, Left, Right, two_axes
 from sardonyx.engine.formula import Epilogue, Formula
 from sardonyx.engine.fuse import Steps
-from sardonyx.engine.kernels.contract import MicroTile, micro_tile
-from sardonyx.engine.kernels.integer import GAP, Form, IntegerSpec, form_of, integer_kernel
+from sardonyx.engine.kernels.contract import micro_tile
+from sardonyx.engine.kernels.integer import Form, IntegerSpec, form_of, integer_kernel
 from sardonyx.engine.kernels.integer_pack import IntegerPackSpec, integer_pack_kernel, packed_integers, panel_elements
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.space import collapse
+from sardonyx.engine.tiles import MicroTile
 from sardonyx.engine.views import View, contiguous_strides, product
 from sardonyx.ir import Value
 from sardonyx.tile import Kernel, i32
@@ -57,17 +59,6 @@ class IntegerHead(ContractHead):
         spec = IntegerSpec(kind_of(self.left.view.dtype), self.offset, epilogue)
         blocking = IntegerBlocking(micro_tile(i32, low.target), form_of(low.target).a.bytes)
         return integer_kernel(spec, low.target), blocking, Address(self.outside.buffer, self.outside.offset)
-
-
-class IntegerBlocking(Blocking):
-    """Cuts a contraction of bytes into tasks, which always copy their rows; `itemsize` is that of what is multiplied."""
-
-    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
-        return True
-
-    def scratch(self, whole: Dim) -> Dim:
-        rows = self.STAGED_TILES * self.tile.rows
-        return rows * (ceildiv(whole * self.itemsize, GAP) * GAP + GAP + 4) + 64
 
 
 _ZEROS = {kind: np.zeros((), kind.numpy) for kind in BYTES}
@@ -167,7 +158,7 @@ def _packed(
     panels, sums = packed_integers(array, points if some else None, form, tile)
     size = panels.shape[-2] * panel_elements(array.shape[-2], form, tile, offset=some)
     own = array.shape[:-2]
-    view = View(low.constant(panels, name).buffer, own, tuple(s * size for s in contiguous_strides(own)))
+    view = View(low.constant(one_of_equals(panels), name).buffer, own, tuple(s * size for s in contiguous_strides(own)))
     totals = low.constant(np.expand_dims(sums, -2), f"sums of {name}")
     return IntegerRight(Right(view.buffer, view.broadcast_to(outer).strides), totals, some)
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.tiles import Group
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Ramp, f32, i64
 from sardonyx.tile.expr import Broadcast, binary
@@ -25,42 +25,6 @@ from sardonyx.tile.expr import Broadcast, binary
 __all__ = ["Group", "Product", "group_of", "pack_cell_kernel", "packed_cell", "rest_of"]
 
 RUN = 256  # products that are added up in one go
-
-
-@dataclass(frozen=True)
-class Group:
-    """The hidden units whose sums the registers hold together, for `rows` rows at most: `vectors` vectors of each gate.
-
-    rest: how many units make the last, smaller group; 0 for none.
-    """
-
-    gates: int
-    rows: int
-    vectors: int
-    lanes: int
-    rest: int
-
-    @property
-    def units(self) -> int:
-        return self.vectors * self.lanes
-
-    @property
-    def width(self) -> int:
-        """How many numbers of R belong to one k."""
-        return self.gates * self.units
-
-    @property
-    def last(self) -> int:
-        """The same of the last, smaller group."""
-        return -(-self.rest * self.gates // self.lanes) * self.lanes
-
-    def count(self, hidden: int) -> int:
-        """How many groups there are, the smaller one included."""
-        return -(-hidden // self.units)
-
-    def size(self, hidden: int) -> int:
-        """How many numbers a direction has, packed."""
-        return (hidden // self.units * self.width + self.last) * hidden
 
 
 def rest_of(hidden: int, target: Target) -> int:

@@ -22,14 +22,13 @@ from dataclasses import dataclass
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, emit, load, pointer, store
 from sardonyx.engine.kernels.cut import Cut
+from sardonyx.engine.tiles import GAP, MicroTile
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Reg, Type, i32, i64, select, u8
 from sardonyx.tile.expr import Broadcast, binary
 
 __all__ = [
-    "GAP",
     "Block",
     "ContractSpec",
-    "MicroTile",
     "Rows",
     "approach",
     "by_height",
@@ -42,28 +41,6 @@ __all__ = [
 
 RUN = 256  # products that are added up in one go
 AHEAD = 32  # rows of B between what is multiplied and what is prefetched
-GAP = 16  # elements between rows in scratch, so that they do not all meet in one set of the cache
-
-
-@dataclass(frozen=True)
-class MicroTile:
-    """The block of results that the registers hold.
-
-    heights: the numbers of rows there is code for, tallest first; the last rows of a matrix are cut into these.
-    vectors, lanes: a row of the block is this many vectors.
-    """
-
-    heights: tuple[int, ...]
-    vectors: int
-    lanes: int
-
-    @property
-    def rows(self) -> int:
-        return self.heights[0]
-
-    @property
-    def width(self) -> int:
-        return self.vectors * self.lanes
 
 
 def micro_tile(kind: Type, target: Target) -> MicroTile:

@@ -23,8 +23,9 @@ import numpy as np
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
-from sardonyx.engine.kernels.contract import MicroTile, by_height, finish
+from sardonyx.engine.kernels.contract import by_height, finish
 from sardonyx.engine.kernels.cut import Cut
+from sardonyx.engine.tiles import MicroTile
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Ramp, Reg, call, f32, i32, i64, select, u8, u32
 from sardonyx.tile.expr import Broadcast, binary

@@ -23,15 +23,15 @@ from dataclasses import dataclass
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
-from sardonyx.engine.kernels.contract import MicroTile, approach, by_height, count_blocks, finish, micro_tile
+from sardonyx.engine.kernels.contract import approach, by_height, count_blocks, finish, micro_tile
 from sardonyx.engine.kernels.cut import Cut
+from sardonyx.engine.tiles import BYTE_GAP, MicroTile
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Type, call, i8, i16, i32, i64, u8
 from sardonyx.tile.expr import Bin, Bitcast, Broadcast, binary
 
 __all__ = ["BYTES", "WORDS", "Form", "IntegerSpec", "form_of", "integer_kernel", "multiplied"]
 
 AHEAD = 16  # groups between what is multiplied and what is prefetched
-GAP = 64  # bytes between rows in scratch, so that they do not all meet in one set of the cache
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class _Rows:
         self.depth, self.taps = sizes
         self.whole = k.let("whole", self.depth * self.taps)
         self.filled = k.let("filled", (self.whole + (self.lanes - 1)) // self.lanes * self.lanes)
-        self.pitch = k.let("pitch", self.filled + GAP // form.a.bytes)
+        self.pitch = k.let("pitch", self.filled + BYTE_GAP // form.a.bytes)
 
     def copy(self, source: tuple[Pointer, Pointer, Pointer], range_m: tuple[Expr, Expr, Expr], to: Pointer) -> Pointer:
         """Copy the rows first..last; gives where their sums are, if anybody wants them.
@@ -193,7 +193,7 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
 
     Parameters and tasks: those of `contract_kernel`, but b is packed as `pack_integers` does, in place of zeros there is the
     address of one element of A that stands for all outside of it, and rows are always staged.
-    Scratch: block_m rows of A in the form in which they are multiplied, filled up to whole vectors and GAP bytes; then an i32
+    Scratch: block_m rows of A in the form in which they are multiplied, filled up to whole vectors and BYTE_GAP bytes; then an i32
     for each.
     """
     form, tile = form_of(target), micro_tile(i32, target)

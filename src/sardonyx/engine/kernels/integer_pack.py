@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 
 from sardonyx.engine.codegen import Target
-from sardonyx.engine.kernels.contract import MicroTile, micro_tile
+from sardonyx.engine.kernels.contract import micro_tile
 from sardonyx.engine.kernels.cut import TwoAxes
 from sardonyx.engine.kernels.integer import Form, form_of, multiplied
 from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.tiles import MicroTile
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Type, i32, i64, select, u8, u16, u32
 from sardonyx.tile.expr import Bitcast, Broadcast, binary

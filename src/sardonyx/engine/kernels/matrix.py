@@ -29,18 +29,18 @@ import numpy as np
 from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, pointer
-from sardonyx.engine.kernels.contract import MicroTile, Rows, finish, row_start
+from sardonyx.engine.kernels.contract import Rows, finish, row_start
 from sardonyx.engine.kernels.cut import Cut, TwoAxes
 from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.tiles import STEP, MicroTile
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, bf16, f32, i32, i64, select, u16, u32
 from sardonyx.tile.expr import binary
 
-__all__ = ["PARTS", "STEP", "TILE", "MatrixSpec", "matrix_kernel", "split_kernel", "split_panels", "split_size"]
+__all__ = ["PARTS", "TILE", "MatrixSpec", "matrix_kernel", "split_kernel", "split_panels", "split_size"]
 
 PARTS = {"highest": 3, "high": 2, "medium": 1}  # by precision
 TILE = MicroTile((32,), 2, 16)  # the block of results that four tiles hold
-STEP = 32  # elements along k in a tile
 RUN = 8  # steps that are summed in one go: 256 products, as many as vectors add up before they start anew
 # The products beside h h, as (part of A, part of B): each has one part in common with the one before, whose tiles stay.
 SMALL = {1: (), 2: ((1, 0), (0, 1)), 3: ((0, 2), (0, 1), (1, 1), (1, 0), (2, 0))}

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.formula import Epilogue, emit, load, pointer, store
-from sardonyx.engine.kernels.contract import GAP, Block, Rows, count_blocks, micro_tile, row_start
+from sardonyx.engine.kernels.contract import Block, Rows, count_blocks, micro_tile, row_start
 from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.tiles import GAP, PLACES
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, f32, f64, i32, i64
 from sardonyx.tile.expr import Broadcast, Ramp, binary
 
-__all__ = ["PLACES", "WinogradSpec", "filters_kernel", "winograd_kernel"]
+__all__ = ["WinogradSpec", "filters_kernel", "winograd_kernel"]
 
-PLACES = 16  # of the image that a tile depends on; products of a tile
 Turn = Callable[[Builder, "Sequence[Expr]"], "list[Expr]"]
 
 

@@ -13,11 +13,11 @@ from sardonyx.core.dtypes import FLOAT32, FLOAT64
 from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, split
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lower.depthwise import depthwise
-from sardonyx.engine.lower.linalg import window_table
 from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lower.winograd import winograd_head
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
+from sardonyx.engine.tables import window_table
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Node, Value
 

@@ -17,9 +17,9 @@ from sardonyx.core.dtypes import FLOAT32, FLOAT64
 from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, split
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lower.conv import by_channel
-from sardonyx.engine.lower.linalg import window_table
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
+from sardonyx.engine.tables import window_table
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Array, Node
 from sardonyx.ops.nn import transposed_extents

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import FLOAT32
-from sardonyx.engine.contract import Axes, Blocking, ContractHead, Right
+from sardonyx.engine.blocking import Blocking, FewBitsBlocking
+from sardonyx.engine.contract import Axes, ContractHead, Right
 from sardonyx.engine.formula import Epilogue, Formula, Step
 from sardonyx.engine.kernels.few_bits import FewBitsSpec, few_bits_kernel, few_bits_tile, packed_few_bits
 from sardonyx.engine.lower.linalg import left_of
@@ -52,36 +53,6 @@ class FewBitsHead(ContractHead):
         return few_bits_kernel(spec, low.target), FewBitsBlocking(few_bits_tile(low.target), 4, self.block), 0
 
 
-@dataclass(frozen=True)
-class FewBitsBlocking(Blocking):
-    """Cuts a product with packed weights: by columns first, so that each weight is read once as long as rows stay near."""
-
-    block: int
-
-    ROWS = 256 * 1024  # bytes of A that stay near
-
-    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
-        return depth % self.block != 0
-
-    def may_stage(self, left: Any) -> bool:
-        return not isinstance(left.depth, int) or left.depth % self.block != 0
-
-    def scratch(self, whole: Dim) -> Dim:
-        return self.tile.rows * ceildiv(whole, self.block) * self.block * 4 + 64
-
-    def __call__(self, m: int, n: int, depth: int, taps: int, pitch: int, outer: int, threads: int) -> tuple[int, ...]:
-        if m == 0 or n == 0:
-            return 0, 1, 1, 0, 0, 0
-        staged = self.stages(m, depth, taps, pitch)
-        most = 1 if staged else max(1, self.ROWS // (4 * max(depth, 1) * self.tile.rows))
-        tiles, panels = -(-m // self.tile.rows), -(-n // self.tile.width)
-        high = min(tiles, most)
-        blocks_m = -(-tiles // high)
-        wide = max(1, min(panels // max(1, 8 * threads // max(blocks_m * outer, 1)), 16))
-        blocks_n = -(-panels // wide)
-        return int(staged), high * self.tile.rows, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
-
-
 MOST = 256  # products that are added up before they are scaled
 
 
@@ -102,7 +73,7 @@ def few_bits_product(low: Lowering, a: View, weights: Weights, shape: Sequence[D
     if block % rows:
         raise NotNative(f"blocks of {block} rows")
     panels, middle, offset = packed_few_bits(weights.numbers, scales, zeros, weights.bits, block, tile)
-    right = Right(low.constant(panels, node).buffer, ())
+    right = Right(low.constant(one_of_equals(panels), node).buffer, ())
     rank = len(shape)
     if a.strides[-1] != 1 and a.shape[-1] != 1:
         a = low.contiguous(a)

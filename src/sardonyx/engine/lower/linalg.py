@@ -5,53 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import FLOAT32, FLOAT64
-from sardonyx.core.errors import CompileError
 from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right
 from sardonyx.engine.formula import Formula
 from sardonyx.engine.fuse import Steps
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
+from sardonyx.engine.tables import row_table
 from sardonyx.engine.views import View, product
-from sardonyx.ir import Array, Node, Value
+from sardonyx.ir import Node, Value
 
-__all__ = ["as_matrices", "give_squeezed", "left_of", "offsets", "row_table"]
-
-
-def offsets(index: Array) -> Array:
-    """Offsets in elements as the kernels read them."""
-    if index.size and index.max() > np.iinfo(np.int32).max:
-        raise CompileError("a matrix of more than 2**31 elements cannot be multiplied natively")
-    return index.astype(np.int32)
-
-
-def row_table(*facts: int) -> Array:
-    """Where rows start: `facts` are the extents and strides of the axes that rows are made of, in order."""
-    found = np.zeros(1, np.int64)
-    for extent, step in zip(facts[::2], facts[1::2], strict=True):
-        found = np.add.outer(found, np.arange(extent) * step).reshape(-1)
-    return offsets(found)
-
-
-def window_table(*facts: int) -> Array:
-    """[tap][place of the result] -> where the channels behind them start, or -1 outside of the image.
-
-    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
-    step, dilation and front padding.
-    """
-    images, step = facts[:2]
-    found = (np.arange(images) * step).reshape(1, -1)
-    inside = np.ones((1, images), bool)
-    for i in range(2, len(facts), 7):
-        extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
-        at = np.arange(kernel)[:, None] * dilation + np.arange(places)[None, :] * hop - front
-        taps, rows = found.shape[0] * kernel, found.shape[1] * places
-        found = (found[:, None, :, None] + (at * stride)[None, :, None, :]).reshape(taps, rows)
-        inside = (inside[:, None, :, None] & ((at >= 0) & (at < extent))[None, :, None, :]).reshape(taps, rows)
-    return offsets(np.where(inside, found, -1))
+__all__ = ["as_matrices", "give_squeezed", "left_of"]
 
 
 def left_of(a: View, outer: Sequence[int], rows: Sequence[int]) -> Left:

@@ -10,13 +10,15 @@ import numpy as np
 
 from sardonyx.core.dims import Dim, mod
 from sardonyx.core.dtypes import FLOAT32
+from sardonyx.engine.blocking import Cutting
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.fuse import Steps
-from sardonyx.engine.kernels.cell_product import Group, group_of, pack_cell_kernel, packed_cell, rest_of
+from sardonyx.engine.kernels.cell_product import group_of, pack_cell_kernel, packed_cell, rest_of
 from sardonyx.engine.kernels.recurrent import GATES, Cell, CellSpec, cell_kernel
 from sardonyx.engine.lower.linalg import product_of
 from sardonyx.engine.lowering import Lowering, NotNative, lower
 from sardonyx.engine.program import Address, Argument, Call
+from sardonyx.engine.tiles import Group
 from sardonyx.engine.views import Buffer, View, contiguous_strides
 from sardonyx.ir import Node, Value
 from sardonyx.ops.recurrent import chosen
@@ -186,7 +188,7 @@ def _packed(facts: _Facts, groups: Sequence[Group]) -> list[tuple[Buffer, int]]:
         part = r.narrowed(1, first * hidden, group.gates * hidden)
         first += group.gates
         if part.const is not None:
-            found.append((low.constant(packed_cell(part.const, group), r.buffer.name).buffer, size))
+            found.append((low.constant(one_of_equals(packed_cell(part.const, group)), r.buffer.name).buffer, size))
             continue
         out = low.temp(FLOAT32, (facts.directions, size)).buffer
         args: list[Argument | None] = [Address(out, 0, True), Address(part.buffer, part.offset)]
@@ -194,39 +196,6 @@ def _packed(facts: _Facts, groups: Sequence[Group]) -> list[tuple[Buffer, int]]:
         low.call(Call(pack_cell_kernel(group), args, facts.directions * count, facts.names))
         found.append((out, size))
     return found
-
-
-@dataclass(frozen=True)
-class Cutting:
-    """Cuts the steps of a cell into tasks.
-
-    Rows of the batch go through time by themselves. The units of a step may be shared, too, but then threads wait for one
-    another at its end; a step must be long enough for that.
-    """
-
-    group: Group
-    shares: bool  # whether units may be shared
-
-    NEAR = 512 * 1024  # bytes of R that stay near a core
-    LONG = 6_000  # cycles
-
-    def __call__(
-        self, steps: int, directions: int, batch: int, hidden: int, threads: int
-    ) -> tuple[int, int, int, int, int, int, int]:
-        """span, block_b, block_u, blocks_b, blocks_u, phases, tasks of a phase."""
-        groups = self.group.count(hidden)
-        if steps == 0 or batch == 0:
-            return 1, 1, groups, 0, 1, 1, 0
-        helpers = -(-threads // directions)
-        size = self.group.size(hidden)
-        vectors, alone = size // self.group.lanes, batch >= 4 * helpers and 4 * size <= self.NEAR
-        if helpers > 1 and self.shares and not alone and vectors * max(2, batch) >= self.LONG:  # R comes at half speed
-            wide = -(-groups // helpers)
-            blocks = -(-groups // wide)
-            return 1, batch, wide, 1, blocks, steps, directions * blocks
-        high = -(-batch // helpers) if batch >= 2 * helpers and vectors * batch * steps >= 3 * self.LONG else batch
-        blocks = -(-batch // high)
-        return steps, high, groups, blocks, 1, 1, directions * blocks
 
 
 @dataclass(frozen=True, eq=False)

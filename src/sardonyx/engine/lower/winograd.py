@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, ceildiv, dmax, dmin, floordiv
-from sardonyx.engine.contract import Axes, ContractHead, Left, Right, zeros
+from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.engine.blocking import TileBlocking
+from sardonyx.engine.contract import Axes, ContractHead, Left, Right
 from sardonyx.engine.formula import Formula
-from sardonyx.engine.kernels.contract import GAP, micro_tile
-from sardonyx.engine.kernels.winograd import PLACES, WinogradSpec, filters_kernel, winograd_kernel
-from sardonyx.engine.lower.linalg import window_table
+from sardonyx.engine.kernels.contract import micro_tile
+from sardonyx.engine.kernels.winograd import WinogradSpec, filters_kernel, winograd_kernel
 from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Lowering
 from sardonyx.engine.once import run_once
 from sardonyx.engine.program import Address, Argument, Call, Table
+from sardonyx.engine.tables import tile_results, window_table, zeros
+from sardonyx.engine.tiles import PLACES
 from sardonyx.engine.views import View, product
-from sardonyx.ir import Array, Node, Value
+from sardonyx.ir import Node, Value
 from sardonyx.tile import f32
 
 __all__ = ["WinogradHead", "winograd_head"]
@@ -27,7 +29,6 @@ __all__ = ["WinogradHead", "winograd_head"]
 LEAST = 16  # channels and filters: with fewer, what the products save goes into the transforms
 UNIT = 256  # filters, beyond which the matrix unit, which splits every place nine times, has the fewer cycles
 SMALL = 9  # places of the result, below which tiles are mostly empty
-NEAR = 640 * 1024  # bytes of transformed tiles that a task may count on keeping near
 
 
 def winograd_head(
@@ -70,21 +71,16 @@ def _filters(low: Lowering, w: View, nodes: tuple[str, ...]) -> Right:
     width = micro_tile(f32, low.target).width
     panels = ceildiv(n, width)
     size = panels * width * channels * PLACES
-    assert isinstance(size, int)
-    buffer = low.constant(np.empty(size, np.float32), w.buffer.name).buffer
-    args: list[Argument | None] = [Address(buffer, 0, True), Address(w.buffer, w.offset), channels, n, *w.strides]
-    run_once(Call(filters_kernel(low.target), args, panels, nodes), low.target)
-    return Right(buffer, ())
+    assert isinstance(size, int) and w.const is not None
 
+    def transformed() -> Array:
+        out = Buffer("const", w.dtype, size, w.buffer.name, np.empty(size, np.float32))
+        args: list[Argument | None] = [Address(out, 0, True), Address(w.buffer, w.offset), channels, n, *w.strides]
+        run_once(Call(filters_kernel(low.target), args, panels, nodes), low.target)
+        assert out.array is not None
+        return out.array
 
-def _results(images: int, height: int, width: int) -> Array:
-    """[4][tile] -> the row of the result that a place of the tile is, or -1 for none."""
-    y = np.arange(2)[:, None] + 2 * np.arange(-(-height // 2))
-    x = np.arange(2)[:, None] + 2 * np.arange(-(-width // 2))
-    y, x = y.reshape(2, 1, 1, -1, 1), x.reshape(1, 2, 1, 1, -1)
-    image = np.arange(images).reshape(1, 1, -1, 1, 1)
-    row = (image * height + y) * width + x
-    return np.where((y < height) & (x < width), row, -1).astype(np.int32).reshape(4, -1)
+    return Right(low.constant(shared(w.const, ("winograd", width), transformed), w.buffer.name).buffer, ())
 
 
 class WinogradHead(ContractHead):
@@ -105,7 +101,7 @@ class WinogradHead(ContractHead):
             Address(self.right.buffer),
             Table(zeros, (channels, f32.bytes)),
             self.left.rows,
-            Table(_results, (images, height, width)),
+            Table(tile_results, (images, height, width)),
             *(Address(v.buffer, v.offset) for v in operands),
         ]
         args += [channels, tiles, n, None, None, None, None, *found.steps]
@@ -121,33 +117,3 @@ class WinogradHead(ContractHead):
                 flops=out.size * channels * 18,
             )
         )
-
-
-@dataclass(frozen=True)
-class TileBlocking:
-    """Cuts the work into tasks. width: of a panel of filters."""
-
-    width: int
-
-    MOST = 56  # tiles of a block
-
-    def most(self, channels: Dim) -> Dim:
-        """The tiles of a block, at most; their transforms stay near."""
-        return dmax(dmin(floordiv(NEAR, channels * (PLACES * f32.bytes)), self.MOST), 1)
-
-    def scratch(self, channels: Dim) -> Dim:
-        return self.most(channels) * ((channels + GAP + self.width) * (PLACES * f32.bytes) + 4)
-
-    def __call__(self, tiles: int, n: int, channels: int, threads: int) -> tuple[int, ...]:
-        """block_t, block_n, blocks_t, blocks_n, tasks."""
-        if tiles == 0 or n == 0:
-            return 1, 1, 0, 0, 0
-        most, panels = int(self.most(channels)), -(-n // self.width)  # pyright: ignore[reportArgumentType] an int
-        blocks = -(-tiles // most)
-        high = -(-tiles // blocks)
-        blocks = -(-tiles // high)
-        wanted = 1 if threads == 1 else 4 * threads
-        groups = min(panels, max(1, -(-wanted // blocks)))
-        wide = -(-panels // groups)
-        groups = -(-panels // wide)
-        return high, wide, blocks, groups, blocks * groups

@@ -1,0 +1,58 @@
+"""Integer tables that kernels read, made from extents once they are known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sardonyx.core.errors import CompileError
+from sardonyx.ir import Array
+
+__all__ = ["offsets", "row_table", "tile_results", "window_table", "zeros"]
+
+
+def offsets(index: Array) -> Array:
+    """Offsets in elements as the kernels read them."""
+    if index.size and index.max() > np.iinfo(np.int32).max:
+        raise CompileError("a matrix of more than 2**31 elements cannot be multiplied natively")
+    return index.astype(np.int32)
+
+
+def row_table(*facts: int) -> Array:
+    """Where rows start: `facts` are the extents and strides of the axes that rows are made of, in order."""
+    found = np.zeros(1, np.int64)
+    for extent, step in zip(facts[::2], facts[1::2], strict=True):
+        found = np.add.outer(found, np.arange(extent) * step).reshape(-1)
+    return offsets(found)
+
+
+def window_table(*facts: int) -> Array:
+    """[tap][place of the result] -> where the channels behind them start, or -1 outside of the image.
+
+    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
+    step, dilation and front padding.
+    """
+    images, step = facts[:2]
+    found = (np.arange(images) * step).reshape(1, -1)
+    inside = np.ones((1, images), bool)
+    for i in range(2, len(facts), 7):
+        extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
+        at = np.arange(kernel)[:, None] * dilation + np.arange(places)[None, :] * hop - front
+        taps, rows = found.shape[0] * kernel, found.shape[1] * places
+        found = (found[:, None, :, None] + (at * stride)[None, :, None, :]).reshape(taps, rows)
+        inside = (inside[:, None, :, None] & ((at >= 0) & (at < extent))[None, :, None, :]).reshape(taps, rows)
+    return offsets(np.where(inside, found, -1))
+
+
+def tile_results(images: int, height: int, width: int) -> Array:
+    """[4][tile] -> the row of the result that a place of the tile is, or -1 for none."""
+    y = np.arange(2)[:, None] + 2 * np.arange(-(-height // 2))
+    x = np.arange(2)[:, None] + 2 * np.arange(-(-width // 2))
+    y, x = y.reshape(2, 1, 1, -1, 1), x.reshape(1, 2, 1, 1, -1)
+    image = np.arange(images).reshape(1, 1, -1, 1, 1)
+    row = (image * height + y) * width + x
+    return np.where((y < height) & (x < width), row, -1).astype(np.int32).reshape(4, -1)
+
+
+def zeros(count: int, itemsize: int) -> Array:
+    """What rows outside of an image read."""
+    return np.zeros(count * itemsize // 4 + 1, np.float32)
