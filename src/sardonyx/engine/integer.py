@@ -24,6 +24,7 @@ from sardonyx.engine.kernels.integer import Form, IntegerSpec, form_of, integer_
 from sardonyx.engine.kernels.integer_pack import IntegerPackSpec, integer_pack_kernel, packed_integers, panel_elements
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of
 from sardonyx.engine.program import Address, Argument, Call
+from sardonyx.engine.shared import one_of_equals
 from sardonyx.engine.space import collapse
 from sardonyx.engine.tiles import MicroTile
 from sardonyx.engine.views import View, contiguous_strides, product

@@ -10,6 +10,7 @@ import contextlib
 import mmap
 import os
 import stat
+import time
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from sardonyx.core.errors import FormatError, PathError
 from sardonyx.ir import ExternalLocation
 
-__all__ = ["Folder", "let_go", "map_file", "safe_path"]
+__all__ = ["Folder", "let_go", "map_file", "place_of", "safe_path"]
 
 
 def safe_path(folder: Path, location: str, store: Path | None = None) -> Path:
@@ -102,9 +103,12 @@ def map_file(path: Path) -> memoryview:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     try:
-        if os.fstat(descriptor).st_size == 0:
+        info = os.fstat(descriptor)
+        if info.st_size == 0:
             return memoryview(b"")
-        return memoryview(_Mapping(descriptor, 0, access=mmap.ACCESS_READ))
+        mapping = _Mapping(descriptor, 0, access=mmap.ACCESS_READ)
+        mapping.file = _identity(info)
+        return memoryview(mapping)
     finally:
         os.close(descriptor)
 
@@ -112,21 +116,48 @@ def map_file(path: Path) -> memoryview:
 class _Mapping(mmap.mmap):
     """A file that we have mapped to be read."""
 
+    file: tuple[int, ...] | None = None  # what tells it, unchanged, from every other
+
+
+_JUST_NOW = 2_000_000_000  # nanoseconds: some file systems note the time of a change so roughly
+
+
+def _identity(info: os.stat_result) -> tuple[int, ...] | None:
+    """What a file shares with no other and with none of its own changes; None if a change could still go unnoticed."""
+    if time.time_ns() - info.st_mtime_ns < _JUST_NOW:
+        return None
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+def place_of(array: np.ndarray[Any, Any]) -> tuple[int, ...] | None:
+    """The file that an array lies in and the offset of its first element, if it lies in one; equal places hold equal bytes."""
+    mapping = _mapping_of(array)
+    return None if mapping is None or mapping.file is None else (*mapping.file, _offset(mapping, array))
+
 
 def let_go(array: np.ndarray[Any, Any]) -> None:
     """Give back the memory in which a part of a mapped file lies; whoever reads it again gets it from the file again.
 
     Nothing happens to an array that lies anywhere else.
     """
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    mapping = base.obj if isinstance(base, memoryview) else base
-    if not isinstance(mapping, _Mapping) or not hasattr(mmap, "MADV_DONTNEED"):
+    mapping = _mapping_of(array)
+    if mapping is None or not hasattr(mmap, "MADV_DONTNEED"):
         return
-    first = array.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
+    first = _offset(mapping, array)
     start = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE
     length = (first + array.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE - start
     if array.flags.contiguous and length > 0:
         with contextlib.suppress(OSError):
             mapping.madvise(mmap.MADV_DONTNEED, start, length)
+
+
+def _mapping_of(array: np.ndarray[Any, Any]) -> _Mapping | None:
+    base: Any = array
+    while base is not None and not isinstance(base, (memoryview, mmap.mmap)):
+        base = getattr(base, "base", None)  # also of what NumPy puts between an array and its memory
+    mapping = base.obj if isinstance(base, memoryview) else base
+    return mapping if isinstance(mapping, _Mapping) else None
+
+
+def _offset(mapping: _Mapping, array: np.ndarray[Any, Any]) -> int:
+    return array.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data

@@ -17,6 +17,7 @@ from sardonyx.engine.kernels.few_bits import FewBitsSpec, few_bits_kernel, few_b
 from sardonyx.engine.lower.linalg import left_of
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, lower
 from sardonyx.engine.program import Argument
+from sardonyx.engine.shared import one_of_equals
 from sardonyx.engine.views import View
 from sardonyx.ir import Array, Node
 from sardonyx.ops.contrib.linalg import unpacked

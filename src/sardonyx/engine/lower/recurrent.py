@@ -18,6 +18,7 @@ from sardonyx.engine.kernels.recurrent import GATES, Cell, CellSpec, cell_kernel
 from sardonyx.engine.lower.linalg import product_of
 from sardonyx.engine.lowering import Lowering, NotNative, lower
 from sardonyx.engine.program import Address, Argument, Call
+from sardonyx.engine.shared import one_of_equals
 from sardonyx.engine.tiles import Group
 from sardonyx.engine.views import Buffer, View, contiguous_strides
 from sardonyx.ir import Node, Value

@@ -18,10 +18,11 @@ from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Lowering
 from sardonyx.engine.once import run_once
 from sardonyx.engine.program import Address, Argument, Call, Table
+from sardonyx.engine.shared import shared
 from sardonyx.engine.tables import tile_results, window_table, zeros
 from sardonyx.engine.tiles import PLACES
-from sardonyx.engine.views import View, product
-from sardonyx.ir import Node, Value
+from sardonyx.engine.views import Buffer, View, product
+from sardonyx.ir import Array, Node, Value
 from sardonyx.tile import f32
 
 __all__ = ["WinogradHead", "winograd_head"]
