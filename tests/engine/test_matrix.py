@@ -112,7 +112,8 @@ def test_largest(precision: str) -> None:
 def test_any_extents(m: int, k: int, n: int, precision: str) -> None:
     a, b = floats(m, k), floats(k, n, seed=1)
     truth, size = a.astype(np.float64) @ b.astype(np.float64), np.abs(a).astype(np.float64) @ np.abs(b)
-    assert (np.abs(run(product(k, n, b), [a], precision, threads=2) - truth) <= BOUND[precision] * size).all()
+    bound = 2 * BOUND[precision]  # few columns are left to vectors, which add up 256 products one by one
+    assert (np.abs(run(product(k, n, b), [a], precision, threads=2) - truth) <= bound * size).all()
 
 
 @pytest.mark.parametrize("extents", [(0, 5, 3), (32, 32, 32), (31, 33, 64), (65, 1, 31)], ids=str)
