@@ -206,7 +206,9 @@ class Lowering:
         key, order = id(array), _order_of(array)
         buffer = self.constants.get(key)
         if buffer is None:
-            dense = np.ascontiguousarray(array.transpose(order))  # no copy of what lies densely in another order
+            dense = array  # what lies densely in any order is not copied
+            if not array.flags.c_contiguous:
+                dense = np.ascontiguousarray(array.transpose(order))
             buffer = Buffer("const", dtype(array.dtype), dense.size, name, dense)
             self.constants[key] = buffer
             self._kept.append(array)
