@@ -23,6 +23,13 @@ def test_a_tree_of_constants_becomes_one() -> None:
     assert counts(after) == {"Add": 1}
 
 
+def test_a_constant_is_folded_though_its_operator_has_more_outputs() -> None:
+    def build(g, x):
+        return g.Add(x, g.LayerNormalization(np.float32([[1, 2, 4]]), np.float32([1, 1, 2])))
+
+    assert counts(applied(fold_constants, model_of(build, x=X))) == {"Add": 1}
+
+
 def test_integers_of_known_extents_become_constants() -> None:
     def build(g, x):
         return g.Reshape(x, g.Concat(g.Gather(g.Shape(x), np.array([1])), np.array([-1]), axis=0))

@@ -61,7 +61,9 @@ class _Folder:
         arrays = self.compute(node, repeated=repeated)
         if arrays is None:
             return False
-        for value, array in zip(node.outputs, arrays, strict=True):
+        for value, array in zip(
+            node.outputs, arrays[: len(node.outputs)], strict=True
+        ):  # a node may ask for the first few
             if value.uses or value in self.results:
                 self.put(node, value, array, graph)
         if not any(v in self.results for v in node.outputs):
