@@ -91,3 +91,41 @@ def test_sequences_and_strings_are_interpreted(compiled: list[str]) -> None:
     )
     [got] = Session(model)(np.array(bodies.COLD + 5), floats(2))
     assert len(got) == bodies.COLD + 5 and compiled == []
+
+
+def test_what_a_body_gives_may_be_an_input_or_a_constant_of_it(compiled: list[str]) -> None:
+    """Each round's are arrays of their own, though nothing is computed."""
+    model = parse(
+        "(int64 n, float[4] x) => (end, befores, ones, sums) { yes = Constant <value = bool {1}> ()"
+        " end, befores, ones, sums = Loop (n, yes, x) <body = step (int64 i, bool go, float[4] h) =>"
+        " (bool again, float[4] next, float[4] before, float[2] one, float[4] sum) { again = Identity (go)"
+        " before = Identity (h)  one = Constant <value = float[2] {1, 2}> ()  next = Add (h, x)  sum = Add (x, x) }> }"
+    )
+    session = Session(model)
+    for rounds in (2, 30):
+        agree(session, model, [np.array(rounds), floats(4)])
+    assert compiled == ["step"]
+
+
+def test_extents_may_change_from_round_to_round(compiled: list[str]) -> None:
+    model = parse(
+        "(int64 n, float[K] x) => (end) { yes = Constant <value = bool {1}> ()"
+        " end = Loop (n, yes, x) <body = step (int64 i, bool go, h) => (again, next)"
+        " { again = Identity (go)  next = Concat <axis = 0> (h, x) }> }"
+    )
+    session = Session(model)
+    for rounds in (30, 5):
+        agree(session, model, [np.array(rounds), floats(3)])
+    assert compiled == ["step"]
+
+
+def test_a_view_that_is_not_dense_is_copied(compiled: list[str]) -> None:
+    """Slices along a later axis of a Scan's input, and what a reference around it transposed."""
+    model = parse(
+        "(float[S] start, float[S, T] xs, float[T, S] other) => (end, all) {"
+        " end, all = Scan <num_scan_inputs = 2, scan_input_axes = [1, 0], body = step (h, x, o) => (next, out) {"
+        " next = Add (h, x)  out = Mul (next, o) }> (start, xs, other) }"
+    )
+    session = Session(model)
+    agree(session, model, [floats(4), floats(4, 30, seed=1), floats(30, 4, seed=2)])
+    assert compiled == ["step"]

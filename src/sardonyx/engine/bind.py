@@ -123,8 +123,12 @@ class Bound:
             self.calls.append([call for call, _ in run])
         program = self.linked.program
         self._slots = self.args.data
-        self._inputs = [self._patches.get(v.buffer, []) for v in program.inputs]
-        self._outputs = [self._patches.get(v.buffer, []) for v in program.outputs]
+        self._inputs = self._places([v.buffer for v in program.inputs])
+        self._outputs = self._places([v.buffer for v in program.outputs])
+
+    def _places(self, buffers: Sequence[Buffer]) -> list[tuple[int, list[tuple[int, int]]]]:
+        """Which arrays the arguments name, and the slots and offsets of each."""
+        return [(i, self._patches[b]) for i, b in enumerate(buffers) if b in self._patches]
 
     def _write(self, slots: Iterable[int | Address | Table]) -> None:
         args = self._args
@@ -169,16 +173,19 @@ class Bound:
     def _begin(self, inputs: Sequence[Array], out: Sequence[Array | None] = ()) -> list[Array]:
         """Make the outputs, and write into the arguments where they and the inputs lie."""
         outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
-        for i, array in enumerate(out):
-            if array is not None and array.flags.carray and (array.shape, array.dtype) == self.outputs[i]:
-                outputs[i] = array
+        if out:
+            for i, array in enumerate(out):
+                if array is not None and array.flags.carray and (array.shape, array.dtype) == self.outputs[i]:
+                    outputs[i] = array
         slots = self._slots
-        for arrays, patches in ((inputs, self._inputs), (outputs, self._outputs)):
-            for array, places in zip(arrays, patches, strict=True):
-                if places:
-                    at = address(array)
-                    for slot, offset in places:
-                        slots[slot] = at + offset
+        for i, places in self._inputs:
+            at = address(inputs[i])
+            for slot, offset in places:
+                slots[slot] = at + offset
+        for i, places in self._outputs:
+            at = address(outputs[i])
+            for slot, offset in places:
+                slots[slot] = at + offset
         return outputs
 
     def timed(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Timing]]:

@@ -24,6 +24,10 @@ COLD = 8  # runs of a body, after which it is compiled
 Key: TypeAlias = tuple[Graph, tuple[Any, ...]]
 
 
+def _dense(x: Any) -> Any:
+    return x.copy("C") if isinstance(x, np.ndarray) and not x.flags.c_contiguous else x
+
+
 class Bodies(Interpreter):
     """An interpreter that compiles bodies which run often.
 
@@ -48,16 +52,23 @@ class Bodies(Interpreter):
         if scope.bindings:  # attributes that a function's call gives
             return plain
 
+        around: list[Any] = []
+        runners: dict[tuple[Any, ...], Runner | None] = {}
+
         def run(arrays: Sequence[Any]) -> list[Any]:
-            self._runs[graph] += 1
-            if self._runs[graph] <= COLD:
+            if self._runs[graph] < COLD:
+                self._runs[graph] += 1
                 return plain.run(arrays)
-            around = self._around(graph)
-            given = [*arrays, *(scope[v] for v in around)]
-            runner = self._runner(graph, around, given)
+            if not runners:  # what is around stays as it is for as long as the node runs
+                around.extend(_dense(scope[v]) for v in self._around(graph))
+            key = tuple([(x.dtype, x.ndim) if isinstance(x, np.ndarray) else None for x in arrays])
+            if key in runners:
+                runner = runners[key]
+            else:
+                runner = runners[key] = self._runner(graph, [*arrays, *around])
             if runner is None:
                 return plain.run(arrays)
-            return runner.run([np.ascontiguousarray(x).reshape(x.shape) for x in given])
+            return runner.run([*[x if x.flags.c_contiguous else x.copy("C") for x in arrays], *around])
 
         return Branch(graph, run)
 
@@ -68,14 +79,15 @@ class Bodies(Interpreter):
             found = self._captured[graph] = [v for v in graph.captured() if v.const is None]
         return found
 
-    def _runner(self, graph: Graph, around: Sequence[Value], given: Sequence[Any]) -> Runner | None:
+    def _runner(self, graph: Graph, given: Sequence[Any]) -> Runner | None:
+        """What runs the body for inputs, and values around it, of these types and ranks."""
         if not all(isinstance(x, np.ndarray) and x.dtype.kind not in "OUS" for x in given):
             return None
         key = graph, tuple([(x.dtype, x.ndim) for x in given])
         with self._lock:
             if key not in self._made:
                 try:
-                    self._made[key] = self._make(self._model_of(graph, around, given))
+                    self._made[key] = self._make(self._model_of(graph, self._around(graph), given))
                 except SardonyxError:  # the interpreter says what is wrong with it, if anything is
                     self._made[key] = None
             return self._made[key]

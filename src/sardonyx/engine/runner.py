@@ -55,7 +55,7 @@ class _Native:
         self._idle: list[_Workspace] = []
         # A symbol that no extent of what is taken shows comes from an earlier part.
         shown = {d.name for v in linked.program.inputs for d in v.shape if isinstance(d, Expr)}
-        self._carried = [s for s in linked.symbols if s not in shown]
+        self.carried = [s for s in linked.symbols if s not in shown]
 
     def run(self, arrays: Sequence[Array], symbols: Mapping[str, int], out: Sequence[Array | None] = ()) -> list[Array]:
         workspace, bound = self._take(arrays, symbols)
@@ -73,8 +73,8 @@ class _Native:
 
     def _take(self, arrays: Sequence[Array], symbols: Mapping[str, int]) -> tuple[_Workspace, Bound]:
         key: Key = tuple([a.shape for a in arrays])
-        if self._carried:
-            key += tuple([symbols[s] for s in self._carried])
+        if self.carried:
+            key += tuple([symbols[s] for s in self.carried])
         try:
             workspace = self._idle.pop()
         except IndexError:
@@ -120,12 +120,26 @@ class Runner:
         self.inputs = list(compiled.model.graph.inputs)
         self._interpreter = compiled.interpreter
         self._natives = [None if p.linked is None else _Native(p.linked, p.takes, threads) for p in compiled.parts]
-        parts = compiled.parts
-        whole = len(parts) == 1 and not parts[0].after and self._natives[0] is not None
-        if whole and parts[0].takes == self.inputs and parts[0].gives == compiled.wanted:
-            self._whole = self._natives[0]
-        else:
-            self._whole = None
+        self._whole: _Native | None = None
+        self._picks: list[int] | None = None  # which inputs the part takes, unless it takes them as they come
+        self._gives: list[Value | int] | None = (
+            None  # of each result, its place among what the part gives, or the input or
+        )
+        if (
+            len(compiled.parts) == 1 and not compiled.parts[0].after
+        ):  # constant that it is; unless they are as they come
+            self._hand_over(compiled.parts[0], self._natives[0])
+
+    def _hand_over(self, part: LinkedPart, native: _Native | None) -> None:
+        """Let the one part there is serve every call at once, unless its symbols are shown by what it does not take."""
+        if native is None or native.carried:
+            return
+        self._whole = native
+        if part.takes != self.inputs:
+            self._picks = [self.inputs.index(v) for v in part.takes]
+        if part.gives != self.compiled.wanted:
+            places = {v: i for i, v in enumerate(part.gives)}
+            self._gives = [places.get(v, v) for v in self.compiled.wanted]
 
     def run(self, arrays: Sequence[Any], out: Sequence[Array | None] = ()) -> list[Any]:
         """The outputs for one value per input of the graph; arrays must be contiguous and of the right types.
@@ -133,9 +147,18 @@ class Runner:
         Args:
             out: where kernels may write the outputs. What comes back is not there if it could not be written there directly.
         """
-        if self._whole is not None:
-            return self._whole.run(arrays, {}, out)
-        return self._parts(arrays, None)
+        if self._whole is None:
+            return self._parts(arrays, None)
+        taken = arrays if self._picks is None else [arrays[i] for i in self._picks]
+        if self._gives is None:
+            return self._whole.run(taken, {}, out)
+        given = self._whole.run(taken, {})
+        return [given[r] if isinstance(r, int) else self._copied(r, arrays) for r in self._gives]
+
+    def _copied(self, value: Value, arrays: Sequence[Any]) -> Any:
+        """An input or constant as a result: results are the caller's, who may change them."""
+        found = value.const.numpy() if value.const is not None else arrays[self.inputs.index(value)]
+        return np.array(found) if isinstance(found, np.ndarray) else found
 
     def timed(self, arrays: Sequence[Any]) -> list[Timing]:
         """How long each step takes."""
