@@ -34,6 +34,9 @@ g (float x) => (float y) { y = A(x) }
 <opset_import: [ a : 10 ]> g () => () { }
 <ir_version: -1> g () => () { }
 <ir_version: 99999999999> g () => () { }
+<ir_version: 0, opset_import: [], producer_name: "", model_version: 0, domain: "", doc_string: ""> g () => () { }
+<opset_import: ["ai.onnx" : 10, "" : 9, "d" : 1, "d" : 2], metadata_props: ["k" : "v", "k" : "w"]> g () => () { }
+"" () => () { }
 ^ g (float[N] x) => (float[N] y) <float[2] w = {1.5, 2}, int64[1] q = {5}, float[3] s> { y = Add(x, w) }
 ^ g (seq(float[]) sq, optional(float[2]) op, sparse_tensor(float[8]) sp, map(int64, float[2]) m, seq(seq(int32)) ss, optional(seq(float)) os) => () { }
 ^ g (float[] x) => () { }
@@ -162,6 +165,7 @@ f (x) => (y) { y = A(x) }
 <domain: "d", value_info: [float[N] x]> f (x) => (y) { y = A(x) }
 <ir_version: 3> f (x) => (y) { }
 <domain: "d", metadata_props: ["a":"b"]> f (x) => (y) { y = A(x) }
+<domain: "", overload: "", opset_import: ["d" : 1, "ai.onnx" : 2], doc_string: ""> f (x) => (y) { }
 <domain: "d"> f <> (x) => (y) { y = A(x) }
 <domain: "d"> "f g" (x) => (y) { y = A(x) }
 """
@@ -171,6 +175,7 @@ $ { T = MatMul[X, W] }
 agraph (float[N] x) => (float[N] y) <int32[2] i = {3, 4}, float[2] f = {1.5, 2.5}, float[3] s> { y = Identity(x) }
 agraph (float[N] x) => (float[N] y) { y = If (b) <then_branch = g1 () => (float[128] z_then) { z_then = Identity(X) }, else_branch = g2 () => (float[128] z_else) { z_else = Identity(Y) }> }
 g () => () { }
+"" () => () { }
 g {}
 g () { }
 g () => { }

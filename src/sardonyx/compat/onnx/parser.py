@@ -12,6 +12,8 @@ from sardonyx.compat.onnx.onnx_pb import (
     GraphProto,
     ModelProto,
     NodeProto,
+    OperatorSetIdProto,
+    StringStringEntryProto,
     TensorProto,
 )
 from sardonyx.core import errors
@@ -76,11 +78,30 @@ def _in_typed_field(tensor: TensorProto) -> None:
         getattr(tensor, tensor_dtype_to_field(tensor.data_type)).extend(entries)
 
 
+def _facts_as_written(made: ModelProto | FunctionProto, written: str) -> None:
+    """The facts of a header word for word: said or not, in their order, and as often as they are there."""
+    for name, value in text.read_header(written):
+        if isinstance(value, list):
+            made.ClearField(name)
+            kind, key, held = _ENTRIES[name]
+            getattr(made, name).extend(kind(**{key: k, held: v}) for k, v in value)  # pyright: ignore[reportUnknownVariableType]
+        else:
+            setattr(made, name, value)
+
+
+_ENTRIES = {
+    "opset_import": (OperatorSetIdProto, "domain", "version"),
+    "metadata_props": (StringStringEntryProto, "key", "value"),
+}
+
+
 def parse_model(model_text: str) -> ModelProto:
     """A model."""
-    made = model_to_proto(_read(text.parse_model, model_text))
-    if not made.ir_version:
-        made.ClearField("ir_version")
+    read = _read(text.parse_model, model_text)
+    made = model_to_proto(read)
+    made.ClearField("ir_version")
+    made.graph.name = read.graph.name
+    _facts_as_written(made, model_text)
     _graph_as_written(made.graph)
     for function in made.functions:
         _function_as_written(function)
@@ -90,7 +111,9 @@ def parse_model(model_text: str) -> ModelProto:
 def parse_graph(graph_text: str) -> GraphProto:
     """A graph."""
     made = GraphProto()
-    write_graph(_read(text.parse_graph, graph_text), made, {})
+    read = _read(text.parse_graph, graph_text)
+    write_graph(read, made, {})
+    made.name = read.name
     _graph_as_written(made)
     return made
 
@@ -100,6 +123,7 @@ def parse_function(function_text: str) -> FunctionProto:
     made = FunctionProto()
     write_function(_read(text.parse_function, function_text), made, {})
     _function_as_written(made)
+    _facts_as_written(made, function_text)
     return made
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from sardonyx.compat.onnx import _printing
 from sardonyx.compat.onnx.onnx_pb import FunctionProto, GraphProto, ModelProto, NodeProto
-from sardonyx.io.read import model_from_proto, read_function
-from sardonyx.ir import text
 
 __all__ = ["to_text"]
 
@@ -12,11 +11,11 @@ __all__ = ["to_text"]
 def to_text(proto: ModelProto | FunctionProto | GraphProto | NodeProto) -> str:
     """A model, function, graph or node as text."""
     if isinstance(proto, ModelProto):
-        return text.print_model(model_from_proto(proto))
+        return _printing.model(proto)
     if isinstance(proto, FunctionProto):
-        return text.print_function(read_function(proto, None))
+        return _printing.function(proto)
     if isinstance(proto, GraphProto):
-        return text.print_graph(model_from_proto(ModelProto(graph=proto)).graph)
+        return _printing.graph(proto)
     if isinstance(proto, NodeProto):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
-        return text.print_node(next(iter(model_from_proto(ModelProto(graph=GraphProto(node=[proto]))).graph.nodes)))
+        return _printing.node(proto)
     raise TypeError("Only ModelProto, FunctionProto, GraphProto, and NodeProto are supported.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.ir.text.parser import parse_function, parse_graph, parse_model, parse_node
+from sardonyx.ir.text.parser import parse_function, parse_graph, parse_model, parse_node, read_header
 from sardonyx.ir.text.printer import print_function, print_graph, print_model, print_node, print_tensor, print_type
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "print_node",
     "print_tensor",
     "print_type",
+    "read_header",
 ]

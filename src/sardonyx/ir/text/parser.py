@@ -20,7 +20,7 @@ from sardonyx.ir.text.lexer import Lexer
 from sardonyx.ir.text.types import External, at_type, read_tensor, read_type
 from sardonyx.ir.types import Type
 
-__all__ = ["parse_function", "parse_graph", "parse_model", "parse_node"]
+__all__ = ["parse_function", "parse_graph", "parse_model", "parse_node", "read_header"]
 
 DEEPEST = 64  # graphs within graphs
 Named = tuple[str, Type | None]
@@ -74,6 +74,15 @@ def parse_node(text: str, scope: Scope | None = None, *, external: External = _n
     return _whole(text, external, lambda p: p.node(scope or Scope()))
 
 
+def read_header(text: str) -> list[tuple[str, Any]]:
+    """The facts in front of a model or a function, each as it stands there, those that say nothing included.
+
+    Raises:
+        ParseError: `text` begins with facts that are none.
+    """
+    return _Parser(Lexer(text), _nowhere).stated({**_FUNCTION_FACTS, **_MODEL_FACTS})
+
+
 def _whole(text: str, external: External, read: Callable[[_Parser], T]) -> T:
     parser = _Parser(Lexer(text), external)
     found = read(parser)
@@ -104,17 +113,22 @@ class _Parser:
             model.functions[function.key] = function
         return model
 
-    def header(self, facts: dict[str, tuple[str, Callable[[_Parser], Any]]]) -> dict[str, Any]:
+    def header(self, facts: Facts) -> dict[str, Any]:
+        """What `stated` says, by the fields of the model or function."""
+        named = {name: (field, convert) for name, (field, _, convert) in facts.items()}
+        return {named[name][0]: named[name][1](value) for name, value in self.stated(facts)}
+
+    def stated(self, facts: Facts) -> list[tuple[str, Any]]:
         """``< key: value, ... >`` in front of a model or a function."""
-        found: dict[str, Any] = {}
+        found: list[tuple[str, Any]] = []
         if not self.lexer.take("<"):
             return found
         while True:
             if self.lexer.token not in facts:
                 raise self.lexer.error(f"{self.lexer.shown()} is no fact that may stand here", fix=", ".join(facts))
-            field, read = facts[self.lexer.advance()]
+            name = self.lexer.advance()
             self.lexer.expect(":", "after the name of a fact")
-            found[field] = read(self)
+            found.append((name, facts[name][1](self)))
             if not self.lexer.take(","):
                 self.lexer.expect(">", "at the end of the facts")
                 return found
@@ -125,11 +139,11 @@ class _Parser:
     def text(self) -> str:
         return self.lexer.plain("a string")
 
-    def opsets(self) -> dict[str, int]:
-        return {"" if domain == "ai.onnx" else domain: version for domain, version in self.pairs(self.integer)}
+    def opsets(self) -> list[tuple[str, int]]:
+        return self.pairs(self.integer)
 
-    def metadata(self) -> dict[str, str]:
-        return dict(self.pairs(self.text))
+    def metadata(self) -> list[tuple[str, str]]:
+        return self.pairs(self.text)
 
     def pairs(self, value: Callable[[], T]) -> list[tuple[str, T]]:
         """``["key" : value, ...]``"""
@@ -276,19 +290,25 @@ def _annotate(graph: Graph, known: list[Named], scope: Scope) -> None:
             value.type = type
 
 
-_MODEL_FACTS: dict[str, tuple[str, Callable[[_Parser], Any]]] = {
-    "ir_version": ("ir_version", _Parser.integer),
-    "opset_import": ("opsets", _Parser.opsets),
-    "producer_name": ("producer", _Parser.text),
-    "producer_version": ("producer_version", _Parser.text),
-    "domain": ("domain", _Parser.text),
-    "model_version": ("model_version", _Parser.integer),
-    "doc_string": ("doc", _Parser.text),
-    "metadata_props": ("metadata", _Parser.metadata),
+def _by_domain(pairs: list[tuple[str, int]]) -> dict[str, int]:
+    return {"" if domain == "ai.onnx" else domain: version for domain, version in pairs}
+
+
+# The name of a fact: the field that holds it, how it is read, what the field holds of it.
+Facts = dict[str, tuple[str, Callable[[_Parser], Any], Callable[[Any], Any]]]
+_FUNCTION_FACTS: Facts = {
+    "domain": ("domain", _Parser.text, str),
+    "overload": ("overload", _Parser.text, str),
+    "opset_import": ("opsets", _Parser.opsets, _by_domain),
+    "doc_string": ("doc", _Parser.text, str),
 }
-_FUNCTION_FACTS: dict[str, tuple[str, Callable[[_Parser], Any]]] = {
-    "domain": ("domain", _Parser.text),
-    "overload": ("overload", _Parser.text),
-    "opset_import": ("opsets", _Parser.opsets),
-    "doc_string": ("doc", _Parser.text),
+_MODEL_FACTS: Facts = {
+    "ir_version": ("ir_version", _Parser.integer, int),
+    "opset_import": ("opsets", _Parser.opsets, _by_domain),
+    "producer_name": ("producer", _Parser.text, str),
+    "producer_version": ("producer_version", _Parser.text, str),
+    "domain": ("domain", _Parser.text, str),
+    "model_version": ("model_version", _Parser.integer, int),
+    "doc_string": ("doc", _Parser.text, str),
+    "metadata_props": ("metadata", _Parser.metadata, dict),
 }
