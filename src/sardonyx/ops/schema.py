@@ -52,6 +52,7 @@ FAMILIES = (
     "trees",
     "contrib.activation",
     "contrib.attention",
+    "contrib.experts",
     "contrib.linalg",
     "contrib.misc",
     "contrib.nn",
