@@ -1,8 +1,7 @@
-"""The functions of classifiers, tree ensembles and optimizers that programs take one by one."""
+"""The functions of classifiers and optimizers that programs take one by one."""
 
 from __future__ import annotations
 
-import enum
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,6 @@ import numpy as np
 from sardonyx.compat.onnx.reference._execute import apply, one, one_of
 
 __all__ = [
-    "AggregationFunction",
-    "Mode",
-    "PostTransform",
     "_apply_adagrad",
     "_apply_adam",
     "_apply_momentum",
@@ -31,37 +27,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
-
-
-class AggregationFunction(enum.IntEnum):
-    """How the trees of an ensemble are put together."""
-
-    AVERAGE = 0
-    SUM = 1
-    MIN = 2
-    MAX = 3
-
-
-class PostTransform(enum.IntEnum):
-    """What is done to the sum."""
-
-    NONE = 0
-    SOFTMAX = 1
-    LOGISTIC = 2
-    SOFTMAX_ZERO = 3
-    PROBIT = 4
-
-
-class Mode(enum.IntEnum):
-    """How a node of a tree compares."""
-
-    LEQ = 0
-    LT = 1
-    GTE = 2
-    GT = 3
-    EQ = 4
-    NEQ = 5
-    MEMBER = 6
 
 
 def compute_binarizer(x: Array, threshold: float | None = None) -> tuple[Array]:

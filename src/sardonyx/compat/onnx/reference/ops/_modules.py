@@ -14,6 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from sardonyx.compat.onnx.reference import op_run
 from sardonyx.compat.onnx.reference.ops import _op_list
 
 __all__ = ["register"]
@@ -26,6 +27,9 @@ _LASTS = "_argmax_use_numpy_select_last_index _argmin_use_numpy_select_last_inde
 # fmt: off
 HELPERS: dict[str, tuple[str, str]] = {
     "_op_common_indices": ("_windows", "_get_index _get_indices _is_out"),
+    "_op_common_pool": ("_op", "CommonPool"),
+    "_op_common_random": ("_op", "_CommonRandom"),
+    "_op_common_window": ("_op", "_CommonWindow"),
     "_quant_utils": ("_pieces", "reshape_input"),
     "op_affine_grid": ("_sampling", "apply_affine_transform construct_original_grid"),
     "op_argmax": ("_pieces", f"_argmax {_LASTS}"),
@@ -81,7 +85,27 @@ HELPERS: dict[str, tuple[str, str]] = {
                                               "logistic probit softmax softmax_zero"),
     "aionnxml.op_array_feature_extractor": ("_learn", "_array_feature_extractor"),
     "aionnxml.op_binarizer": ("_learn", "compute_binarizer"),
-    "aionnxml.op_tree_ensemble": ("_learn", "AggregationFunction Mode PostTransform"),
+    "aionnxml.op_svm_helper": ("_ensembles", "SVMAttributes SVMCommon"),
+    "aionnxml.op_tree_ensemble": ("_ensembles", "AggregationFunction Leaf Mode Node PostTransform"),
+    "aionnxml.op_tree_ensemble_helper": ("_ensembles", "TreeEnsemble TreeEnsembleAttributes"),
+}
+# What a module takes from another one, where the list above has it: programs import it from either.
+BORROWED: dict[str, str] = {
+    "_op_common_pool": "op_pool_common _op_common_indices",
+    "aionnxml.op_linear_classifier": "aionnxml._common_classifier",
+    "aionnxml.op_svm_classifier": "aionnxml._common_classifier aionnxml.op_svm_helper",
+    "aionnxml.op_svm_regressor": "aionnxml.op_svm_helper",
+    "aionnxml.op_tree_ensemble_classifier": "aionnxml._common_classifier aionnxml.op_tree_ensemble_helper",
+    "aionnxml.op_tree_ensemble_regressor": "aionnxml.op_tree_ensemble_helper",
+    "experimental.op_im2col": "op_conv",
+    "op_attention": "op_matmul",
+    "op_conv_integer": "op_conv",
+    "op_conv_transpose": "op_col2im",
+    "op_grid_sample": "op_resize",
+    "op_log_softmax": "op_softmax",
+    "op_pool_common": "op_max_pool",
+    "op_qlinear_conv": "op_conv",
+    "op_stft": "op_concat_from_sequence op_slice",
 }
 # fmt: on
 
@@ -107,21 +131,40 @@ class _Module(ModuleType):
         return sorted({*super().__dir__(), *self._names()})
 
 
+def _functions(module: str) -> list[str]:
+    return HELPERS.get(module, ("", ""))[1].split()
+
+
+def _lenders(module: str) -> list[ModuleType]:
+    return [importlib.import_module(f"{ROOT}.{lender}") for lender in BORROWED.get(module, "").split()]
+
+
 def _helper(module: str, name: str) -> Any:
-    file, names = HELPERS.get(module, ("", ""))
-    if name not in names.split():
-        raise KeyError(name)
-    return getattr(importlib.import_module(f"{ROOT}.{file}"), name)
+    if name in _functions(module):
+        return getattr(importlib.import_module(f"{ROOT}.{HELPERS[module][0]}"), name)
+    for lender in _lenders(module):
+        if hasattr(lender, name):
+            return getattr(lender, name)
+    if name == "OpRun":
+        return op_run.OpRun
+    raise KeyError(name)
+
+
+def _own(domain: str, op_types: Iterable[str]) -> dict[str, type[op_run.OpRun]]:
+    """The classes of some operators by name, with what they derive from."""
+    made = [cls for op_type in op_types for cls in _op_list.classes(domain).get(op_type, {}).values()]
+    known = [base for cls in made for base in reversed(cls.__mro__) if issubclass(base, op_run.OpRun)]
+    return {cls.__name__: cls for cls in known if cls is not _op_list.OpRunReference}
 
 
 def _of_operator(module: str, domain: str, op_types: Iterable[str], name: str) -> Any:
-    own = {cls.__name__: cls for op_type in op_types for cls in _op_list.classes(domain).get(op_type, {}).values()}
+    own = _own(domain, op_types)
     return own[name] if name in own else _helper(module, name)
 
 
 def _names_of_operator(module: str, domain: str, op_types: Iterable[str]) -> list[str]:
-    own = [cls.__name__ for op_type in op_types for cls in _op_list.classes(domain).get(op_type, {}).values()]
-    return [*own, *HELPERS.get(module, ("", ""))[1].split()]
+    lent = [name for lender in _lenders(module) for name in dir(lender) if not name.startswith("__")]
+    return [*_own(domain, op_types), *_functions(module), *lent]
 
 
 def _of_domain(domain: str, name: str) -> Any:
@@ -129,8 +172,15 @@ def _of_domain(domain: str, name: str) -> Any:
         return partial(_load_op, domain)
     if name == "_build_registered_operators":
         return partial(_op_list.classes, domain)
+    if name in ("OpFunction", "OpRun"):
+        return getattr(op_run, name)
     base = _op_list.domain_base(domain)
     return base if name == base.__name__ else _op_list.by_class_name(domain)[name]
+
+
+def _names_of_domain(domain: str) -> list[str]:
+    base = _op_list.domain_base(domain).__name__
+    return [*_op_list.by_class_name(domain), base, "OpFunction", "OpRun", "_build_registered_operators", "load_op"]
 
 
 def _load_op(mine: str, domain: str, op_type: str, version: int | None = None, custom: Any = None) -> Any:
@@ -155,9 +205,9 @@ def register() -> None:
     """Make every module under `ops` importable that is no file."""
     for domain, prefix in _op_list.DOMAINS.items():
         if prefix:
-            find, names = partial(_of_domain, domain), partial(_op_list.by_class_name, domain)
+            find, names = (partial(f, domain) for f in (_of_domain, _names_of_domain))
             package = prefix.removesuffix(".")
-            _place(_Module(package, f"The operators of {domain}.", find, lambda: ("load_op",)), package=True)
+            _place(_Module(package, f"The operators of {domain}.", find, names), package=True)
             _place(_Module(f"{prefix}_op_list", f"The classes of {domain}.", find, names))
             short = package.removeprefix("aionnx_preview_")
             _place(_Module(f"{prefix}_op_run_{short}", f"What the classes of {domain} derive from.", find, names))

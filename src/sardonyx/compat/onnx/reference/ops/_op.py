@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sardonyx.compat.onnx._dtypes import tensor_dtype_to_np_dtype
 from sardonyx.compat.onnx.reference.op_run import OpRun, RuntimeTypeError
 
 __all__ = [
+    "CommonPool",
     "OpRunBinary",
     "OpRunBinaryComparison",
     "OpRunBinaryNum",
@@ -17,6 +19,8 @@ __all__ = [
     "OpRunReduceNumpy",
     "OpRunUnary",
     "OpRunUnaryNum",
+    "_CommonRandom",
+    "_CommonWindow",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -26,6 +30,10 @@ class OpRunUnary(OpRun):
     """An operator with one input."""
 
     _wrapped = (TypeError,)
+
+    def _check_inputs(self, args: Sequence[Any]) -> None:
+        if len(args) != 1:
+            raise TypeError(f"{type(self).__name__} takes one input, not {len(args)}")
 
     def _says_one_input(self) -> bool:
         return True
@@ -112,3 +120,25 @@ class OpRunReduceNumpy(OpRun):
     def reduce_constant(self, data: Array, const_val: Any, axes: Any, keepdims: Any) -> tuple[Array]:
         """The result where it is the same number everywhere: of no elements."""
         return (np.full(self.output_shape(data, axes, keepdims), const_val, dtype=data.dtype),)
+
+
+class CommonPool(OpRun):
+    """An operator that slides windows over its input."""
+
+
+class _CommonRandom(OpRun):
+    """An operator that draws random numbers."""
+
+    @staticmethod
+    def numpy_type(dtype: int) -> np.dtype[Any]:
+        """The NumPy type of an element type."""
+        return tensor_dtype_to_np_dtype(dtype)
+
+    @staticmethod
+    def _get_state(seed: float | None) -> np.random.RandomState:
+        """What a seed stands for; without one, something new each time."""
+        return np.random.RandomState(None if seed is None or np.isnan(seed) else int(seed))
+
+
+class _CommonWindow(OpRun):
+    """An operator that gives the weights of a window."""

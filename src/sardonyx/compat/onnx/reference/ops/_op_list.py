@@ -45,11 +45,23 @@ BASES: dict[type[OpRun], str] = {
     _op.OpRunBinary: "And BitwiseAnd BitwiseOr BitwiseXor Or Xor",
     _op.OpRunBinaryComparison: "Equal Greater GreaterOrEqual Less LessOrEqual",
     _op.OpRunBinaryNum: "BitShift MatMul Add Div Max Min Mul Sub",
+    _op.CommonPool: "AveragePool LpPool MaxPool",
+    _op._CommonRandom: "Bernoulli RandomNormal RandomNormalLike RandomUniform RandomUniformLike",
+    _op._CommonWindow: "BlackmanWindow HammingWindow HannWindow",
     _op.OpRunReduceNumpy: "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd "
                           "ReduceSum ReduceSumSquare",
 }
+# What the classes of all versions of an operator derive from, each with a name of its own.
+SHARED = {
+    "ArgMax": "_ArgMax", "ArgMin": "_ArgMin", "Constant": "ConstantCommon", "DequantizeLinear": "_CommonDequantizeLinear",
+    "Dropout": "DropoutBase", "GRU": "CommonGRU", "LSTM": "CommonLSTM", "QuantizeLinear": "_CommonQuantizeLinear",
+    "Reshape": "CommonReshape", "RNN": "CommonRNN", "Slice": "SliceCommon", "Split": "CommonSplit", "TopK": "_CommonTopK",
+}
 # fmt: on
-_BASE_OF = {name: base for base, names in BASES.items() for name in names.split()}
+_BASE_OF = {
+    **{name: base for base, names in BASES.items() for name in names.split()},
+    **{op: type(name, (OpRun,), {"__doc__": f"{op} at any version."}) for op, name in SHARED.items()},
+}
 
 # Where a module's name does not follow from the operator's.
 _MODULES = {
@@ -177,7 +189,8 @@ def classes(domain: str) -> dict[str, dict[int | None, type[OpRun]]]:
     if domain == "experimental":
         from sardonyx.compat.onnx.reference.ops._windows import Im2Col
 
-        return {"Im2Col": {None: Im2Col}}
+        facts = {"__module__": f"{__package__}.{module_of('Im2Col', domain)}", "__doc__": Im2Col.__doc__}
+        return {"Im2Col": {None: type("Im2Col", (Im2Col, domain_base(domain)), facts)}}
     found: dict[str, dict[int | None, type[OpRun]]] = {}
     for op in all_operators():
         if op.domain == domain and op.run is not None:
