@@ -52,11 +52,13 @@ FAMILIES = (
     "trees",
     "contrib.activation",
     "contrib.attention",
+    "contrib.decoder",
     "contrib.experts",
     "contrib.linalg",
     "contrib.misc",
     "contrib.nn",
     "contrib.norm",
+    "contrib.packed",
     "contrib.quant",
     "contrib.recurrent",
 )

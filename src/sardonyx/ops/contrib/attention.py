@@ -11,6 +11,7 @@ from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim, floordiv
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Array
+from sardonyx.ops.contrib.heads import FILTER, attend, by_head, side_by_side
 from sardonyx.ops.contrib.shared import BYTES, FLOAT, HALVES, contrib, restored, single
 from sardonyx.ops.declare import Float, Input, Int, Ints, Output, String, infers, reference, types
 from sardonyx.ops.known import Known, known
@@ -18,28 +19,7 @@ from sardonyx.ops.typesets import TypeSet
 
 _32: TypeSet = frozenset({d.INT32})
 _NARROW: TypeSet = frozenset({d.FLOAT32, d.FLOAT16})
-FILTER = -10000.0  # what is added to the score of a key that the mask hides, unless the node says otherwise
 NEVER = float(np.finfo(np.float32).min)
-
-
-def _heads(x: Array, heads: int) -> Array:
-    """[batch, length, heads * features] -> [batch, heads, length, features]"""
-    batch, length, width = x.shape
-    return x.reshape(batch, length, heads, width // heads).transpose(0, 2, 1, 3)
-
-
-def _joined(x: Array) -> Array:
-    """[batch, heads, length, features] -> [batch, length, heads * features]"""
-    batch, heads, length, features = x.shape
-    return x.transpose(0, 2, 1, 3).reshape(batch, length, heads * features)
-
-
-def _attend(q: Array, k: Array, v: Array, bias: Array | float, scale: float | None) -> tuple[Array, Array]:
-    """softmax(q @ k.T * scale + bias) @ v, and the scores before softmax."""
-    factor = q.dtype.type(scale or 1 / math.sqrt(q.shape[-1]))
-    scores = np.matmul(q, k.swapaxes(-1, -2)) * factor + bias
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    return np.matmul(powers / powers.sum(-1, keepdims=True), v), scores
 
 
 def _mask(mask: Array | None, batch: int, queries: int, keys: int, value: float) -> Array | float:
@@ -80,7 +60,7 @@ def _self_attention(
     """Attention of a layer whose queries, keys and values are projected already."""
     if facts.get("do_rotary") or facts.get("past_present_share_buffer"):
         raise UnsupportedError("attention with rotary embeddings or a shared past has no reference")
-    q, k, v = (_heads(x, heads) for x in projected)
+    q, k, v = (by_head(x, heads) for x in projected)
     if past is not None:
         k, v = (np.concatenate([single(p), x], 2) for p, x in zip(past, (k, v), strict=True))
     value = FILTER if facts.get("mask_filter_value") is None else facts["mask_filter_value"]
@@ -89,9 +69,9 @@ def _self_attention(
         added = added + _causal(q.shape[2], k.shape[2])
     if bias is not None:
         added = added + single(bias)
-    y, _ = _attend(q, k, v, added, facts.get("scale"))
+    y, _ = attend(q, k, v, added, facts.get("scale"))
     present = np.stack([k, v]) if k.shape == v.shape else np.zeros(0, np.float32)
-    return [_joined(y).astype(kind), present.astype(kind)]
+    return [side_by_side(y).astype(kind), present.astype(kind)]
 
 
 def _projected(x: Array, weights: Array, bias: Array | None, sizes: Any) -> tuple[Array, Array, Array]:
@@ -220,12 +200,12 @@ class MultiHeadAttention:
         if key is None or value is None or indirection is not None or query.ndim != 3:
             raise UnsupportedError("packed queries, keys and values have no reference", fix="give all three apart")
         width = query.shape[-1]
-        q = _heads(_with_bias(single(query), bias, 0), num_heads)
+        q = by_head(_with_bias(single(query), bias, 0), num_heads)
         if key.ndim == 4:
             k, v = single(key), single(value)
         else:
-            k = _heads(_with_bias(single(key), bias, width), num_heads)
-            v = _heads(_with_bias(single(value), bias, 2 * width), num_heads)
+            k = by_head(_with_bias(single(key), bias, width), num_heads)
+            v = by_head(_with_bias(single(value), bias, 2 * width), num_heads)
         if past_key is not None and past_value is not None:
             k, v = np.concatenate([single(past_key), k], 2), np.concatenate([single(past_value), v], 2)
         hidden = FILTER if mask_filter_value is None else mask_filter_value
@@ -234,9 +214,9 @@ class MultiHeadAttention:
             added = added + _causal(q.shape[2], k.shape[2])
         if extra is not None:
             added = added + single(extra)
-        y, scores = _attend(q, k, v, added, scale)
+        y, scores = attend(q, k, v, added, scale)
         return [
-            _joined(y).astype(query.dtype),
+            side_by_side(y).astype(query.dtype),
             k.astype(query.dtype),
             v.astype(query.dtype),
             scores.astype(query.dtype),
@@ -280,9 +260,9 @@ class RotaryEmbedding:
         if position_ids.ndim == 2:
             places = position_ids
         heads = num_heads or (input.shape[2] // (2 * cos.shape[1]) if flat else 0)
-        x = _heads(single(input), heads) if flat else single(input)
+        x = by_head(single(input), heads) if flat else single(input)
         y = rotated(x, single(cos)[places], single(sin)[places], interleaved=bool(interleaved))
-        return (_joined(y) if flat else y).astype(input.dtype)
+        return (side_by_side(y) if flat else y).astype(input.dtype)
 
 
 # -- attention with groups of queries -------------------------------------------------------------------------------------
@@ -371,7 +351,7 @@ class GroupQueryAttention:
         powers = np.exp(scores - scores.max(-1, keepdims=True))
         y = np.matmul(powers / powers.sum(-1, keepdims=True), values)
         kind = query.dtype
-        return [_joined(y).astype(kind), *(c.astype(kind) for c in caches), scores.astype(kind)]
+        return [side_by_side(y).astype(kind), *(c.astype(kind) for c in caches), scores.astype(kind)]
 
 
 def _apart(query: Array, key: Array | None, value: Array | None, heads: int, few: int) -> tuple[Array, Array, Array]:
@@ -381,7 +361,7 @@ def _apart(query: Array, key: Array | None, value: Array | None, heads: int, few
         q, k, v = np.split(query, [heads * features, (heads + few) * features], -1)
     else:
         q, k, v = query, single(key), single(value)
-    return _heads(q, heads), _heads(k, few), _heads(v, few)
+    return by_head(q, heads), by_head(k, few), by_head(v, few)
 
 
 # -- biases of distance ---------------------------------------------------------------------------------------------------
