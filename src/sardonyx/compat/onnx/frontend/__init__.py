@@ -1,0 +1,1 @@
+"""Nothing: programs import the name."""
