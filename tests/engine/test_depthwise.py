@@ -15,6 +15,9 @@ WINDOWS = {
     "dilated": ((12, 30), (3, 3), "pads = [2, 3, 2, 3], dilations = [2, 3]"),
     "same": ((10, 12), (3, 4), 'auto_pad = "SAME_UPPER", strides = [1, 3]'),
     "one axis": ((33,), (5,), "pads = [2, 2]"),
+    "one axis, a long window": ((40,), (31,), "pads = [15, 15]"),
+    "a long window, halving": ((5, 30), (2, 11), "pads = [0, 5, 1, 5], strides = [1, 2]"),
+    "a long window, dilated": ((60,), (20,), "pads = [20, 18], dilations = [3]"),
     "smaller than its window": ((1, 2), (3, 3), "pads = [1, 1, 1, 1]"),
 }
 

@@ -1,7 +1,8 @@
 """Depthwise convolution of images whose channels are innermost: a filter of its own for every channel.
 
 Lanes are channels. A block of neighbouring columns of one output row is summed in registers, tap row by tap row, so that
-every input vector is read once per tap row, and the weights of a tap row once per block. A task is a band of output rows for
+every input vector is read once per tap row, and the weights of a tap row once per block. Of a long tap row, a few weights are
+in registers at a time, and input vectors are read again for the next ones. A task is a band of output rows for
 a few vectors of channels, one vector after the other: the input rows that a band shares stay in the first cache.
 """
 
@@ -21,6 +22,7 @@ __all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
 
 BAND = 16  # output rows of a task
 VECTORS = 4  # of channels, of a task
+MOST_TAPS = 9  # of a tap row whose weights are in registers together
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,16 @@ class DepthwiseSpec:
         """Input columns that a block of outputs reads."""
         return (self.columns - 1) * self.stride + (self.taps - 1) * self.dilation + 1
 
-    def uses(self, column: int) -> list[tuple[int, int]]:
+    def uses(self, column: int, taps: range) -> list[tuple[int, int]]:
         """The (output, tap) pairs of a block that read an input column, counted from its first one."""
-        pairs = ((o, t) for o in range(self.columns) for t in range(self.taps))
+        pairs = ((o, t) for o in range(self.columns) for t in taps)
         return [(o, t) for o, t in pairs if o * self.stride + t * self.dilation == column]
+
+    def parts(self) -> list[range]:
+        """The taps of a row whose weights are in registers together: as few parts as there can be, as even as they can be."""
+        count = -(-self.taps // MOST_TAPS)
+        ends = [self.taps * i // count for i in range(count + 1)]
+        return [range(a, b) for a, b in zip(ends, ends[1:], strict=False)]
 
 
 class _Depthwise:
@@ -118,20 +126,26 @@ class _Depthwise:
         k, spec, lanes = self.k, self.spec, self.lanes
         first: Expr = Const(0.0, f32.x(lanes)) if self.bias is None else self.bias.load(c, lanes, mask)
         accs = [k.reg("acc", f32.x(lanes), first) for _ in range(spec.columns)]
-        used = {column: pairs for column in range(spec.reach) if (pairs := spec.uses(column))}
-        masks = {column: self.column_mask(left + column, mask) if edge else mask for column in used}
+        parts = [
+            {column: pairs for column in range(spec.reach) if (pairs := spec.uses(column, taps))}
+            for taps in spec.parts()
+        ]
+        read = sorted({column for used in parts for column in used})
+        masks = {column: self.column_mask(left + column, mask) if edge else mask for column in read}
         start, t_first, t_last = taps
         with k.loop("t", t_first, t_last) as t:
             line = image.at((start + t * self.high.dilation) * self.high.step + left * self.wide.step)
             filters = self.weights.at(t * spec.taps * self.channels + c)
-            weights = [filters.load(self.channels * i, lanes, mask) for i in range(spec.taps)]
-            at = line
-            for column in range(spec.reach):
-                at = at if column == 0 else Pointer(k, k.let("p", at.at(self.wide.step).base), at.kind)
-                if column in used:
-                    x = self.element(at.load(0, lanes, masks[column]), masks[column])
-                    for i, tap in used[column]:
-                        k.set(accs[i], Fma(x, weights[tap], accs[i]))
+            for part, used in zip(spec.parts(), parts, strict=True):
+                weights = {i: filters.load(self.channels * i, lanes, mask) for i in part}
+                begin = min(used)
+                at = line if begin == 0 else Pointer(k, k.let("p", line.at(begin * self.wide.step).base), line.kind)
+                for column in range(begin, max(used) + 1):
+                    at = at if column == begin else Pointer(k, k.let("p", at.at(self.wide.step).base), at.kind)
+                    if column in used:
+                        x = self.element(at.load(0, lanes, masks[column]), masks[column])
+                        for i, tap in used[column]:
+                            k.set(accs[i], Fma(x, weights[tap], accs[i]))
         for i, acc in enumerate(accs):
             if edge and i:
                 with k.when(o + i < self.wide.out_size):

@@ -54,12 +54,12 @@ def one_each(low: Lowering, attrs: dict[str, Any], source: Value, filters: Value
     kernel = [d for d in w_shape[2:] if isinstance(d, int)]
     if not (w_shape[1] == 1 and w_shape[0] == x_shape[1] == attrs["group"] and attrs["group"] != 1):
         return None
-    if rank not in (1, 2) or len(kernel) != rank or kernel[-1] > MOST_TAPS:
+    if rank not in (1, 2) or len(kernel) != rank or kernel[-1] > LONGEST:
         return None
     return Windows.of(attrs, kernel, x_shape[2:])
 
 
-MOST_TAPS = 9  # along a row: each is a vector of weights in a register
+LONGEST = 64  # taps of a row, which the kernel spells out
 
 
 def taps_first(low: Lowering, filters: Value) -> View:
