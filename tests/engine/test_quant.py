@@ -15,8 +15,10 @@ from sardonyx import io
 from sardonyx.core.errors import InputError
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
-from tests.engine.oracle import LEVELS, agree, floats, parse, run
+from tests.engine.oracle import LEVELS as ORDINARY
+from tests.engine.oracle import agree, floats, parse, run
 
+LEVELS = [*ORDINARY, "amx:emulate"]  # the matrix unit in its software meaning, where there is none
 KINDS = {"u8": np.uint8, "i8": np.int8}
 
 

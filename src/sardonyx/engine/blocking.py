@@ -17,6 +17,7 @@ __all__ = [
     "Cutting",
     "FewBitsBlocking",
     "IntegerBlocking",
+    "IntegerTileBlocking",
     "SplitBlocking",
     "TileBlocking",
 ]
@@ -118,6 +119,43 @@ class IntegerBlocking(Blocking):
     def scratch(self, whole: Dim) -> Dim:
         rows = self.STAGED_TILES * self.tile.rows
         return rows * (ceildiv(whole * self.itemsize, BYTE_GAP) * BYTE_GAP + BYTE_GAP + 4) + 64
+
+
+@dataclass(frozen=True)
+class IntegerTileBlocking(Blocking):
+    """The same for the matrix unit, whose tasks copy rows that do not lie as tiles are filled.
+
+    Attributes:
+        step: of how many bytes along k a tile is.
+        lies: whether rows have one tap and lie equally far apart.
+    """
+
+    step: int
+    lies: bool
+
+    LEAST_PANELS = 8  # that share the copy of a row
+
+    def __call__(self, m: int, n: int, depth: int, taps: int, pitch: int, outer: int, threads: int) -> tuple[int, ...]:
+        staged, block_m, wide, blocks_m, blocks_n, tasks = super().__call__(m, n, depth, taps, pitch, outer, threads)
+        panels = -(-n // self.tile.width)
+        if not staged or wide >= min(panels, self.LEAST_PANELS):
+            return staged, block_m, wide, blocks_m, blocks_n, tasks
+        wide = min(panels, self.LEAST_PANELS)
+        blocks_n = -(-panels // wide)
+        return staged, block_m, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
+
+    def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
+        return not self.lies or depth % self.step != 0
+
+    def may_stage(self, left: Left) -> bool:
+        return True
+
+    def scratch(self, whole: Dim) -> Dim:
+        copied = (1 if self.lies else self.STAGED_TILES) * self.tile.rows
+        most = max(self.CACHE // self.step, self.STAGED_TILES * self.tile.rows)  # rows of a task
+        if self.lies and not (isinstance(whole, int) and whole % self.step == 0):
+            copied = self.STAGED_TILES * self.tile.rows
+        return copied * (ceildiv(whole, self.step) * self.step + BYTE_GAP) + (most + self.tile.rows) * 4 + 64
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ class Left:
         strides: along the outer axes of the result.
         rows: the table of row offsets [tap][m].
         pitch: the distance of neighbouring rows; decides whether they are copied before use.
+        even: whether all rows are known to lie equally far apart.
     """
 
     view: View
@@ -76,6 +77,7 @@ class Left:
     depth: Dim
     taps: int
     pitch: Dim
+    even: bool = False
 
 
 @dataclass(eq=False)

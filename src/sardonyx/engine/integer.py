@@ -15,13 +15,19 @@ import numpy as np
 
 from sardonyx.core.dims import Dim, ceildiv
 from sardonyx.core.dtypes import INT8, INT32, UINT8, DType, dtype
-from sardonyx.engine.blocking import Blocking, IntegerBlocking
+from sardonyx.engine.blocking import Blocking, IntegerBlocking, IntegerTileBlocking
 from sardonyx.engine.contract import Axes, ContractHead, Left, Right, two_axes
 from sardonyx.engine.formula import Epilogue, Formula
 from sardonyx.engine.fuse import Steps
-from sardonyx.engine.kernels.contract import micro_tile
-from sardonyx.engine.kernels.integer import Form, IntegerSpec, form_of, integer_kernel
-from sardonyx.engine.kernels.integer_pack import IntegerPackSpec, integer_pack_kernel, packed_integers, panel_elements
+from sardonyx.engine.kernels.integer import Form, IntegerSpec, form_of, integer_kernel, tiles
+from sardonyx.engine.kernels.integer_matrix import integer_matrix_kernel
+from sardonyx.engine.kernels.integer_pack import (
+    IntegerPackSpec,
+    integer_pack_kernel,
+    integer_tile,
+    packed_integers,
+    panel_elements,
+)
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.shared import one_of_equals
@@ -29,18 +35,22 @@ from sardonyx.engine.space import collapse
 from sardonyx.engine.tiles import MicroTile
 from sardonyx.engine.views import View, contiguous_strides, product
 from sardonyx.ir import Value
-from sardonyx.tile import Kernel, i32
+from sardonyx.tile import Kernel, Type, i8, u8
 
 __all__ = ["BYTES", "IntegerHead", "IntegerRight", "centered", "integer_head", "pack_integers", "zero_of"]
 
 BYTES = (UINT8, INT8)
 
+# Below, a tile of the matrix unit is mostly empty, and vectors are as soon done with each byte of B.
+FEW_ROWS = 8
+
 
 @dataclass(eq=False)
 class IntegerRight:
-    """Packed B, the sums of its columns [outer..., 1, n], and whether the kernel takes offsets of columns into account."""
+    """B packed for a form, the sums of its columns [outer..., 1, n], and whether the kernel takes offsets of columns into account."""
 
     right: Right
+    form: Form
     sums: View
     offset: bool
 
@@ -54,12 +64,17 @@ class IntegerHead(ContractHead):
     """
 
     outside: View
+    form: Form
     offset: bool
 
     def unit(self, low: Lowering, epilogue: Epilogue, out: View) -> tuple[Kernel, Blocking, Argument]:
-        spec = IntegerSpec(kind_of(self.left.view.dtype), self.offset, epilogue)
-        blocking = IntegerBlocking(micro_tile(i32, low.target), form_of(low.target).a.bytes)
-        return integer_kernel(spec, low.target), blocking, Address(self.outside.buffer, self.outside.offset)
+        form, outside = self.form, Address(self.outside.buffer, self.outside.offset)
+        spec = IntegerSpec(kind_of(self.left.view.dtype), form, self.offset, epilogue)
+        tile = integer_tile(form, low.target)
+        if form.unit:
+            lies = self.left.even and self.left.taps == 1
+            return integer_matrix_kernel(spec, low.target), IntegerTileBlocking(tile, 1, form.step, lies), outside
+        return integer_kernel(spec, low.target), IntegerBlocking(tile, form.a.bytes), outside
 
 
 _ZEROS = {kind: np.zeros((), kind.numpy) for kind in BYTES}
@@ -79,7 +94,7 @@ def centered(
         zero: broadcasts to the result.
         sums: of the columns of B less its zero points; `spread` broadcasts them to the result.
     """
-    moved = form_of(low.target).moved_a(kind_of(zero.dtype))
+    moved = head.form.moved_a(kind_of(zero.dtype))
     kinds, operands = ["i32"], list[View]()
     given = zero.const if zero.size == 1 else None
     point = 0 if given is None else int(given.reshape(())) + moved
@@ -112,12 +127,28 @@ def _readable(low: Lowering, head: IntegerHead, operand: View) -> View:
     return wide if head.accepts(wide) else low.contiguous(wide)
 
 
-def pack_integers(low: Lowering, b: View, zero: View, outer: Sequence[Dim], node: str, taps: int = 1) -> IntegerRight:
-    """Pack B [outer..., tap, k, n] (`taps` > 1: with the axis of taps) for a result with outer extents `outer`.
+def _form(low: Lowering, a: DType, b: DType, points: Any, rows: Dim) -> Form:
+    """How rows of bytes are multiplied: on the matrix unit where it may be filled. It takes either sign, but B is signed if that
+    saves its zero points."""
+    if not low.target.at_least("amx") or (isinstance(rows, int) and rows < FEW_ROWS):
+        return form_of(low.target)
+    signed = b is INT8 or (points is not None and bool((points == 128).all()))
+    return tiles(Type(kind_of(a)), i8 if signed else u8)
 
-    zero: the zero points as they broadcast to [outer..., 1, n].
+
+def pack_integers(
+    low: Lowering, left: Left, b: View, zero: View, outer: Sequence[Dim], node: str, *, rows: Dim
+) -> IntegerRight:
+    """Pack B [outer..., tap, k, n] (with an axis of taps if `left` has several) for a result with outer extents `outer`. Here it
+    is chosen what multiplies.
+
+    Args:
+        zero: the zero points as they broadcast to [outer..., 1, n].
+        rows: of A.
     """
-    form, tile = form_of(low.target), micro_tile(i32, low.target)
+    taps = left.taps
+    form = _form(low, left.view.dtype, b.dtype, zero.const, rows)
+    tile = integer_tile(form, low.target)
     array, points = b.const, zero.const
     if array is not None and points is not None:
         return _packed(low, array, points, form, tile, outer, taps, b.buffer.name)
@@ -126,7 +157,7 @@ def pack_integers(low: Lowering, b: View, zero: View, outer: Sequence[Dim], node
     *own, k, n = b.shape
     panels, point = ceildiv(n, tile.width), form.moved_b(kind_of(b.dtype))
     some = points is None or zero.size != 1 or int(points.reshape(())) + point != 0
-    depth = ceildiv(k, form.group) * form.group
+    depth = ceildiv(k, form.step) * form.step
     panel: Dim = tile.width * (depth + (4 // form.b.bytes if some else 0))
     buffer = low.temp(dtype(form.b.numpy), (product(own), panels, panel), name=b.buffer.name).buffer
     sums = low.temp(INT32, (*own, 1, n), name=f"sums of {b.buffer.name}")
@@ -134,14 +165,14 @@ def pack_integers(low: Lowering, b: View, zero: View, outer: Sequence[Dim], node
     wide = View(buffer, tuple(own), tuple(steps))
     space = collapse(tuple(own), [wide, _outer(sums), _outer(b)], range(len(own)))
     if len(space.extents) > 2:
-        return pack_integers(low, low.contiguous(b), zero, outer, node)
+        return pack_integers(low, left, low.contiguous(b), zero, outer, node, rows=rows)
     unit = b.strides[-1] == 1
-    spec = IntegerPackSpec(kind_of(b.dtype), unit, "none" if not some else "same" if zero.size == 1 else "unit")
+    spec = IntegerPackSpec(kind_of(b.dtype), form, unit, "none" if not some else "same" if zero.size == 1 else "unit")
     args: list[Argument | None] = [Address(buffer, 0, True), Address(sums.buffer, 0, True)]
     args += [Address(b.buffer, b.offset), Address(zero.buffer, zero.offset)]
     args += [k, n, panels, b.strides[-2], b.strides[-1], *two_axes(space.extents, space.strides)]
     low.call(Call(integer_pack_kernel(spec, low.target), args, product(space.extents) * panels, (node,)))
-    return IntegerRight(Right(buffer, wide.broadcast_to(outer).strides), sums, some)
+    return IntegerRight(Right(buffer, wide.broadcast_to(outer).strides), form, sums, some)
 
 
 def _outer(view: View) -> View:
@@ -161,7 +192,7 @@ def _packed(
     own = array.shape[:-2]
     view = View(low.constant(one_of_equals(panels), name).buffer, own, tuple(s * size for s in contiguous_strides(own)))
     totals = low.constant(np.expand_dims(sums, -2), f"sums of {name}")
-    return IntegerRight(Right(view.buffer, view.broadcast_to(outer).strides), totals, some)
+    return IntegerRight(Right(view.buffer, view.broadcast_to(outer).strides), form, totals, some)
 
 
 def integer_head(
@@ -183,5 +214,6 @@ def integer_head(
         groups,
         1 if groups > 1 else 0,
         outside=outside,
+        form=packed.form,
         offset=packed.offset,
     )

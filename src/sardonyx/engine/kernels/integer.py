@@ -1,12 +1,13 @@
-"""The contraction kernel for 8-bit integers: `kernels.contract` with sums that are exact, modulo 2**32.
+"""The contraction kernel for 8-bit integers on vectors: `kernels.contract` with sums that are exact, modulo 2**32.
 
     out[g, m, n] = epilogue(sum over taps t and k of A[g, row(t, m) + k] * (B[g, t, k, n] - offset[g, n]))
 
-A and B are multiplied in the form that the machine has an instruction for; neither form can saturate:
+A and B are multiplied in the form that the machine has an instruction for; no form can saturate:
 
-    form     A           B           one instruction per lane
-    bytes    unsigned    signed      four products (VNNI)
-    words    16-bit      16-bit      two products (everywhere)
+    form     A           B           one instruction
+    tiles    either      either      four products for each of 16 x 16 results, 16 times (AMX): `kernels.integer_matrix`
+    bytes    unsigned    signed      four products per lane (VNNI)
+    words    16-bit      16-bit      two products per lane (everywhere)
 
 In bytes, signed A is multiplied as A + 128 and unsigned B as B - 128; whoever calls the kernel puts that right with the
 sums of B's columns. The zero point of B is put right here, with the sum of the row of A.
@@ -29,19 +30,46 @@ from sardonyx.engine.tiles import BYTE_GAP, MicroTile
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Type, call, i8, i16, i32, i64, u8
 from sardonyx.tile.expr import Bin, Bitcast, Broadcast, binary
 
-__all__ = ["BYTES", "WORDS", "Form", "IntegerSpec", "form_of", "integer_kernel", "multiplied"]
+__all__ = [
+    "BYTES",
+    "WORDS",
+    "ByteRows",
+    "Form",
+    "IntegerSpec",
+    "form_of",
+    "integer_kernel",
+    "multiplied",
+    "take_offsets",
+    "tiles",
+]
 
 AHEAD = 16  # groups between what is multiplied and what is prefetched
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the machine multiplies: the kinds of A and B, and how many neighbours along k make 32 bits."""
+    """How the machine multiplies.
+
+    Attributes:
+        a, b: the kinds of A and B.
+        group: how many neighbours along k make 32 bits.
+        step: up to a multiple of how many elements along k B is filled up with zeros.
+    """
 
     a: Type
     b: Type
     group: int
+    step: int
     dot: str
+
+    @property
+    def unit(self) -> bool:
+        """Whether the matrix unit multiplies."""
+        return self.step > self.group
+
+    def filled(self, depth: int) -> int:
+        """How many elements along k B has when it is filled up."""
+        return -(-depth // self.step) * self.step
 
     def moved_a(self, kind: str) -> int:
         """What is added to A of a kind."""
@@ -52,19 +80,25 @@ class Form:
         return -128 if self.b == i8 and kind == "u8" else 0
 
 
-BYTES, WORDS = Form(u8, i8, 4, "dpbusd"), Form(i16, i16, 2, "dpwssd")
+BYTES, WORDS = Form(u8, i8, 4, 4, "dpbusd"), Form(i16, i16, 2, 2, "dpwssd")
+
+
+def tiles(a: Type, b: Type) -> Form:
+    """The form of the matrix unit, which has an instruction for each pair of kinds."""
+    return Form(a, b, 4, 64, f"tdpb{a.kind[0]}{b.kind[0]}d".replace("i", "s"))
 
 
 def form_of(target: Target) -> Form:
-    """The form in which a machine multiplies."""
+    """The form in which the vectors of a machine multiply."""
     return BYTES if target.has("avx512vnni") or target.has("avxvnni") else WORDS
 
 
 @dataclass(frozen=True)
 class IntegerSpec:
-    """The kind of A (u8 or i8), whether columns of B have an offset, and what becomes of each sum."""
+    """The kind of A (u8 or i8), the form, whether columns of B have an offset, and what becomes of each sum."""
 
     kind: str
+    form: Form
     offset: bool
     epilogue: Epilogue
 
@@ -76,12 +110,13 @@ def multiplied(x: Expr, form: Type, moved: int) -> Expr:
     return Bin("xor", x.bits(u8), Const(128, u8.x(x.type.lanes))).bits(form) if moved else x
 
 
-class _Rows:
+class ByteRows:
     """The rows of A that a task works on, copied."""
 
-    def __init__(self, k: Builder, spec: IntegerSpec, form: Form, target: Target, sizes: tuple[Expr, Expr]) -> None:
+    def __init__(self, k: Builder, spec: IntegerSpec, target: Target, sizes: tuple[Expr, Expr]) -> None:
         """Called in the setup of the kernel."""
-        self.k, self.spec, self.form = k, spec, form
+        self.k, self.spec, self.form = k, spec, spec.form
+        form = spec.form
         self.lanes = target.vector_bits // form.a.bits
         self.depth, self.taps = sizes
         self.whole = k.let("whole", self.depth * self.taps)
@@ -89,7 +124,8 @@ class _Rows:
         self.pitch = k.let("pitch", self.filled + BYTE_GAP // form.a.bytes)
 
     def copy(self, source: tuple[Pointer, Pointer, Pointer], range_m: tuple[Expr, Expr, Expr], to: Pointer) -> Pointer:
-        """Copy the rows first..last; gives where their sums are, if anybody wants them.
+        """Copy the rows first..last; gives where the memory behind them begins, with their sums if vectors multiply and anybody
+        wants them.
 
         source: A, the table of its rows, and what stands for what lies outside.
         """
@@ -106,7 +142,7 @@ class _Rows:
                     k.strip("i", 0, self.depth, self.lanes, lambda i, mask: place.store(i, outside, mask))
                 with k.otherwise():
                     self.line(a.at(start), place)
-            if self.spec.offset:
+            if self.spec.offset and not self.form.unit:
                 self.sum(line, sums.at(r))
         return sums
 
@@ -176,15 +212,15 @@ class _Block:
             for j in range(vectors):
                 self.sums.store(r * self.tile.width + j * lanes, acc[r][j])
 
-    def offset(self, height: Expr, row_sums: Pointer, offsets: Pointer) -> None:
-        """Take the offset of every column times the sum of the row away from the sums."""
-        k, tile = self.k, self.tile
-        columns = [offsets.load(j * tile.lanes, tile.lanes) for j in range(tile.vectors)]
-        with k.loop("r", 0, height) as r:
-            x = k.let("x", Broadcast(row_sums.load(r), tile.lanes))
-            for j, column in enumerate(columns):
-                at = r * tile.width + j * tile.lanes
-                self.sums.store(at, self.sums.load(at, tile.lanes) - x * column)
+
+def take_offsets(k: Builder, tile: MicroTile, sums: Pointer, height: Expr, row_sums: Pointer, offsets: Pointer) -> None:
+    """Take the offset of every column times the sum of the row away from a block of sums."""
+    columns = [offsets.load(j * tile.lanes, tile.lanes) for j in range(tile.vectors)]
+    with k.loop("r", 0, height) as r:
+        x = k.let("x", Broadcast(row_sums.load(r), tile.lanes))
+        for j, column in enumerate(columns):
+            at = r * tile.width + j * tile.lanes
+            sums.store(at, sums.load(at, tile.lanes) - x * column)
 
 
 @functools.cache
@@ -196,7 +232,7 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     Scratch: block_m rows of A in the form in which they are multiplied, filled up to whole vectors and BYTE_GAP bytes; then an i32
     for each.
     """
-    form, tile = form_of(target), micro_tile(i32, target)
+    form, tile = spec.form, micro_tile(i32, target)
     k = Builder("integer")
     kind = Type(spec.kind)
     out = k.ptr("out", pointer(spec.epilogue.out))
@@ -207,7 +243,7 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     cut = Cut(k, [out, a, b, *operands])
     scratch = k.scratch(form.a)
     with k.setup():
-        rows = _Rows(k, spec, form, target, (depth, taps))
+        rows = ByteRows(k, spec, target, (depth, taps))
         block = _Block(k, form, tile, rows.whole)
         panels = k.let("panels", (n + tile.width - 1) // tile.width)
         size = k.let("size", block.groups * (form.group * tile.width))
@@ -233,7 +269,7 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
             far = panel.at(panel_size + part * pace).cast(u8)
             height = block.compute(last - top, left, lines, panel, far)
             if spec.offset:
-                block.offset(height, row_sums.at(top - first), panel.at(size).cast(i32))
+                take_offsets(k, tile, block.sums, height, row_sums.at(top - first), panel.at(size).cast(i32))
             finish(k, spec.epilogue, block.sums, tile, places, cut.steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()

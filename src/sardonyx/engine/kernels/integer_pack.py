@@ -1,7 +1,7 @@
 """Packing the right side of a product of bytes, and the sums of its columns: what `kernels.integer` reads.
 
 A panel holds `width` columns: [groups of k][column][group], in the form in which the machine multiplies, zeros behind the last k
-and the last column. With an offset by column, those follow, as i32.
+(up to a whole step of the form) and the last column. With an offset by column, those follow, as i32.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ import numpy as np
 from sardonyx.engine.codegen import Target
 from sardonyx.engine.kernels.contract import micro_tile
 from sardonyx.engine.kernels.cut import TwoAxes
-from sardonyx.engine.kernels.integer import Form, form_of, multiplied
+from sardonyx.engine.kernels.integer import Form, multiplied
 from sardonyx.engine.kernels.map import decode
+from sardonyx.engine.kernels.matrix import TILE
 from sardonyx.engine.tiles import MicroTile
 from sardonyx.ir import Array
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Type, i32, i64, select, u8, u16, u32
 from sardonyx.tile.expr import Bitcast, Broadcast, binary
 
-__all__ = ["IntegerPackSpec", "integer_pack_kernel", "packed_integers", "panel_elements"]
+__all__ = ["IntegerPackSpec", "integer_pack_kernel", "integer_tile", "packed_integers", "panel_elements"]
 
 Offset = Literal["none", "same", "unit"]  # of the columns: none, one for all, or each its own
 
 
+def integer_tile(form: Form, target: Target) -> MicroTile:
+    """The block of sums of the kernel for a form."""
+    return TILE if form.unit else micro_tile(i32, target)
+
+
 def panel_elements(k: int, form: Form, tile: MicroTile, *, offset: bool) -> int:
     """How many elements a panel of depth k takes."""
-    return tile.width * (-(-k // form.group) * form.group + (4 // form.b.bytes if offset else 0))
+    return tile.width * (form.filled(k) + (4 // form.b.bytes if offset else 0))
 
 
 def packed_integers(b: Array, zero_point: Array | None, form: Form, tile: MicroTile) -> tuple[Array, Array]:
@@ -41,7 +47,7 @@ def packed_integers(b: Array, zero_point: Array | None, form: Form, tile: MicroT
     *outer, k, n = b.shape
     moved = form.moved_b("u8" if b.dtype == np.uint8 else "i8")
     width, group = tile.width, form.group
-    groups, panels = -(-k // group), -(-n // width)
+    groups, panels = form.filled(k) // group, -(-n // width)
     full = np.zeros((*outer, groups * group, panels * width), form.b.numpy)
     full[..., :k, :n] = b.astype(np.int16) + moved
     at = len(outer)
@@ -59,9 +65,10 @@ def packed_integers(b: Array, zero_point: Array | None, form: Form, tile: MicroT
 
 @dataclass(frozen=True)
 class IntegerPackSpec:
-    """The kind of B, whether neighbours along n are neighbours in memory, and its offsets."""
+    """The kind of B, the form, whether neighbours along n are neighbours in memory, and its offsets."""
 
     kind: str
+    form: Form
     unit: bool
     offset: Offset
 
@@ -73,14 +80,14 @@ def integer_pack_kernel(spec: IntegerPackSpec, target: Target) -> Kernel:
     Parameters: out, sums, b, zero (its zero points); depth, n, panels; the strides of b along k and n; then for two outer axes the
     extent and the strides of out, sums and b. Task: (outer axes, panel).
     """
-    form, tile = form_of(target), micro_tile(i32, target)
+    form, tile = spec.form, integer_tile(spec.form, target)
     kind = Type(spec.kind)
     k = Builder("integer_pack")
     out, sums, b, zero = k.ptr("out", form.b), k.ptr("sums", i32), k.ptr("b", kind), k.ptr("zero", kind)
     depth, n, panels, step_k, step_n = (k.param(x) for x in ("depth", "n", "panels", "step_k", "step_n"))
     axes = TwoAxes(k, ("out", "sums", "b"))
     with k.setup():
-        groups = k.let("groups", (depth + (form.group - 1)) // form.group)
+        groups = k.let("groups", (depth + (form.step - 1)) // form.step * (form.step // form.group))
         size = k.let("size", groups * (form.group * tile.width))
         panel_size = k.let("panel_size", size + (4 // form.b.bytes * tile.width if spec.offset != "none" else 0))
     *outer, panel = decode(k, k.task, [*axes.extents, panels])
@@ -89,7 +96,7 @@ def integer_pack_kernel(spec: IntegerPackSpec, target: Target) -> Kernel:
     for j in range(tile.vectors):
         first = k.let("column", panel * tile.width + j * tile.lanes)
         mask = k.let("mask", k.mask(binary("min", n - first, tile.lanes), tile.lanes))
-        column = _Column(k, form, spec, first, mask, step_n, tile.lanes)
+        column = _Column(k, spec, first, mask, step_n, tile.lanes)
         total = column.pack(b, (depth, groups, step_k), place.at(j * tile.lanes * form.group), tile.width)
         if spec.offset != "none":
             offset = column.offsets(zero)
@@ -102,10 +109,8 @@ def integer_pack_kernel(spec: IntegerPackSpec, target: Target) -> Kernel:
 class _Column:
     """A vector of columns."""
 
-    def __init__(
-        self, k: Builder, form: Form, spec: IntegerPackSpec, first: Expr, mask: Expr, step: Expr, lanes: int
-    ) -> None:
-        self.k, self.form, self.spec, self.lanes, self.first, self.mask = k, form, spec, lanes, first, mask
+    def __init__(self, k: Builder, spec: IntegerPackSpec, first: Expr, mask: Expr, step: Expr, lanes: int) -> None:
+        self.k, self.form, self.spec, self.lanes, self.first, self.mask = k, spec.form, spec, lanes, first, mask
         self.index = first if spec.unit else k.let("index", (Ramp(i64.x(lanes)) + first) * step)
 
     def taken(self, x: Expr) -> Expr:
@@ -141,8 +146,8 @@ class _Column:
         full = k.let("full", depth // form.group)
         with k.loop("p", 0, full) as p:
             group(p, whole)
-        with k.when(full < groups):
-            group(full, guarded)
+        with k.loop("q", full, groups) as p:
+            group(p, guarded)
         return total
 
     def loaded(self, row: Pointer, mask: Expr) -> Expr:

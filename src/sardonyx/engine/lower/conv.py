@@ -17,6 +17,7 @@ from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lower.winograd import winograd_head
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
+from sardonyx.engine.space import collapse
 from sardonyx.engine.tables import window_table
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Node, Value
@@ -154,7 +155,17 @@ def _windows(x: View, w: Windows, shape: tuple[Dim, ...], groups: int) -> Left:
     outer = (x.strides[1],) if groups > 1 else ()
     taps = product(w.kernel)
     assert isinstance(taps, int)
-    return Left(x, outer, Table(window_table, tuple(facts)), x.shape[first - 1], taps, x.strides[-1] * w.strides[-1])
+    table, pitch = Table(window_table, tuple(facts)), x.strides[-1] * w.strides[-1]
+    return Left(x, outer, table, x.shape[first - 1], taps, pitch, _even(x, axes, w, shape[2:]))
+
+
+def _even(x: View, axes: list[int], w: Windows, places: tuple[Dim, ...]) -> bool:
+    """Whether the pixels behind all places lie equally far apart, for windows of one."""
+    if product(w.kernel) != 1 or any(w.fronts) or any(w.backs):
+        return False
+    steps = [x.strides[axis] * hop for axis, hop in zip(axes, w.strides, strict=True)]
+    seen = View(x.buffer, (x.shape[0], *places), (x.strides[0], *steps))
+    return len(collapse(seen.shape, [seen], range(seen.rank)).extents) == 1
 
 
 def _joined(

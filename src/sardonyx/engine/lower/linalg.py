@@ -12,6 +12,7 @@ from sardonyx.engine.formula import Formula
 from sardonyx.engine.fuse import Steps
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
+from sardonyx.engine.space import collapse
 from sardonyx.engine.tables import row_table
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Node, Value
@@ -23,7 +24,8 @@ def left_of(a: View, outer: Sequence[int], rows: Sequence[int]) -> Left:
     """A [..., k] as rows."""
     facts = [x for axis in rows for x in (a.shape[axis], a.strides[axis])]
     pitch = next((a.strides[axis] for axis in reversed(rows) if a.shape[axis] != 1), 0)
-    return Left(a, tuple(a.strides[i] for i in outer), Table(row_table, tuple(facts)), a.shape[-1], 1, pitch)
+    even = len(collapse(a.shape, [a], rows).extents) == 1
+    return Left(a, tuple(a.strides[i] for i in outer), Table(row_table, tuple(facts)), a.shape[-1], 1, pitch, even)
 
 
 def product_of(low: Lowering, a: View, b: View, shape: tuple[Dim, ...], nodes: tuple[str, ...]) -> Deferred:

@@ -23,7 +23,7 @@ from sardonyx.engine.lower.pool import Windows
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Address, Argument, Call
 from sardonyx.engine.space import memory_order
-from sardonyx.engine.views import View
+from sardonyx.engine.views import View, product
 from sardonyx.ir import Node, Value
 from sardonyx.ops import run_reference, schema_of
 from sardonyx.tile import Type
@@ -63,16 +63,13 @@ def _product(
     if a.strides[-1] != 1 and a.shape[-1] != 1:
         a = low.contiguous(a)
     rank = len(shape)
-    if all(d == 1 for d in b.shape[:-2]):
-        axes = Axes((), tuple(range(rank - 1)), rank - 1)
-        packed = pack_integers(low, b.squeezed(range(b.rank - 2)), zb, (), name)
-    else:
-        axes = Axes(tuple(range(rank - 2)), (rank - 2,), rank - 1)
-        packed = pack_integers(low, b, zb, shape[:-2], name)
+    shared = all(d == 1 for d in b.shape[:-2])
+    axes = Axes((), tuple(range(rank - 1)), rank - 1) if shared else Axes(tuple(range(rank - 2)), (rank - 2,), rank - 1)
     a = a.broadcast_to((*shape[:-1], a.shape[-1]))
-    head = integer_head(
-        shape, range(rank), axes, left_of(a, axes.outer, axes.rows), packed, zero_of(low, None, a.dtype)
-    )
+    rows = left_of(a, axes.outer, axes.rows)
+    count, outer = product([shape[i] for i in axes.rows]), [shape[i] for i in axes.outer]
+    packed = pack_integers(low, rows, b.squeezed(range(b.rank - 2)) if shared else b, zb, outer, name, rows=count)
+    head = integer_head(shape, range(rank), axes, rows, packed, zero_of(low, None, a.dtype))
     if not head.fits:
         wide = low.contiguous(b.broadcast_to((*shape[:-2], *b.shape[-2:])))
         return _product(low, node, (low.contiguous(a), za), (wide, zb), shape)
@@ -97,7 +94,8 @@ def byte_convolution(low: Lowering, node: Node, attrs: dict[str, Any], values: S
     assert points is not None
     if points.size != 1:  # one for each filter
         points = points.reshape(*found.outer, 1, -1)
-    packed = pack_integers(low, found.right, low.constant(points), found.outer, found.nodes[0], found.taps)
+    places = product((found.shape[0], *found.shape[2:]))
+    packed = pack_integers(low, found.left, found.right, low.constant(points), found.outer, found.nodes[0], rows=places)
     head = integer_head(found.shape, found.order, found.axes, found.left, packed, zero, found.groups)
     totals = packed.sums.const
     assert totals is not None
