@@ -9,6 +9,7 @@ a few vectors of channels, one vector after the other: the input rows that a ban
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 
 from sardonyx.engine.codegen import Target
@@ -57,7 +58,7 @@ class DepthwiseSpec:
         """The taps of a row whose weights are in registers together: as few parts as there can be, as even as they can be."""
         count = -(-self.taps // MOST_TAPS)
         ends = [self.taps * i // count for i in range(count + 1)]
-        return [range(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+        return [range(a, b) for a, b in itertools.pairwise(ends)]
 
 
 class _Depthwise:
