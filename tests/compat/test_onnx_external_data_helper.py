@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from pathlib import Path
@@ -53,6 +54,7 @@ SAVED: list[dict[str, Any]] = [
     {"location": "old.bin", "offset": 64}, {"location": "old.bin", "offset": 4}, {"location": "new.bin", "offset": 65536},
     {"location": "new.bin", "offset": 65537}, {"location": "d/new.bin"}, {"location": "../new.bin"}, {"location": "/tmp/new.bin"},
     {"location": ""}, {"location": "."}, {"location": "link"}, {"location": "out/new.bin"}, {"location": "hard"}, {"location": "none/x"},
+    {"location": "in/new.bin"}, {"location": "d/../in/new.bin"},
 ]  # fmt: skip
 
 
@@ -78,6 +80,7 @@ def _folder(base: Path) -> Path:
     os.link(folder / "hard", base / "other name")
     (folder / "link").symlink_to(base / "secret")
     (folder / "out").symlink_to(base / "elsewhere")
+    (folder / "in").symlink_to(folder / "d")
     return folder
 
 
@@ -91,6 +94,7 @@ READ: list[dict[str, Any]] = [
     {"location": "w.bin", "offset": 4, "length": 8}, {"location": "w.bin", "offset": 100}, {"location": "w.bin", "length": 100},
     {"location": "w.bin", "offset": 8, "length": 12}, {"location": "none"}, {"location": "../secret"}, {"location": "/etc/hostname"},
     {"location": ""}, {"location": "link"}, {"location": "hard"}, {"location": "d"}, {"location": "out/w.bin"},
+    {"location": "in/w.bin"},
 ]  # fmt: skip
 
 
@@ -98,7 +102,8 @@ READ: list[dict[str, Any]] = [
 def test_loading(entries: dict[str, Any], tmp_path: Path) -> None:
     folder = _folder(tmp_path)
     (folder / "w.bin").write_bytes(np.arange(4, dtype=np.float32).tobytes())
-    (tmp_path / "elsewhere" / "w.bin").write_bytes(bytes(16))
+    for place in (tmp_path / "elsewhere", folder / "d"):
+        (place / "w.bin").write_bytes(bytes(16))
 
     def program(o: Any) -> Any:
         made = tensor(o, **entries)
@@ -115,6 +120,27 @@ def test_loading(entries: dict[str, Any], tmp_path: Path) -> None:
 
     same(program)
     same(as_array)
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("../secret", "points outside the directory"),
+        ("/etc/hostname", "absolute path"),
+        ("", "should not be empty"),
+        ("link", "symbolic link"),
+        ("hard", "multiple hard links"),
+        ("d", "not regular file"),
+        ("none", "not regular file"),
+        ("out/w.bin", "resolves outside model directory"),
+    ],
+)
+def test_refusals_have_the_words_that_programs_look_for(location: str, words: str, tmp_path: Path) -> None:
+    folder = _folder(tmp_path)
+    (tmp_path / "elsewhere" / "w.bin").write_bytes(bytes(16))
+    for package in (ours, importlib.import_module("onnx")):
+        with pytest.raises(package.checker.ValidationError, match=words):
+            package.external_data_helper.load_external_data_for_tensor(tensor(package, location=location), str(folder))
 
 
 TEXT = """<ir_version: 7, opset_import: ["": 15, "local": 1]> g (float[N] X, bool c) => (float[N] Y) {

@@ -68,7 +68,7 @@ class ExternalDataInfo:
         if not unknown:
             return
         cut = (key[:_SHOWN_LETTERS] + ("..." if len(key) > _SHOWN_LETTERS else "") for key in unknown)
-        shown = sorted(dict.fromkeys(cut))[:_SHOWN_KEYS]
+        shown = sorted(list(dict.fromkeys(cut))[:_SHOWN_KEYS])
         more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
         allowed = sorted(_ALLOWED_EXTERNAL_DATA_KEYS)
         warnings.warn(

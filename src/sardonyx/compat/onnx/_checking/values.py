@@ -165,11 +165,25 @@ def external_file(folder: str, location: str, name: str) -> Path | None:
     try:
         return safe_path(Path(folder or "."), location and os.path.normpath(location))
     except SardonyxError as error:
-        kind = "relative path" if location.startswith("/") else "regular file in the model's folder"
+        why = error.why or ""
+        said = next(
+            (text for words, text in _UNSAFE.items() if words in why), "a plain file, but {path} is not regular file"
+        )
+        wanted = said.format(location=location, folder=folder, path=os.path.join(folder, location))  # noqa: PTH118
         raise ValidationError(
-            f"Data of TensorProto ( tensor name: {name}) should be stored in a {kind}, but '{location}' is not: {error.what}"
-            + (f" ({error.why})" if error.why else "")
+            f"Data of TensorProto ( tensor name: {name}) should be {wanted} ({error.what}: {why})"
         ) from error
+
+
+# Why a place is refused, in the words that programs look for.
+_UNSAFE = {
+    "absolute": "at a relative path, but '{location}' is an absolute path",
+    "climbs out": "file inside '{folder}', but '{location}' points outside the directory",
+    "empty": "in a file whose name should not be empty",
+    "symbolic link": "a plain file, but {path} is a symbolic link",
+    "hard link": "a plain file, but {path} has multiple hard links: such a hardlink may lead elsewhere",
+    "leads out": "a plain file, but {path} resolves outside model directory",
+}
 
 
 def check_sparse_tensor(sparse: SparseTensorProto, ctx: CheckerContext) -> None:

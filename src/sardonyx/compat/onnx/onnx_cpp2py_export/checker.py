@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from sardonyx.compat.onnx._checking import graphs, nodes, values
@@ -20,7 +20,7 @@ from sardonyx.compat.onnx.onnx_pb import (
     TensorProto,
     ValueInfoProto,
 )
-from sardonyx.core.errors import FormatError, SardonyxError
+from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import safe_path
 from sardonyx.proto import Message, parse
 
@@ -118,17 +118,37 @@ def _open_external_data(base_dir: str, location: str, tensor_name: str, read_onl
     Raises:
         ValidationError: the location leaves the folder, or is no plain file.
     """
-    if read_only:
-        path = values.external_file(base_dir, location, tensor_name)
-        return os.open(path or location, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     path = Path(base_dir) / location
+    if read_only:
+        found = values.external_file(base_dir, location, tensor_name)
+        _refuse_links(Path(base_dir), location, tensor_name)
+        return os.open(found or location, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     normal = os.path.normpath(location)
     refused = not location or os.path.isabs(location) or normal == "." or ".." in normal  # noqa: PTH117
     if refused or not path.parent.resolve().is_relative_to(Path(base_dir).resolve()):
-        raise ValidationError(f"External data location for tensor {tensor_name} leaves its folder: {location!r}")
+        how = (
+            "contains '..'"
+            if ".." in normal
+            else "is empty or absolute"
+            if refused
+            else "resolves outside model directory"
+        )
+        raise ValidationError(
+            f"External data location for tensor {tensor_name} leaves its folder, it {how}: {location!r}"
+        )
+    _refuse_links(Path(base_dir), location, tensor_name)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
         safe_path(Path(base_dir), location)
-    except (OSError, SardonyxError) as error:
-        raise ValidationError(f"Cannot open external data for tensor {tensor_name}: {error}") from error
+    except (OSError, ValueError) as error:  # ours of paths are ValueErrors too
+        links = " (it has multiple hard links)" if "hard link" in str(error) else ""
+        raise ValidationError(f"Cannot open external data for tensor {tensor_name}{links}: {error}") from error
     return descriptor
+
+
+def _refuse_links(folder: Path, location: str, tensor_name: str) -> None:
+    """Refuse a place that is reached through a link to a folder, wherever that leads."""
+    for way in PurePath(location).parents:
+        if (folder / way).is_symlink() and way.parts:
+            why = f"folder {str(way)!r} on its way is a symbolic link"
+            raise ValidationError(f"Cannot open external data for tensor {tensor_name}: {why}")
