@@ -16,7 +16,7 @@ from sardonyx.core.errors import InputError
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model
 from tests.engine.oracle import LEVELS as ORDINARY
-from tests.engine.oracle import agree, floats, parse, run
+from tests.engine.oracle import agree, calls, floats, parse, run
 
 LEVELS = [*ORDINARY, "amx:emulate"]  # the matrix unit in its software meaning, where there is none
 KINDS = {"u8": np.uint8, "i8": np.int8}
@@ -240,3 +240,26 @@ def test_same_bits_for_any_threads() -> None:
     found = model("MatMulInteger", {"a": a}, {"b": b})
     one, five = (run(found, [a], LEVELS[-1], threads=n)[0] for n in (1, 5))
     np.testing.assert_array_equal(one, five)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_images_whose_channels_lie_last(level: str) -> None:
+    """They are read where they lie: nothing is copied."""
+    facts: dict[str, Any] = {
+        "xs": np.float32(0.02),
+        "xz": np.uint8(7),
+        "w": whole("u8", 40, 32, 3, 3, seed=1).view(np.int8),
+    }
+    facts |= {"ws": np.float32(0.03), "wz": np.int8(0), "ys": np.float32(2), "yz": np.uint8(100)}
+    order = ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"]
+    window: dict[str, Any] = {"pads": [1, 1, 1, 1], "domain": "com.microsoft"}
+    found = model("QLinearConv", {"x": whole("u8", 2, 6, 5, 32)}, facts, order=order, channels_last=1, **window)
+    close(found, [whole("u8", 2, 6, 5, 32)], level)
+    assert calls(found) == 1
+    pool = model("NhwcMaxPool", {"x": whole("u8", 2, 6, 5, 32)}, {}, kernel_shape=[2, 2], **window)
+    exact(pool, [whole("u8", 2, 6, 5, 32)], level)
+    assert calls(pool) == 1
+    x, weights = floats(2, 6, 5, 32), {"w": floats(16, 32, 3, 3, seed=1), "b": floats(16, seed=2)}
+    plain = model("NhwcConv", {"x": x}, weights, **window)
+    agree(plain, [x], level, rtol=1e-5, atol=1e-5)
+    assert calls(plain) == 1

@@ -17,6 +17,7 @@ from sardonyx.passes.rules import (
     attention,
     contrib,
     contrib_layers,
+    contrib_nn,
     elementwise,
     linalg,
     nn,
@@ -60,7 +61,14 @@ PIPELINE: tuple[Stage, ...] = (
     Stage(1, rules_pass("drop-no-ops", [*elementwise.NO_OPS, *shape.VIEWS], requires=NEWEST)),
     Stage(1, share),
     Stage(1, rules_pass("sink-transposes", [*shape.SINKS, *shape.VIEWS], requires=NEWEST)),
-    Stage(2, rules_pass("say-in-standard-operators", [*contrib.CONTRIB, *contrib_layers.LAYERS], requires=NEWEST)),
+    Stage(
+        2,
+        rules_pass(
+            "say-in-standard-operators",
+            [*contrib.CONTRIB, *contrib_layers.LAYERS, *contrib_nn.WINDOWS],
+            requires=NEWEST,
+        ),
+    ),
     Stage(2, rules_pass("multiply-bytes", quant.QUANT, requires=NEWEST)),
     Stage(2, rules_pass("fold-into-contractions", [*nn.FOLDS, *linalg.PRODUCTS], requires=NEWEST)),
     Stage(2, rules_pass("fuse-norms", norm.NORMS, requires=NEWEST)),

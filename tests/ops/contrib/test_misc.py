@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.ops.contrib.peer import compare, evaluated, floats
+from tests.ops.contrib.peer import compare, evaluated, floats, whole
 
 F = np.float32
 
@@ -92,3 +92,10 @@ def test_murmur(positive: int) -> None:
     texts = np.array(["", "a", "abcd", "hello world", "ünïcode"], object)
     for x in (texts, np.array([0, 1, -7], np.int32), np.array([5, 2**40]), np.array([0.5, 1e30], F)):
         compare("MurmurHash3", [x], positive=positive, seed=42)
+
+
+def test_warping() -> None:
+    for shape in ((4, 6), (1, 5, 3), (1, 4), (4, 1), (20, 17)):
+        compare("DynamicTimeWarping", [floats(*shape)])
+        compare("DynamicTimeWarping", [whole("uint8", *shape).astype(F) % 3])  # many paths cost the same
+    compare("DynamicTimeWarping", [np.zeros((3, 3), F)])

@@ -472,4 +472,43 @@ class MurmurHash3:
         return found if positive else found.view(np.int32)
 
 
+# -- aligned --------------------------------------------------------------------------------------------------------------
+
+
+@contrib("DynamicTimeWarping")
+class DynamicTimeWarping:
+    """The cheapest path from the first corner of a matrix of costs to the last one, by steps down, right or both: [2, points]."""
+
+    F, I = types(frozenset({d.FLOAT32})), types(frozenset({d.INT32}))  # noqa: E741 the schema's name
+    input = Input(F)
+    output = Output(I)
+
+    @infers
+    def infer(input: Known) -> Known:
+        return known(d.INT32, (2, None))
+
+    @reference
+    def run(input: Array) -> Array:
+        costs = input.reshape(input.shape[-2:])
+        rows, columns = costs.shape
+        total = np.full((rows + 1, columns + 1), np.inf, np.float32)
+        total[0, 0] = 0
+        steps = np.zeros((rows, columns), np.int8)  # from which of the three a point is reached
+        # Points of one diagonal depend on those of the two before it. Where two ways cost the same, and less than the way
+        # along the row, that one is taken all the same: so the kernels have it that all compare with.
+        for diagonal in range(rows + columns - 1):
+            r = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
+            c = diagonal - r
+            both, up, left = total[r, c], total[r, c + 1], total[r + 1, c]
+            steps[r, c] = np.where(both < np.minimum(up, left), 0, np.where(up < np.minimum(both, left), 1, 2))
+            total[r + 1, c + 1] = costs[r, c] + np.choose(steps[r, c], [both, up, left])
+        steps[1:, 0], steps[0, 1:] = 1, 2  # the borders leave no choice, whatever is no number
+        path = [(rows - 1, columns - 1)]
+        while path[-1] != (0, 0):
+            r, c = path[-1]
+            step = steps[r, c]
+            path.append((r - (step != 2), c - (step != 1)))
+        return np.array(path[::-1], np.int32).T
+
+
 __all__: list[str] = []

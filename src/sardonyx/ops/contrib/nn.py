@@ -55,6 +55,65 @@ class FusedConv:
         return activated(y if Z is None else y + Z, activation, facts)
 
 
+def _conv(X: Array, W: Array, B: Array | None, window: dict[str, Any]) -> Array:
+    return np.moveaxis(value_of("Conv", np.moveaxis(X, -1, 1), W, B, **window), 1, -1)
+
+
+@contrib("NhwcConv")
+class NhwcConv:
+    """Conv of images whose channels lie last; the filters are as ever."""
+
+    T = types(FLOATS)
+    X, W, B = Input(T), Input(T), Input(T, optional=True)
+    Y = Output(T)
+    auto_pad, dilations, group, kernel_shape = String("NOTSET"), Ints(), Int(1), Ints()
+    pads, strides = Ints(), Ints()
+
+    @infers
+    def infer(
+        X: Known, W: Known, B: Known | None, *, auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any
+    ) -> Dims:
+        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
+        return _back(shape_of("Conv", _front(X), W, **window))
+
+    @reference
+    def run(
+        X: Array, W: Array, B: Array | None, *, auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any
+    ) -> Array:
+        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
+        return _conv(X, W, B, window)
+
+
+@contrib("NhwcFusedConv")
+class NhwcFusedConv:
+    """FusedConv of images whose channels lie last."""
+
+    T = types(frozenset({d.FLOAT32, d.FLOAT16}))
+    X, W, B, Z = Input(T), Input(T), Input(T, optional=True), Input(T, optional=True)
+    Y = Output(T)
+    activation, activation_params = String(), Floats()
+    auto_pad, dilations, group, kernel_shape = String("NOTSET"), Ints(), Int(1), Ints()
+    pads, strides = Ints(), Ints()
+
+    @infers
+    def infer(
+        X: Known, W: Known, B: Known | None, Z: Known | None, *, auto_pad: str, dilations: Any, group: int, pads: Any,
+        strides: Any,
+    ) -> Dims:  # fmt: skip
+        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
+        return _back(shape_of("Conv", _front(X), W, **window))
+
+    @reference
+    def run(
+        X: Array, W: Array, B: Array | None, Z: Array | None, *, activation: str | None, activation_params: Any,
+        auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any,
+    ) -> Array:  # fmt: skip
+        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
+        y = _conv(X, W, B, window)
+        facts: dict[str, Any] = dict(zip(("alpha", "beta"), activation_params or (), strict=False))
+        return activated(y if Z is None else y + Z, activation, facts)
+
+
 @contrib("NhwcMaxPool")
 class NhwcMaxPool:
     """MaxPool of images of bytes whose channels lie last."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes as d
+from sardonyx.passes.rules.microsoft import activated, channels_first, channels_last, microsoft
 from sardonyx.rewrite import Expr, Match, Op, Rule, Term, Var, rest, rewrite, values
 from sardonyx.rewrite.example import Spec, f32, u8
 from sardonyx.rewrite.op import (
@@ -14,7 +15,6 @@ from sardonyx.rewrite.op import (
     AveragePool,
     Cast,
     Concat,
-    Conv,
     DequantizeLinear,
     DynamicQuantizeLinear,
     Gelu,
@@ -26,20 +26,14 @@ from sardonyx.rewrite.op import (
     Mul,
     QuantizeLinear,
     ReduceMean,
-    Relu,
     Sigmoid,
     Softmax,
     Swish,
-    Tanh,
     Transpose,
     Where,
 )
 
 __all__ = ["CONTRIB"]
-
-
-def _op(*names: str) -> Op:
-    return Op(*names, domain="com.microsoft")
 
 
 a, b, c, sa, sb, sc = values("a b c sa sb sc")
@@ -71,7 +65,7 @@ def _one(m: Match, *scales: Var) -> None:
 
 
 def _binary(name: str, standard: Op) -> None:
-    term = _op(name)(a, sa, za, b, sb, zb, sc, zc)
+    term = microsoft(name)(a, sa, za, b, sb, zb, sc, zc)
 
     @rewrite(term)
     def rule(m: Match) -> Expr:
@@ -93,7 +87,7 @@ _binary("QLinearMul", Mul)
 
 
 def _unary(name: str, standard: Any, attrs: dict[str, Any], case: dict[str, Any]) -> None:
-    term = _op(name).any(a, sa, za, sc, zc)
+    term = microsoft(name).any(a, sa, za, sc, zc)
 
     @rewrite(term)
     def rule(m: Match) -> Expr:
@@ -101,9 +95,9 @@ def _unary(name: str, standard: Any, attrs: dict[str, Any], case: dict[str, Any]
         return _again(m, standard(m, term, _restored(m, a, sa, za)), sc, zc, a)
 
     rule.name, rule.doc = f"say-{name}", f"{name}(a) -> the same of a restored, quantized"
-    rule.fires(_op(name)(a, sa, za, sc, zc, **attrs), **case, **_FACTS)
+    rule.fires(microsoft(name)(a, sa, za, sc, zc, **attrs), **case, **_FACTS)
     rule.refuses(
-        _op(name)(a, sa, za, sc, zc, **attrs), **case, **{**_FACTS, "sa": np.ones(3, np.float32)},
+        microsoft(name)(a, sa, za, sc, zc, **attrs), **case, **{**_FACTS, "sa": np.ones(3, np.float32)},
         because="more than one scale",
     )  # fmt: skip
     CONTRIB.append(rule)
@@ -114,20 +108,12 @@ def _softmax(m: Match, term: Term, x: Expr) -> Expr:
     return Softmax(x, axis=m.attr(term, "axis"))
 
 
-def _last(m: Match, to_front: bool) -> list[int]:
-    """The order of axes that brings the channels from the last place to axis 1, or back."""
-    rank = m[a].rank
-    m.require(rank is not None, "the rank is unknown")
-    assert rank is not None
-    return [0, rank - 1, *range(1, rank - 1)] if to_front else [0, *range(2, rank), 1]
-
-
 def _pooled(pool: Any) -> Any:
     def standard(m: Match, term: Term, x: Expr) -> Expr:
         attrs = {k: v for k, v in m.attrs(term).items() if k != "channels_last"}
         if not m.attr(term, "channels_last"):
             return pool(x, **attrs)
-        return Transpose(pool(Transpose(x, perm=_last(m, True)), **attrs), perm=_last(m, False))
+        return channels_last(m, a, pool(channels_first(m, a, x), **attrs))
 
     return standard
 
@@ -146,7 +132,7 @@ _unary(
 )
 
 _parts = rest("parts")
-_CONCAT = _op("QLinearConcat").any(sc, zc, _parts)
+_CONCAT = microsoft("QLinearConcat").any(sc, zc, _parts)
 
 
 @rewrite(_CONCAT)
@@ -159,7 +145,7 @@ def say_concat(m: Match) -> Expr:
     return QuantizeLinear(Concat(*restored, axis=m.attr(_CONCAT, "axis")), sc, zc)
 
 
-_TWO = _op("QLinearConcat")(sc, zc, a, sa, za, b, sb, zb, axis=1)
+_TWO = microsoft("QLinearConcat")(sc, zc, a, sa, za, b, sb, zb, axis=1)
 say_concat.fires(_TWO, a=u8["n", 3], b=u8["n", 2], sb=np.float32(0.03), zb=np.uint8(1), **_FACTS)
 say_concat.refuses(
     _TWO, a=f32["n", 3], b=u8["n", 2], sb=np.float32(0.03), zb=np.uint8(1), **{**_FACTS, "za": np.float32(0)},
@@ -167,7 +153,7 @@ say_concat.refuses(
 )  # fmt: skip
 
 
-@rewrite(_op("QLinearWhere")(c, a, sa, za, b, sb, zb, sc, zc))
+@rewrite(microsoft("QLinearWhere")(c, a, sa, za, b, sb, zb, sc, zc))
 def say_where(m: Match) -> Expr:
     """QLinearWhere(c, a, b) -> QuantizeLinear(Where(c, restored a, restored b))"""
     _one(m, sa, sb, sc)
@@ -178,7 +164,7 @@ _WHERE: dict[str, Any] = {"c": np.array([True, False, True]), "a": u8["n", 3], "
 say_where.fires(**_WHERE)
 say_where.refuses(**{**_WHERE, "sc": np.ones(3, np.float32)}, because="more than one scale")
 
-_QUANTIZE, _DEQUANTIZE = _op("QuantizeLinear").any(a, sa, za), _op("DequantizeLinear").any(a, sa, za)
+_QUANTIZE, _DEQUANTIZE = microsoft("QuantizeLinear").any(a, sa, za), microsoft("DequantizeLinear").any(a, sa, za)
 
 
 @rewrite(forms=[_QUANTIZE, _DEQUANTIZE], shared=True)
@@ -190,18 +176,18 @@ def say_quantize(m: Match) -> Expr:
     return standard(a, sa, za if za in m else None, axis=1 if axis is None else axis)
 
 
-say_quantize.fires(_op("QuantizeLinear")(a, sa, za), a=f32["n", 3], sa=_S, za=np.uint16(9))
-say_quantize.fires(_op("DequantizeLinear")(a, sa, za, axis=0), a=i8[3, "n"], sa=f32[3], za=i8[3])
+say_quantize.fires(microsoft("QuantizeLinear")(a, sa, za), a=f32["n", 3], sa=_S, za=np.uint16(9))
+say_quantize.fires(microsoft("DequantizeLinear")(a, sa, za, axis=0), a=i8[3, "n"], sa=f32[3], za=i8[3])
 say_quantize.refuses(
-    _op("DequantizeLinear")(a, sa), a=i8[3], sa=Spec(d.FLOAT16).scalar, because="the scales are not float32"
+    microsoft("DequantizeLinear")(a, sa), a=i8[3], sa=Spec(d.FLOAT16).scalar, because="the scales are not float32"
 )
 
 # -- products of bytes ----------------------------------------------------------------------------------------------------
 
-_QGEMM = _op("QGemm").any(a, sa, za, b, sb, zb, bias, sc, zc)
+_QGEMM = microsoft("QGemm").any(a, sa, za, b, sb, zb, bias, sc, zc)
 
 
-@rewrite(forms=[_QGEMM, _op("QGemm").any(a, sa, za, b, sb, zb, bias)])
+@rewrite(forms=[_QGEMM, microsoft("QGemm").any(a, sa, za, b, sb, zb, bias)])
 def say_qgemm(m: Match) -> Expr:
     """QGemm(a, b, c) -> QuantizeLinear((MatMulInteger(a, b) + c) * (alpha * sa * sb))"""
     scales = m[sa].array, m[sb].array
@@ -229,18 +215,19 @@ _QUANTIZED: dict[str, Any] = {
     "zb": np.array([0, 1], np.int8),
 }
 _QUANTIZED.update({"bias": np.array([5, -7], np.int32), **_FACTS})
-say_qgemm.fires(_op("QGemm")(a, sa, za, b, sb, zb, bias, sc, zc, transB=1, alpha=0.5), **_QUANTIZED)
+say_qgemm.fires(microsoft("QGemm")(a, sa, za, b, sb, zb, bias, sc, zc, transB=1, alpha=0.5), **_QUANTIZED)
 say_qgemm.fires(
-    _op("QGemm")(a, sa, za, b, sb, zb, bias, transB=1), **{k: v for k, v in _QUANTIZED.items() if k not in ("sc", "zc")}
+    microsoft("QGemm")(a, sa, za, b, sb, zb, bias, transB=1),
+    **{k: v for k, v in _QUANTIZED.items() if k not in ("sc", "zc")},
 )
 say_qgemm.refuses(
-    _op("QGemm")(a, sa, za, b, sb, zb, bias, sc, zc, transB=1),
+    microsoft("QGemm")(a, sa, za, b, sb, zb, bias, sc, zc, transB=1),
     **{**_QUANTIZED, "sa": f32.scalar},
     because="scales are unknown",
 )
 
 
-@rewrite(_op("MatMulIntegerToFloat")(a, b, sa, sb, za, zb, bias))
+@rewrite(microsoft("MatMulIntegerToFloat")(a, b, sa, sb, za, zb, bias))
 def say_matmul_to_float(m: Match) -> Expr:
     """MatMulIntegerToFloat(a, b, sa, sb) + c -> MatMulInteger(a, b) * (sa * sb) + c"""
     m.require(m[sa].dtype is d.FLOAT32, "the scales are not float32")
@@ -258,13 +245,15 @@ _FLOATS: dict[str, Any] = {
     "za": u8.scalar,
     "bias": f32[2],
 }
-say_matmul_to_float.fires(_op("MatMulIntegerToFloat")(a, b, sa, sb, za, None, bias), tolerance=1e-5, **_FLOATS)
+say_matmul_to_float.fires(microsoft("MatMulIntegerToFloat")(a, b, sa, sb, za, None, bias), tolerance=1e-5, **_FLOATS)
 say_matmul_to_float.refuses(
-    _op("MatMulIntegerToFloat")(a, b, sa, sb, za, None, bias), **{**_FLOATS, "sa": f32["n", 1]}, because="differ by row"
+    microsoft("MatMulIntegerToFloat")(a, b, sa, sb, za, None, bias),
+    **{**_FLOATS, "sa": f32["n", 1]},
+    because="differ by row",
 )
 
 
-@rewrite(_op("DynamicQuantizeMatMul")(a, b, sb, zb, bias))
+@rewrite(microsoft("DynamicQuantizeMatMul")(a, b, sb, zb, bias))
 def say_dynamic_matmul(m: Match) -> Expr:
     """DynamicQuantizeMatMul(a, b, sb) + c -> MatMulInteger(DynamicQuantizeLinear(a), b) * (s * sb) + c"""
     m.require((m[sb].rank or 0) < 2, "the scales differ by matrix")
@@ -279,7 +268,7 @@ say_dynamic_matmul.refuses(a=f32["n", 4], b=i8[4, 2], sb=f32[1, 2], zb=i8[2], bi
 
 # -- fused float operators ------------------------------------------------------------------------------------------------
 
-_FUSED = _op("FusedMatMul", "TransposeMatMul").any(a, b)
+_FUSED = microsoft("FusedMatMul", "TransposeMatMul").any(a, b)
 
 
 @rewrite(_FUSED)
@@ -302,24 +291,13 @@ def say_fused_matmul(m: Match) -> Expr:
 
 
 say_fused_matmul.fires(
-    _op("FusedMatMul")(a, b, transB=1, alpha=0.5), a=f32["n", 3, 4], b=f32["n", 5, 4], tolerance=1e-5
+    microsoft("FusedMatMul")(a, b, transB=1, alpha=0.5), a=f32["n", 3, 4], b=f32["n", 5, 4], tolerance=1e-5
 )
-say_fused_matmul.fires(_op("FusedMatMul")(a, b, transBatchA=1), a=f32[3, 2, 4], b=f32[2, 4, 5], tolerance=1e-5)
-say_fused_matmul.refuses(_op("FusedMatMul")(a, b), a=f32.unknown, b=f32[2, 4, 5], because="rank is unknown")
+say_fused_matmul.fires(microsoft("FusedMatMul")(a, b, transBatchA=1), a=f32[3, 2, 4], b=f32[2, 4, 5], tolerance=1e-5)
+say_fused_matmul.refuses(microsoft("FusedMatMul")(a, b), a=f32.unknown, b=f32[2, 4, 5], because="rank is unknown")
 
 
-def _activated(m: Match, y: Expr, alpha: Any, name: str) -> Expr:
-    """y behind an activation of a fused node."""
-    if not name:
-        return y
-    plain: dict[str, Any] = {"Relu": Relu, "Tanh": Tanh, "Sigmoid": Sigmoid}
-    if name == "LeakyRelu":
-        return LeakyRelu(y, **({} if alpha is None else {"alpha": float(alpha)}))
-    m.require(name in plain, f"the activation is {name}")
-    return plain[name](y)
-
-
-_FUSED_GEMM = _op("FusedGemm").any(a, b, bias)
+_FUSED_GEMM = microsoft("FusedGemm").any(a, b, bias)
 
 
 @rewrite(_FUSED_GEMM)
@@ -328,40 +306,25 @@ def say_fused_gemm(m: Match) -> Expr:
     attrs = m.attrs(_FUSED_GEMM)
     name, alpha = m.attr(_FUSED_GEMM, "activation"), m.attr(_FUSED_GEMM, "activation_alpha")
     y = Gemm(a, b, bias if bias in m else None, **{k: v for k, v in attrs.items() if not k.startswith("activation")})
-    return _activated(m, y, alpha, name)
+    return activated(m, y, alpha, name)
 
 
 say_fused_gemm.fires(
-    _op("FusedGemm")(a, b, bias, transB=1, activation="LeakyRelu", activation_alpha=0.1),
+    microsoft("FusedGemm")(a, b, bias, transB=1, activation="LeakyRelu", activation_alpha=0.1),
     a=f32["n", 4],
     b=f32[3, 4],
     bias=f32[3],
 )
-say_fused_gemm.refuses(_op("FusedGemm")(a, b, activation="Elu"), a=f32[2, 4], b=f32[4, 3], because="activation is Elu")
-
-_FUSED_CONV = _op("FusedConv").any(a, b, bias, zc)
-
-
-@rewrite(_FUSED_CONV)
-def say_fused_conv(m: Match) -> Expr:
-    """FusedConv(x, w, b, z) -> activation(Conv(x, w, b) + z)"""
-    attrs = m.attrs(_FUSED_CONV)
-    name, facts = m.attr(_FUSED_CONV, "activation"), m.attr(_FUSED_CONV, "activation_params")
-    y: Expr = Conv(
-        a, b, bias if bias in m else None, **{k: v for k, v in attrs.items() if not k.startswith("activation")}
-    )
-    return _activated(m, Add(y, zc) if zc in m else y, facts[0] if facts else None, name)
-
-
-say_fused_conv.fires(
-    _op("FusedConv")(a, b, bias, zc, activation="Relu", pads=[1, 1]), a=f32["n", 3, 5], b=f32[2, 3, 3], bias=f32[2],
-    zc=f32["n", 2, 5],
-)  # fmt: skip
-say_fused_conv.refuses(
-    _op("FusedConv")(a, b, activation="HardSigmoid"), a=f32[1, 3, 5], b=f32[2, 3, 3], because="HardSigmoid"
+say_fused_gemm.refuses(
+    microsoft("FusedGemm")(a, b, activation="Elu"), a=f32[2, 4], b=f32[4, 3], because="activation is Elu"
 )
 
-_GELUS = [_op("Gelu")(a), _op("BiasGelu")(a, b), _op("FastGelu")(a, bias), _op("QuickGelu").any(a)]
+_GELUS = [
+    microsoft("Gelu")(a),
+    microsoft("BiasGelu")(a, b),
+    microsoft("FastGelu")(a, bias),
+    microsoft("QuickGelu").any(a),
+]
 
 
 @rewrite(forms=_GELUS)
@@ -375,11 +338,11 @@ def say_gelu(m: Match) -> Expr:
     return Gelu(added, **({"approximate": "tanh"} if name == "FastGelu" else {}))
 
 
-say_gelu.fires(_op("BiasGelu")(a, b), a=f32["n", 3], b=f32[3], tolerance=1e-5)
-say_gelu.fires(_op("FastGelu")(a, bias), a=f32["n", 3], bias=f32[3], tolerance=1e-5)
-say_gelu.fires(_op("QuickGelu")(a, alpha=1.5), a=f32["n", 3], tolerance=1e-5)
-say_gelu.fires(_op("Gelu")(a), a=f32["n", 3], tolerance=1e-5)
-say_gelu.refuses(_op("Gelu")(a), a=Spec(d.INT32)[3], because="no floating-point type")
+say_gelu.fires(microsoft("BiasGelu")(a, b), a=f32["n", 3], b=f32[3], tolerance=1e-5)
+say_gelu.fires(microsoft("FastGelu")(a, bias), a=f32["n", 3], bias=f32[3], tolerance=1e-5)
+say_gelu.fires(microsoft("QuickGelu")(a, alpha=1.5), a=f32["n", 3], tolerance=1e-5)
+say_gelu.fires(microsoft("Gelu")(a), a=f32["n", 3], tolerance=1e-5)
+say_gelu.refuses(microsoft("Gelu")(a), a=Spec(d.INT32)[3], because="no floating-point type")
 
 CONTRIB.extend(
     [
@@ -391,7 +354,6 @@ CONTRIB.extend(
         say_dynamic_matmul,
         say_fused_matmul,
         say_fused_gemm,
-        say_fused_conv,
         say_gelu,
     ]
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.ir import Array
+from sardonyx.passes.rules.microsoft import microsoft
 from sardonyx.rewrite import Expr, Match, Op, Rule, Term, Var, rewrite, values
 from sardonyx.rewrite.example import Spec, f32, i32, i64
 from sardonyx.rewrite.op import (
@@ -31,10 +32,6 @@ from sardonyx.rewrite.op import (
 __all__ = ["LAYERS"]
 
 
-def _op(*names: str) -> Op:
-    return Op(*names, domain="com.microsoft")
-
-
 x, w, gamma, cos, sin, places, skip = values("x w gamma cos sin places skip")
 q, k, v, beta, bias, mask, extra, past, past_k, past_v = values("q k v beta? bias? mask? extra? past? past_k? past_v?")
 sx, sw, zx, zw = values("sx sw zx? zw?")
@@ -44,8 +41,8 @@ TOLERANCE = 1e-5
 
 # -- normalizations -------------------------------------------------------------------------------------------------------
 
-_SKIP = _op("SkipLayerNormalization").any(x, skip, gamma, beta, bias)
-_SKIP_RMS = _op("SkipSimplifiedLayerNormalization").any(x, skip, gamma, bias)
+_SKIP = microsoft("SkipLayerNormalization").any(x, skip, gamma, beta, bias)
+_SKIP_RMS = microsoft("SkipSimplifiedLayerNormalization").any(x, skip, gamma, bias)
 
 
 def _summed(m: Match) -> Expr:
@@ -83,10 +80,10 @@ def _say_sum_too(term: Term, name: str) -> Rule:
 
 
 _NORM: dict[str, Any] = {"x": f32["n", 3, 8], "skip": f32["n", 3, 8], "gamma": f32[8], "tolerance": TOLERANCE}
-say_skip_norm.fires(_op("SkipLayerNormalization")(x, skip, gamma, beta, bias), beta=f32[8], bias=f32[8], **_NORM)
-say_skip_norm.fires(_op("SkipSimplifiedLayerNormalization")(x, skip, gamma, epsilon=1e-5), **_NORM)
+say_skip_norm.fires(microsoft("SkipLayerNormalization")(x, skip, gamma, beta, bias), beta=f32[8], bias=f32[8], **_NORM)
+say_skip_norm.fires(microsoft("SkipSimplifiedLayerNormalization")(x, skip, gamma, epsilon=1e-5), **_NORM)
 say_skip_norm.refuses(
-    _op("SkipLayerNormalization")(x, skip, gamma), x=_H[2, 8], skip=_H[2, 8], gamma=_H[8], because="not float32"
+    microsoft("SkipLayerNormalization")(x, skip, gamma), x=_H[2, 8], skip=_H[2, 8], gamma=_H[8], because="not float32"
 )
 say_skip_norm_and_sum = _say_sum_too(_SKIP, "say-skip-norm-and-sum")
 say_skip_rms_norm_and_sum = _say_sum_too(_SKIP_RMS, "say-skip-rms-norm-and-sum")
@@ -98,7 +95,7 @@ for _rule, _term in ((say_skip_norm_and_sum, _SKIP), (say_skip_rms_norm_and_sum,
 _SIMPLE = Op("SimplifiedLayerNormalization").any(x, gamma)
 
 
-@rewrite(forms=[_SIMPLE, _op("SimplifiedLayerNormalization").any(x, gamma)])
+@rewrite(forms=[_SIMPLE, microsoft("SimplifiedLayerNormalization").any(x, gamma)])
 def say_rms_norm(m: Match) -> Expr:
     """SimplifiedLayerNormalization(x, g) -> RMSNormalization(x, g)"""
     m.require(m[x].dtype is m[gamma].dtype, "the types differ")
@@ -117,7 +114,7 @@ say_rms_norm.refuses(Op("SimplifiedLayerNormalization")(x, gamma), x=f32["n", 8]
 
 # -- rotary embeddings ----------------------------------------------------------------------------------------------------
 
-_ROTARY = _op("RotaryEmbedding").any(x, places, cos, sin)
+_ROTARY = microsoft("RotaryEmbedding").any(x, places, cos, sin)
 
 
 @rewrite(_ROTARY)
@@ -143,7 +140,7 @@ def say_rotary(m: Match) -> Expr:
 
 _TURN: dict[str, Any] = {"places": np.array([[0, 2, 1]]), "cos": f32[5, 2], "sin": f32[5, 2], "tolerance": TOLERANCE}
 say_rotary.fires(x=f32[1, 3, 8], **_TURN)
-say_rotary.fires(_op("RotaryEmbedding")(x, places, cos, sin, interleaved=1), x=f32[1, 2, 3, 4], **_TURN)
+say_rotary.fires(microsoft("RotaryEmbedding")(x, places, cos, sin, interleaved=1), x=f32[1, 2, 3, 4], **_TURN)
 say_rotary.refuses(x=f32[1, 3, 8], **{**_TURN, "places": i64[1]}, because="counted from one")
 
 # -- attention ------------------------------------------------------------------------------------------------------------
@@ -178,7 +175,7 @@ def _attend(m: Match, term: Term, parts: Any, pasts: tuple[Expr, Expr], causal: 
     return Attention(*parts, _added(m, term), *pasts, **attrs)
 
 
-_MULTI = _op("MultiHeadAttention").any(q, k, v, bias, mask, extra, past_k, past_v)
+_MULTI = microsoft("MultiHeadAttention").any(q, k, v, bias, mask, extra, past_k, past_v)
 
 
 def _multi_head(m: Match) -> Expr:
@@ -213,16 +210,16 @@ def say_multi_head_and_past(m: Match) -> Expr:
 _LAYER: dict[str, Any] = {"q": f32["b", 3, 8], "k": f32["b", 5, 8], "v": f32["b", 5, 8], "tolerance": TOLERANCE}
 _CONST: Array = np.linspace(-1, 1, 24, dtype=np.float32)
 say_multi_head.fires(
-    _op("MultiHeadAttention")(q, k, v, bias, mask, num_heads=2), bias=_CONST, mask=i32["b", 5], **_LAYER
+    microsoft("MultiHeadAttention")(q, k, v, bias, mask, num_heads=2), bias=_CONST, mask=i32["b", 5], **_LAYER
 )
 say_multi_head.fires(
-    _op("MultiHeadAttention")(q, k, v, None, None, extra, num_heads=2, scale=0.3), extra=f32[1, 2, 3, 5], **_LAYER
+    microsoft("MultiHeadAttention")(q, k, v, None, None, extra, num_heads=2, scale=0.3), extra=f32[1, 2, 3, 5], **_LAYER
 )
 say_multi_head.refuses(
-    _op("MultiHeadAttention")(q, k, v, num_heads=2, unidirectional=1), q=f32[1, 3, 8], k=f32[1, 5, 8], v=f32[1, 5, 8],
+    microsoft("MultiHeadAttention")(q, k, v, num_heads=2, unidirectional=1), q=f32[1, 3, 8], k=f32[1, 5, 8], v=f32[1, 5, 8],
     because="not as many",
 )  # fmt: skip
-_CONTINUED = _op("MultiHeadAttention")(q, k, v, None, None, None, past_k, past_v, num_heads=2, unidirectional=1)
+_CONTINUED = microsoft("MultiHeadAttention")(q, k, v, None, None, None, past_k, past_v, num_heads=2, unidirectional=1)
 _PAST: dict[str, Any] = {"past_k": f32[2, 2, 4, 4], "past_v": f32[2, 2, 4, 4]}
 say_multi_head_and_past.fires(
     _CONTINUED,
@@ -245,8 +242,8 @@ say_multi_head_and_past.refuses(
     **_PAST,
 )
 
-_SELF = _op("Attention").any(x, w, bias, mask, past, extra)
-_QUANTIZED = _op("QAttention").any(x, w, bias, sx, sw, mask, zx, zw, past)
+_SELF = microsoft("Attention").any(x, w, bias, mask, past, extra)
+_QUANTIZED = microsoft("QAttention").any(x, w, bias, sx, sw, mask, zx, zw, past)
 
 
 def _self_attention(m: Match, term: Term, projected: Expr) -> Expr:
@@ -300,15 +297,17 @@ say_attention, say_attention_and_present = _rules(_SELF, _projection, "attention
 say_qattention, say_qattention_and_present = _rules(_QUANTIZED, _quantized_projection, "qattention")
 _WHOLE: dict[str, Any] = {"x": f32["b", 3, 6], "w": f32[6, 24], "bias": f32[24], "tolerance": TOLERANCE}
 _PASSED: dict[str, Any] = {**_WHOLE, "x": f32[2, 3, 6], "past": f32[2, 2, 2, 4, 4]}
-say_attention.fires(_op("Attention")(x, w, bias, mask, num_heads=2), mask=i32["b", 3], **_WHOLE)
-say_attention.fires(_op("Attention")(x, w, bias, num_heads=2, unidirectional=1, qkv_hidden_sizes=[8, 8, 8]), **_WHOLE)
+say_attention.fires(microsoft("Attention")(x, w, bias, mask, num_heads=2), mask=i32["b", 3], **_WHOLE)
+say_attention.fires(
+    microsoft("Attention")(x, w, bias, num_heads=2, unidirectional=1, qkv_hidden_sizes=[8, 8, 8]), **_WHOLE
+)
 say_attention.refuses(
-    _op("Attention")(x, w, bias, mask, num_heads=2), **{k: v for k, v in _WHOLE.items() if k != "tolerance"}, mask=i32["b"],
+    microsoft("Attention")(x, w, bias, mask, num_heads=2), **{k: v for k, v in _WHOLE.items() if k != "tolerance"}, mask=i32["b"],
     because="counts keys",
 )  # fmt: skip
-_THEN = _op("Attention")(x, w, bias, None, past, num_heads=2, unidirectional=1)
+_THEN = microsoft("Attention")(x, w, bias, None, past, num_heads=2, unidirectional=1)
 say_attention_and_present.fires(_THEN, _THEN[1], **_PASSED)
-_SHARED = _op("Attention")(x, w, bias, None, past, num_heads=2, past_present_share_buffer=1)
+_SHARED = microsoft("Attention")(x, w, bias, None, past, num_heads=2, past_present_share_buffer=1)
 say_attention_and_present.refuses(
     _SHARED, _SHARED[1], **{k: v for k, v in _PASSED.items() if k != "tolerance"}, because="shares its past"
 )
@@ -319,10 +318,10 @@ _BYTES: dict[str, Any] = {
     "sx": np.float32(0.1),
     "sw": np.float32(0.2),
 }
-_Q = _op("QAttention")(x, w, bias, sx, sw, mask, zx, zw, num_heads=2)
+_Q = microsoft("QAttention")(x, w, bias, sx, sw, mask, zx, zw, num_heads=2)
 say_qattention.fires(_Q, mask=i32[2, 3], zx=np.uint8(3), zw=np.int8(1), tolerance=TOLERANCE, **_BYTES)
 say_qattention.refuses(_Q, mask=i32[2], zx=np.uint8(3), zw=np.int8(1), because="counts keys", **_BYTES)
-_QP = _op("QAttention")(x, w, bias, sx, sw, None, zx, zw, past, num_heads=2, unidirectional=1)
+_QP = microsoft("QAttention")(x, w, bias, sx, sw, None, zx, zw, past, num_heads=2, unidirectional=1)
 say_qattention_and_present.fires(
     _QP, _QP[1], zx=np.uint8(3), zw=np.int8(1), past=f32[2, 2, 2, 4, 4], tolerance=TOLERANCE, **_BYTES
 )
