@@ -122,7 +122,7 @@ def test_processes_share_and_survive_damage(folder: Path) -> None:
     here = {"SARDONYX_CACHE": str(folder)}
     assert {result(p) for p in [child(**here), child(**here)]} <= {"1 0", "0 1"}
     assert result(child(**here)) == "0 1"
-    (entry,) = folder.iterdir()
+    (entry,) = (e for e in folder.iterdir() if b"{" not in e.read_bytes()[40:48])  # not what is known of the machine
     entry.write_bytes(entry.read_bytes()[:-7] + b"garbage")
     assert result(child(**here)) == "1 0"
     assert result(child(**here)) == "0 1"

@@ -4,13 +4,21 @@ target = detect()                                  # what this CPU can do, or wh
 [code] = compile([kernel], target)                 # native code, from the cache if it is there
 assembly(kernel, target), llvm_text(kernel, target)    # to look at
 object_file(entry, kernels, data, size, target)        # a whole plan, for C programs
+
+LLVM is loaded when something is compiled: a process that finds all its code in the cache does without.
 """
 
 from __future__ import annotations
 
-from sardonyx.engine.codegen.ahead import Entry, Patch, Step, object_file
-from sardonyx.engine.codegen.jit import CompiledKernel, Stats, assembly, compile, llvm_text, stats
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sardonyx.engine.codegen.native import CompiledKernel, Stats, stats
 from sardonyx.engine.codegen.target import Target, detect
+
+if TYPE_CHECKING:
+    from sardonyx.engine.codegen.ahead import Entry, Patch, Step, object_file
+    from sardonyx.engine.codegen.jit import assembly, compile, llvm_text
 
 __all__ = [
     "CompiledKernel",
@@ -26,3 +34,17 @@ __all__ = [
     "object_file",
     "stats",
 ]
+
+_HOMES = {
+    **dict.fromkeys(("Entry", "Patch", "Step", "object_file"), "ahead"),
+    **dict.fromkeys(("assembly", "compile", "llvm_text"), "jit"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found

@@ -21,7 +21,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from sardonyx.engine.codegen.jit import link_text
+from sardonyx.engine.codegen import native
 from sardonyx.engine.codegen.linux import FUTEX
 from sardonyx.engine.codegen.target import Target, detect
 
@@ -63,7 +63,15 @@ class Runtime:
 def runtime(futex: bool = FUTEX is not None) -> Runtime:
     """The functions, compiled or from the cache; without `futex`, the portable form."""
     names = ("sdx_alone", "sdx_run", "sdx_work", "sdx_lock", "sdx_unlock", "sdx_stop")
-    at = link_text(_text(detect(), futex), names, detect())
+    target = detect()
+    text = _text(target, futex)
+
+    def make() -> bytes:
+        from sardonyx.engine.codegen.jit import text_object  # needs LLVM
+
+        return text_object(text, "runtime", target)
+
+    at = native.find(native.key_of(text, target), names, make)
     ptr, i64 = ctypes.c_void_p, ctypes.c_int64
     signatures: dict[str, tuple[Any, ...]] = {
         "sdx_alone": (None, ptr, i64, ptr),

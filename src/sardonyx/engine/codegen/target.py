@@ -17,9 +17,8 @@ import os
 from dataclasses import dataclass
 from typing import Protocol
 
-import llvmlite.binding as llvm
-
 from sardonyx.core.errors import InputError
+from sardonyx.engine.codegen.host import Host, host
 from sardonyx.engine.codegen.linux import request_permission
 
 __all__ = ["LEVELS", "Target", "detect"]
@@ -95,17 +94,14 @@ class Target:
         return f"{self.triple} {self.isa} {self.tune} {','.join(sorted(self.features))}"
 
 
-@functools.cache
-def _host() -> tuple[str, frozenset[str]]:
-    """The triple and the features this process may use."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    present = {name for name, on in llvm.get_host_cpu_features().items() if on}
+def _present(host: Host) -> frozenset[str]:
+    """The features this process may use."""
+    present = set(host.features)
     if "amx-tile" in present and not request_permission():
         present -= {name for name in present if name.startswith("amx-")}
-    if "aarch64" in llvm.get_process_triple() or "arm64" in llvm.get_process_triple():
+    if "aarch64" in host.triple or "arm64" in host.triple:
         present |= {"fma", "f16c"}  # the words of the x86 table for what NEON always has
-    return llvm.get_process_triple(), frozenset(present)
+    return frozenset(present)
 
 
 def _best(present: frozenset[str]) -> str:
@@ -117,22 +113,21 @@ def _best(present: frozenset[str]) -> str:
     return best
 
 
-def _target(isa: str, present: frozenset[str], triple: str) -> Target:
+def _target(isa: str, present: frozenset[str], host: Host) -> Target:
     allowed: set[str] = set()
     for name, level in LEVELS.items():
         allowed |= {*level.needs, *level.also}
         if name == isa:
             break
-    x86 = triple.startswith("x86_64")
+    x86 = host.triple.startswith("x86_64")
     level = LEVELS[isa]
     features = present & allowed if x86 else present
     registers = level.registers if x86 else 32
-    return Target(isa, level.vector_bits, registers, features, _tune(isa, level, x86), triple)
+    return Target(isa, level.vector_bits, registers, features, _tune(isa, level, x86, host.cpu), host.triple)
 
 
-def _tune(isa: str, level: Level, x86: bool) -> str:
+def _tune(isa: str, level: Level, x86: bool, name: str) -> str:
     """The host's own model where its name is believable for this level, else the level's."""
-    name = llvm.get_host_cpu_name()
     if not x86:
         return name
     return name if isa != "generic" and name.startswith("znver") else level.tune
@@ -145,10 +140,11 @@ def detect() -> Target:
 
 @functools.cache
 def _detect(wish: str) -> Target:
-    triple, present = _host()
+    found = host()
+    present = _present(found)
     best = _best(present)
     if not wish:
-        return _target(best, present, triple)
+        return _target(best, present, found)
     isa, _, mode = wish.partition(":")
     if isa not in LEVELS or mode not in ("", "emulate"):
         raise InputError(
@@ -162,4 +158,4 @@ def _detect(wish: str) -> Target:
             why=f"its best level is {best}",
             fix=f"SARDONYX_ISA={isa}:emulate runs it in software (slow)",
         )
-    return _target(isa, present, triple)
+    return _target(isa, present, found)
