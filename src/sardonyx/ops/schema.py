@@ -61,6 +61,7 @@ FAMILIES = (
     "contrib.packed",
     "contrib.quant",
     "contrib.recurrent",
+    "contrib.states",
 )
 
 LATEST: dict[str, int] = {

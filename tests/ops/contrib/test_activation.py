@@ -37,3 +37,14 @@ def test_softmax() -> None:
     [y] = evaluated("BiasSoftmax", [x, bias], axis=2, is_inner_broadcast=0)
     powers = np.exp(x + bias)
     np.testing.assert_allclose(y, powers / powers.sum(-1, keepdims=True), rtol=1e-5)
+
+
+def test_scales_and_gates() -> None:
+    x, y, gate = floats(2, 3, 8), floats(2, 3, 8, seed=1), floats(2, 3, 1, seed=2)
+    compare("ScaledSiLU", [x], alpha=1.5)
+    compare("ScaledSiLU", [x, np.float32(0.7)])
+    compare("ScaledSiLU", [x.astype(np.float16)], alpha=1.5, atol=2e-3)
+    compare("GatedAdd", [x, y, gate])
+    weight = floats(5, 1, seed=3)
+    [got] = evaluated("GatedAdd", [x, y, floats(2, 3, 5), weight])
+    np.testing.assert_allclose(got, x + y / (1 + np.exp(-floats(2, 3, 5) @ weight)), rtol=1e-5)

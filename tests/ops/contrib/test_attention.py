@@ -110,6 +110,18 @@ def test_group_query_decode(window: int) -> None:
     compare("GroupQueryAttention", [q, k, v, *pasts, lengths, total, *_caches(16)], 3, atol=1e-4, **facts)
 
 
+@pytest.mark.parametrize("interleaved", [0, 1])
+@pytest.mark.parametrize(
+    "sections", [{"mrope_section": [4, 2, 2]}, {"mrope_section": [2, 3, 3], "mrope_layout": 1}], ids=str
+)
+def test_rotary_by_time_height_and_width(sections: dict[str, Any], interleaved: int) -> None:
+    places = np.random.default_rng(3).integers(0, 16, (3, B, S))
+    compare(
+        "MRotaryEmbedding", [floats(B, S, W), places, *_caches(16)], num_heads=H, interleaved=interleaved, **sections
+    )
+    compare("MRotaryEmbedding", [floats(B, H, S, D), places, *_caches(16)], interleaved=interleaved, **sections)
+
+
 def test_relative_position_bias() -> None:
     """Of 8 biases 4 are for distances below 4, one each; the last one is for all from max_distance on."""
     table = floats(8, 3)

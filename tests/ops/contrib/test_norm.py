@@ -63,3 +63,16 @@ def test_groups(last: int, activation: int) -> None:
     np.testing.assert_allclose(np.moveaxis(y, -1, 1) if last else y, want, rtol=1e-4, atol=1e-5)
     [plain] = evaluated("GroupNorm", [total, gamma, beta], **facts)
     np.testing.assert_array_equal(plain, y)
+
+
+@pytest.mark.parametrize("activation", ["silu", "swish", "sigmoid"])
+def test_gated_norm(activation: str) -> None:
+    x, gate = floats(2, 3, 8), floats(2, 3, 8, seed=1)
+    compare("GatedRMSNorm", [x, floats(4, seed=2), gate], activation=activation)
+    compare("GatedRMSNorm", [x, floats(8, seed=2), gate], epsilon=0.1, activation=activation)
+
+
+@pytest.mark.parametrize("scale", [None, floats(8), floats(2, 4), floats(4)], ids=["none", "line", "branch", "one"])
+def test_norm_of_branches(scale: Any) -> None:
+    compare("BranchwiseRMSNorm", [floats(3, 8), *([] if scale is None else [scale])], num_branches=2)
+    compare("BranchwiseRMSNorm", [floats(3, 2, 4), *([] if scale is None else [scale])])

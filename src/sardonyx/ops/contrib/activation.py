@@ -11,7 +11,7 @@ from sardonyx.core.dims import floordiv
 from sardonyx.core.dtypes import FLOAT16, FLOAT32
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Array
-from sardonyx.ops.contrib.shared import contrib, single, value_of
+from sardonyx.ops.contrib.shared import HALVES, contrib, single, value_of
 from sardonyx.ops.declare import Float, Input, Int, Output, infers, reference, types
 from sardonyx.ops.known import Dims, Known
 from sardonyx.ops.typesets import BOOL, FLOATS, FLOATS_BF, TypeSet
@@ -195,3 +195,47 @@ class BiasDropout:
             mask = np.random.default_rng(seed).random(x.shape) >= share
             y = np.where(mask, x / x.dtype.type(1 - share), x.dtype.type(0))
         return [y if residual is None else (y + residual).astype(data.dtype), mask]
+
+
+@contrib("ScaledSiLU")
+class ScaledSiLU:
+    """z * sigmoid(z), z being X times a scale."""
+
+    T, M = types(HALVES), types(HALVES)
+    X, scale = Input(T), Input(M, optional=True)
+    Y = Output(T)
+    alpha = Float(1.0)
+
+    @infers
+    def infer(X: Known, scale: Known | None) -> Dims:
+        return X.shape
+
+    @reference
+    def run(X: Array, scale: Array | None, *, alpha: float) -> Array:
+        factor = np.float32(alpha) if scale is None else single(scale).reshape(())
+        z = single((single(X) * factor).astype(X.dtype))
+        opened = single((1 / (1 + np.exp(-z))).astype(X.dtype))
+        return (z * opened).astype(X.dtype)
+
+
+@contrib("GatedAdd")
+class GatedAdd:
+    """X + Y * gate, with a gate for each row."""
+
+    T = types(HALVES)
+    X, Y, gate, gate_weight = Input(T), Input(T), Input(T), Input(T, optional=True)
+    output = Output(T)
+
+    @infers
+    def infer(X: Known, *_: Known | None) -> Dims:
+        return X.shape
+
+    @reference
+    def run(X: Array, Y: Array, gate: Array, weight: Array | None) -> Array:
+        def rounded(x: Array) -> Array:
+            return single(x.astype(X.dtype))
+
+        opened = single(gate)
+        if weight is not None:
+            opened = rounded(1 / (1 + np.exp(-rounded(np.matmul(opened, single(weight))))))
+        return (single(X) + rounded(single(Y) * opened)).astype(X.dtype)

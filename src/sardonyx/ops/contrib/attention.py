@@ -265,6 +265,44 @@ class RotaryEmbedding:
         return (side_by_side(y) if flat else y).astype(input.dtype)
 
 
+@contrib("MRotaryEmbedding")
+class MRotaryEmbedding:
+    """RotaryEmbedding by three places of each token, in time, height and width: sections of the angles go by one each.
+
+    The sections lie one behind the other, or, as layout 1 has it, in turn for as far as those of height and width reach.
+    """
+
+    T, M = types(HALVES), types(frozenset({d.INT64}))
+    input, position_ids, cos_cache, sin_cache = Input(T), Input(M), Input(T), Input(T)
+    output = Output(T)
+    mrope_section, mrope_layout, interleaved = Ints(required=True), Int(), Int()
+    num_heads, rotary_embedding_dim, is_packed_batching, scale = Int(), Int(), Int(), Float()
+
+    @infers
+    def infer(input: Known, *_: Known) -> Any:
+        return input.shape
+
+    @reference
+    def run(
+        input: Array, position_ids: Array, cos: Array, sin: Array, *, mrope_section: tuple[int, ...],
+        mrope_layout: int | None, interleaved: int | None, num_heads: int | None,
+    ) -> Array:  # fmt: skip
+        half = cos.shape[1]
+        if mrope_layout:
+            goes_by = np.zeros(half, np.int64)
+            for stream in (1, 2):
+                goes_by[stream : 3 * mrope_section[stream] : 3] = stream
+        else:
+            goes_by = np.repeat(np.arange(3), mrope_section)
+        places = position_ids[goes_by].transpose(1, 2, 0)  # [batch, length, half]
+        c, s = (single(x)[places, np.arange(half)] for x in (cos, sin))
+        flat = input.ndim == 3
+        heads = num_heads or (input.shape[2] // (2 * half) if flat else 0)
+        x = by_head(single(input), heads) if flat else single(input)
+        y = rotated(x, c, s, interleaved=bool(interleaved))
+        return (side_by_side(y) if flat else y).astype(input.dtype)
+
+
 # -- attention with groups of queries -------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from sardonyx.core import dtypes as d
 from sardonyx.core.dims import Dim
+from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Array
 from sardonyx.ops.contrib.shared import BYTES, FLOAT, HALVES, contrib, restored, single
-from sardonyx.ops.declare import Float, Input, Int, Output, infers, reference, types
+from sardonyx.ops.declare import Float, Input, Int, Output, String, infers, reference, types
 from sardonyx.ops.known import Known, axis_of, known
 from sardonyx.ops.typesets import FLOATS, FLOATS_BF
 
@@ -256,3 +257,56 @@ class SkipGroupNorm:
 
 
 __all__: list[str] = ["layer_normalized", "rms_normalized"]
+
+
+# -- by parts of the last axis --------------------------------------------------------------------------------------------
+
+
+def _parts(x: Array, count: Any) -> Array:
+    """[..., parts * width] -> [..., parts, width]"""
+    return single(x).reshape(*x.shape[:-1], count, -1)
+
+
+@contrib("GatedRMSNorm")
+class GatedRMSNorm:
+    """Each run of as many elements as `scale` has: normalized, scaled, and times the activation of the gate."""
+
+    T = types(HALVES)
+    X, scale, gate = Input(T), Input(T), Input(T)
+    Y = Output(T)
+    activation, epsilon = String("silu"), Float(1e-5)
+
+    @infers
+    def infer(X: Known, scale: Known, gate: Known) -> Any:
+        return X.shape
+
+    @reference
+    def run(X: Array, scale: Array, gate: Array, *, activation: str, epsilon: float) -> Array:
+        if activation not in ("silu", "swish", "sigmoid"):
+            raise UnsupportedError(f"a gate with the activation '{activation}'")
+        y, _ = rms_normalized(_parts(X, X.shape[-1] // len(scale)), scale, epsilon)
+        z = single(gate)
+        opened = 1 / (1 + np.exp(-z))
+        return (y.reshape(X.shape) * (opened if activation == "sigmoid" else z * opened)).astype(X.dtype)
+
+
+@contrib("BranchwiseRMSNorm")
+class BranchwiseRMSNorm:
+    """RMS normalization of each branch along the last axis, which may hold the branches one behind the other."""
+
+    T, M = types(HALVES), types(HALVES)
+    X, scale = Input(T), Input(M, optional=True)
+    Y = Output(T)
+    num_branches, epsilon = Int(0), Float(1e-5)
+
+    @infers
+    def infer(X: Known, scale: Known | None) -> Any:
+        return X.shape
+
+    @reference
+    def run(X: Array, scale: Array | None, *, num_branches: int, epsilon: float) -> Array:
+        x = _parts(X, num_branches) if num_branches else single(X)
+        factor = np.ones(1, np.float32) if scale is None else single(scale)
+        if factor.size == x.shape[-1] * x.shape[-2]:
+            factor = factor.reshape(x.shape[-2:])
+        return rms_normalized(x, factor, epsilon)[0].reshape(X.shape).astype(X.dtype)
