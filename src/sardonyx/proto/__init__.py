@@ -2,65 +2,9 @@
 
 from __future__ import annotations
 
+from sardonyx.proto import onnx_messages
 from sardonyx.proto.message import Message, parse
-from sardonyx.proto.onnx_messages import (
-    AttributeProto,
-    DeviceConfigurationProto,
-    FunctionProto,
-    GraphProto,
-    IntIntListEntryProto,
-    MapProto,
-    ModelProto,
-    NodeDeviceConfigurationProto,
-    NodeProto,
-    OperatorProto,
-    OperatorSetIdProto,
-    OperatorSetProto,
-    OperatorStatus,
-    OptionalProto,
-    SequenceProto,
-    ShardedDimProto,
-    ShardingSpecProto,
-    SimpleShardedDimProto,
-    SparseTensorProto,
-    StringStringEntryProto,
-    TensorAnnotation,
-    TensorProto,
-    TensorShapeProto,
-    TrainingInfoProto,
-    TypeProto,
-    ValueInfoProto,
-    Version,
-)
+from sardonyx.proto.onnx_messages import *  # noqa: F403  the list of names is there
 
-__all__ = [
-    "AttributeProto",
-    "DeviceConfigurationProto",
-    "FunctionProto",
-    "GraphProto",
-    "IntIntListEntryProto",
-    "MapProto",
-    "Message",
-    "ModelProto",
-    "NodeDeviceConfigurationProto",
-    "NodeProto",
-    "OperatorProto",
-    "OperatorSetIdProto",
-    "OperatorSetProto",
-    "OperatorStatus",
-    "OptionalProto",
-    "SequenceProto",
-    "ShardedDimProto",
-    "ShardingSpecProto",
-    "SimpleShardedDimProto",
-    "SparseTensorProto",
-    "StringStringEntryProto",
-    "TensorAnnotation",
-    "TensorProto",
-    "TensorShapeProto",
-    "TrainingInfoProto",
-    "TypeProto",
-    "ValueInfoProto",
-    "Version",
-    "parse",
-]
+__all__ = ["Message", "parse"]
+__all__ += onnx_messages.__all__

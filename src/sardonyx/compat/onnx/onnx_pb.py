@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-from sardonyx.proto import (
-    AttributeProto,
-    DeviceConfigurationProto,
-    FunctionProto,
-    GraphProto,
-    IntIntListEntryProto,
-    MapProto,
-    ModelProto,
-    NodeDeviceConfigurationProto,
-    NodeProto,
-    OperatorProto,
-    OperatorSetIdProto,
-    OperatorSetProto,
-    OperatorStatus,
-    OptionalProto,
-    SequenceProto,
-    ShardedDimProto,
-    ShardingSpecProto,
-    SimpleShardedDimProto,
-    SparseTensorProto,
-    StringStringEntryProto,
-    TensorAnnotation,
-    TensorProto,
-    TensorShapeProto,
-    TrainingInfoProto,
-    TypeProto,
-    ValueInfoProto,
-    Version,
-)
+from sardonyx.proto import onnx_messages
+from sardonyx.proto.onnx_messages import *  # noqa: F403  the list of names is there
+from sardonyx.proto.onnx_messages import OperatorStatus, Version
 
 EXPERIMENTAL: int = OperatorStatus.Value("EXPERIMENTAL")
 STABLE: int = OperatorStatus.Value("STABLE")
@@ -66,31 +40,5 @@ __all__ = [
     "IR_VERSION_2025_08_26",
     "IR_VERSION_2025_11_06",
     "STABLE",
-    "AttributeProto",
-    "DeviceConfigurationProto",
-    "FunctionProto",
-    "GraphProto",
-    "IntIntListEntryProto",
-    "MapProto",
-    "ModelProto",
-    "NodeDeviceConfigurationProto",
-    "NodeProto",
-    "OperatorProto",
-    "OperatorSetIdProto",
-    "OperatorSetProto",
-    "OperatorStatus",
-    "OptionalProto",
-    "SequenceProto",
-    "ShardedDimProto",
-    "ShardingSpecProto",
-    "SimpleShardedDimProto",
-    "SparseTensorProto",
-    "StringStringEntryProto",
-    "TensorAnnotation",
-    "TensorProto",
-    "TensorShapeProto",
-    "TrainingInfoProto",
-    "TypeProto",
-    "ValueInfoProto",
-    "Version",
 ]
+__all__ += onnx_messages.__all__
