@@ -58,7 +58,7 @@ class Blocking:
         row_bytes, panel_bytes = max(depth * self.itemsize, 1), whole * self.tile.width * self.itemsize
         most = max(1, self.CACHE // (row_bytes * self.tile.rows))
         if staged:
-            most = min(self.STAGED_TILES, max(1, self.CACHE // (whole * self.itemsize * self.tile.rows)))
+            most = min(self.STAGED_TILES, max(1, self.CACHE // max(1, whole * self.itemsize * self.tile.rows)))
         if panels * panel_bytes <= self.CACHE:  # B stays near, so rows go by in blocks whose results do too
             line = row_bytes + 2 * n * self.itemsize
             most = min(most, max(1, self.NEAR // (line * self.tile.rows)))
@@ -145,17 +145,16 @@ class IntegerTileBlocking(Blocking):
         return staged, block_m, wide, blocks_m, blocks_n, blocks_m * blocks_n * outer
 
     def stages(self, m: int, depth: int, taps: int, pitch: int) -> bool:
-        return not self.lies or depth % self.step != 0
+        return not self.lies or depth == 0 or depth % self.step != 0
 
     def may_stage(self, left: Left) -> bool:
         return True
 
     def scratch(self, whole: Dim) -> Dim:
-        copied = (1 if self.lies else self.STAGED_TILES) * self.tile.rows
+        lies = self.lies and isinstance(whole, int) and not self.stages(0, whole, 1, 0)
+        copied = (1 if lies else self.STAGED_TILES) * self.tile.rows
         most = max(self.CACHE // self.step, self.STAGED_TILES * self.tile.rows)  # rows of a task
-        if self.lies and not (isinstance(whole, int) and whole % self.step == 0):
-            copied = self.STAGED_TILES * self.tile.rows
-        return copied * (ceildiv(whole, self.step) * self.step + BYTE_GAP) + (most + self.tile.rows) * 4 + 64
+        return copied * (ceildiv(whole, self.step) * self.step + BYTE_GAP) + most * 4 + 64
 
 
 @dataclass(frozen=True)

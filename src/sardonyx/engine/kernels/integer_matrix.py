@@ -62,20 +62,23 @@ class _Blocks:
         """The same for so many tiles of rows and of columns."""
         k, step = self.k, self.form.step
         line = k.let("line", Const(TILE.width * self.form.group, i64))
-        lower = Pointer(k, k.let("lower", a.at(pitch * HALF).base), a.kind)
+        lower = k.let("lower", pitch * HALF)
         places = [(r, c) for r in range(rows) for c in range(columns)]
         for r, c in places:
             k.instr("tilezero", 2 * r + c)
-        with k.loop("s", 0, self.steps) as s:
-            for r, half in enumerate((a, lower)[:rows]):
-                k.instr("tileload", 4 + r, half.at(s * step).base, pitch)
+        here, there, ahead = k.ptr_reg("a_here", a), k.ptr_reg("b_here", panel), k.ptr_reg("ahead", far)
+        with k.loop("s", 0, self.steps):
+            for r in range(rows):
+                k.instr("tileload", 4 + r, here.at(lower if r else 0).base, pitch)
             for c in range(columns):
-                at = s * (TILE.width * step) + c * HALF * self.form.group
-                k.instr("tileload", 6 + c, panel.at(at).base, line)
+                k.instr("tileload", 6 + c, there.at(c * HALF * self.form.group).base, line)
             for i in range(LINES):
-                far.prefetch((s * LINES + i) * 64, locality=2)
+                ahead.prefetch(i * 64, locality=2)
             for r, c in places:
                 k.instr(self.form.dot, 2 * r + c, 4 + r, 6 + c)
+            k.advance(here, step)
+            k.advance(there, TILE.width * step)
+            k.advance(ahead, LINES * 64)
         row = k.let("row", Const(TILE.width * i32.bytes, i64))
         for r, c in places:
             k.instr("tilestore", 2 * r + c, self.sums.at((r * TILE.width + c) * HALF).base, row)
