@@ -49,6 +49,27 @@ def test_borders(shape: tuple[int, ...], pads: str, level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("dilations", "extents"), [((2, 2), (12, 11)), ((1, 3), (4, 17)), ((6, 6), (11, 13))])
+def test_dilated(dilations: tuple[int, int], extents: tuple[int, int], level: str) -> None:
+    """A tile takes places that lie a dilation apart, and the tiles between them the others."""
+    down, right = dilations
+    attributes = f"dilations = [{down}, {right}], pads = [{down}, {right}, {down}, {right}]"
+    model = with_weights(f"=> (y) {{ c = Conv<{attributes}>(x, w, b) y = Relu(c) }}", 18, 20)
+    x = floats(2, 18, *extents)
+    assert takes_it(fixed(model, *x.shape), x)
+    agree(fixed(model, *x.shape), [x], level, atol=4e-6)
+
+
+def test_many_channels() -> None:
+    """They are taken in parts, whose sums are added up."""
+    model = with_weights("=> (y) { c = Conv<pads = [1, 1, 1, 1]>(x, w, b) y = Relu(c) }", 1300, 16)
+    x = floats(1, 1300, 5, 4)
+    parts = [row.kernel for row in Session(model, threads=1).profile({"x": x}, runs=1).rows if row.kernel == "winograd"]
+    assert len(parts) == 3
+    agree(model, [x], LEVELS[-1], atol=2e-5)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_epilogue(level: str) -> None:
     body = "=> (y) { c = Conv<pads = [1, 1, 1, 1]>(x, w, b) r = Add(c, x) y = HardSwish(r) }"
     model = with_weights(body, 33, 33)
@@ -67,7 +88,7 @@ def test_several_blocks_of_tiles_and_filters() -> None:
 
 @pytest.mark.parametrize(
     ("attributes", "channels", "filters"),
-    [("strides = [2, 2]", 32, 32), ("dilations = [2, 2]", 32, 32), ("", 8, 32), ("", 32, 8)],
+    [("strides = [2, 2]", 32, 32), ("dilations = [9, 9], pads = [9, 9, 9, 9]", 32, 32), ("", 8, 32), ("", 32, 8)],
 )
 def test_what_is_not_for_it(attributes: str, channels: int, filters: int) -> None:
     model = with_weights(

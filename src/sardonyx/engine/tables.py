@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sardonyx.core.errors import CompileError
 from sardonyx.ir import Array
 
-__all__ = ["offsets", "row_table", "tile_results", "window_table", "zeros"]
+__all__ = ["offsets", "row_table", "tile_places", "tile_results", "window_table", "zeros"]
 
 
 def offsets(index: Array) -> Array:
@@ -31,22 +33,50 @@ def window_table(*facts: int) -> Array:
     facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
     step, dilation and front padding.
     """
-    images, step = facts[:2]
-    found = (np.arange(images) * step).reshape(1, -1)
-    inside = np.ones((1, images), bool)
+    axes: list[tuple[int, int, Array]] = []
     for i in range(2, len(facts), 7):
         extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
-        at = np.arange(kernel)[:, None] * dilation + np.arange(places)[None, :] * hop - front
-        taps, rows = found.shape[0] * kernel, found.shape[1] * places
+        axes.append((extent, stride, np.arange(kernel)[:, None] * dilation + np.arange(places) * hop - front))
+    return _behind(facts[0], facts[1], axes)
+
+
+def tile_places(*facts: int) -> Array:
+    """[place of a tile][tile] -> where the channels behind it start, or -1 outside of the image.
+
+    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, the window's dilation and
+    front padding.
+    """
+    axes: list[tuple[int, int, Array]] = []
+    for i in range(2, len(facts), 5):
+        extent, stride, places, dilation, front = facts[i : i + 5]
+        axes.append((extent, stride, np.arange(4)[:, None] * dilation + _tiles(places, dilation) - front))
+    return _behind(facts[0], facts[1], axes)
+
+
+def _behind(images: int, step: int, axes: Sequence[tuple[int, int, Array]]) -> Array:
+    """[tap][place] of the product of axes: each its extent, its stride, and its places in the image, [tap][place]."""
+    found = (np.arange(images) * step).reshape(1, -1)
+    inside = np.ones((1, images), bool)
+    for extent, stride, at in axes:
+        taps, rows = found.shape[0] * at.shape[0], found.shape[1] * at.shape[1]
         found = (found[:, None, :, None] + (at * stride)[None, :, None, :]).reshape(taps, rows)
         inside = (inside[:, None, :, None] & ((at >= 0) & (at < extent))[None, :, None, :]).reshape(taps, rows)
     return offsets(np.where(inside, found, -1))
 
 
-def tile_results(images: int, height: int, width: int) -> Array:
-    """[4][tile] -> the row of the result that a place of the tile is, or -1 for none."""
-    y = np.arange(2)[:, None] + 2 * np.arange(-(-height // 2))
-    x = np.arange(2)[:, None] + 2 * np.arange(-(-width // 2))
+def _tiles(places: int, dilation: int) -> Array:
+    """Where tiles begin along an axis of the result: each has a place there, and one `dilation` further on."""
+    at = np.arange(places)
+    return at[at // dilation % 2 == 0]
+
+
+def tile_results(images: int, height: int, width: int, down: int, right: int) -> Array:
+    """[4][tile] -> the row of the result that a place of the tile is, or -1 for none.
+
+    down, right: the dilations.
+    """
+    y = np.arange(2)[:, None] * down + _tiles(height, down)
+    x = np.arange(2)[:, None] * right + _tiles(width, right)
     y, x = y.reshape(2, 1, 1, -1, 1), x.reshape(1, 2, 1, 1, -1)
     image = np.arange(images).reshape(1, 1, -1, 1, 1)
     row = (image * height + y) * width + x

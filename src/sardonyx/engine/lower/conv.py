@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.dims import Dim
-from sardonyx.core.dtypes import FLOAT32, FLOAT64
+from sardonyx.core.dtypes import FLOAT32, FLOAT64, DType
 from sardonyx.engine.contract import Axes, ContractHead, Left, pack_right, split
 from sardonyx.engine.formula import Formula, Step
 from sardonyx.engine.lower.depthwise import depthwise
 from sardonyx.engine.lower.pool import Windows
-from sardonyx.engine.lower.winograd import winograd_head
+from sardonyx.engine.lower.winograd import winograd_heads
 from sardonyx.engine.lowering import Deferred, Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Table
 from sardonyx.engine.space import collapse
@@ -35,20 +35,28 @@ def conv(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     assert source is not None and filters is not None
     if low.dtype(source) not in (FLOAT32, FLOAT64):
         raise NotNative(f"Conv of {low.dtype(source)}")
-    head = winograd_head(low, node, attrs, source, filters)
-    if head is None:
+    heads: list[ContractHead] = [*winograd_heads(low, node, attrs, source, filters)]
+    if not heads:
         found = sliding(low, node, attrs, source, filters, None)
         places = product((found.shape[0], *found.shape[2:]))
         right = pack_right(low, found.right, found.outer, found.nodes, found.taps, rows=places)
-        head = ContractHead(found.shape, found.order, found.axes, found.left, right, found.groups, 1)
+        heads = [ContractHead(found.shape, found.order, found.axes, found.left, right, found.groups, 1)]
+    *others, head = heads
     dtype, shape = head.left.view.dtype, head.shape
-    kind = kind_of(dtype)
-    result = Deferred(shape, dtype, Formula((kind,)), [], head, head.order, (node.name or node.op_type,))
+    kind, nodes = kind_of(dtype), (node.name or node.op_type,)
+    added: list[View] = []
     if bias is not None:
         low.claim_all(low.shape(bias), shape[1:2], f"{node!r} has a bias per filter")
-        per_channel = by_channel(low.contiguous(low.view(bias)), shape)
-        result.formula, result.operands = Formula((kind, kind), (Step("add", (0, 1), kind),)), [per_channel]
-    low.give(node.output, result)
+        added = [by_channel(low.contiguous(low.view(bias)), shape)]
+    for other in others:
+        added = [low.force(_sum(kind, other, dtype, added, nodes))]
+    low.give(node.output, _sum(kind, head, dtype, added, nodes))
+
+
+def _sum(kind: str, head: ContractHead, dtype: DType, added: list[View], nodes: tuple[str, ...]) -> Deferred:
+    """What a head gives, and what is added to it, if anything."""
+    formula = Formula((kind, kind), (Step("add", (0, 1), kind),)) if added else Formula((kind,))
+    return Deferred(head.shape, dtype, formula, added, head, head.order, nodes)
 
 
 def by_channel(line: View, shape: Sequence[Dim]) -> View:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from sardonyx.core.dims import Dim, ceildiv
+from sardonyx.core.dims import Dim, ceildiv, dmin, floordiv
 from sardonyx.engine.blocking import TileBlocking
 from sardonyx.engine.contract import Axes, ContractHead, Left, Right
 from sardonyx.engine.formula import Formula
@@ -19,51 +20,70 @@ from sardonyx.engine.lowering import Lowering
 from sardonyx.engine.once import run_once
 from sardonyx.engine.program import Address, Argument, Call, Table
 from sardonyx.engine.shared import shared
-from sardonyx.engine.tables import tile_results, window_table, zeros
+from sardonyx.engine.tables import tile_places, tile_results, zeros
 from sardonyx.engine.tiles import PLACES
 from sardonyx.engine.views import Buffer, View, product
 from sardonyx.ir import Array, Node, Value
 from sardonyx.tile import f32
 
-__all__ = ["WinogradHead", "winograd_head"]
+__all__ = ["WinogradHead", "winograd_heads"]
 
 LEAST = 16  # channels and filters: with fewer, what the products save goes into the transforms
 UNIT = 256  # filters, beyond which the matrix unit, which splits every place nine times, has the fewer cycles
 SMALL = 9  # places of the result, below which tiles are mostly empty
+FULL = 0.6  # of the places of tiles are in the result, or they are too many; counted where windows are dilated
+MOST_CHANNELS = 640  # of a head: with more, too few tiles share what is read of the filters
 
 
-def winograd_head(
+def winograd_heads(
     low: Lowering, node: Node, attrs: dict[str, Any], source: Value, filters: Value
-) -> WinogradHead | None:
-    """The head of a convolution that is computed so, or None where it is another kind, or would gain nothing.
+) -> list[WinogradHead]:
+    """The heads, whose sum a convolution is, or none where it is another kind, or would gain nothing.
 
     The lower precisions are for the matrix unit alone.
     """
     weights = low.const(filters)
     if weights is None or weights.dtype != np.float32 or attrs["group"] != 1:
-        return None
+        return []
     if low.target.at_least("amx") and (low.precision != "highest" or weights.shape[0] > UNIT):
-        return None
+        return []
     if weights.shape[2:] != (3, 3) or min(weights.shape[:2]) < LEAST:
-        return None
+        return []
     w = Windows.of(attrs, (3, 3), low.shape(source)[2:])
-    if w.strides != (1, 1) or w.dilations != (1, 1):
-        return None
-    places = product(low.shape(node.output)[2:])
-    if isinstance(places, int) and places < SMALL:
-        return None
+    if w.strides != (1, 1) or not _fill(low.shape(node.output)[2:], w.dilations):
+        return []
     count, depth = weights.shape[:2]
     shape, x = low.shape(node.output), low.view(source)
     low.claim(x.shape[1], depth, f"{node!r} needs as many channels as its filters have")
     x, shape = replace(x, shape=(x.shape[0], depth, *x.shape[2:])), (shape[0], count, *shape[2:])
     nodes = (node.name or node.op_type,)
     x = x if x.strides[1] == 1 else low.contiguous(x, (0, 2, 3, 1))
-    right = _filters(low, low.view(filters), nodes)
     facts: list[Dim] = [x.shape[0], x.strides[0]]
-    for axis, front in zip((2, 3), w.fronts, strict=True):  # of a tile, 4 places, 2 apart from those of the next
-        facts += [x.shape[axis], x.strides[axis], ceildiv(shape[axis], 2), 4, 2, 1, front]
-    left = Left(x, (), Table(window_table, tuple(facts)), x.shape[1], PLACES, 0)
-    return WinogradHead(shape, (0, 2, 3, 1), Axes((), (0, 2, 3), 1), left, right)
+    for axis, dilation, front in zip((2, 3), w.dilations, w.fronts, strict=True):
+        facts += [x.shape[axis], x.strides[axis], shape[axis], dilation, front]
+    places, parts = Table(tile_places, tuple(facts)), ceildiv(depth, MOST_CHANNELS)
+    edges = [depth * i // parts for i in range(parts + 1)]
+    heads: list[WinogradHead] = []
+    for start, stop in itertools.pairwise(edges):
+        own = low.view(filters) if parts == 1 else low.view(filters).narrowed(1, start, stop - start)
+        left = Left(x.narrowed(1, start, stop - start), (), places, stop - start, PLACES, 0)
+        right = _filters(low, own, nodes)
+        heads.append(WinogradHead(shape, (0, 2, 3, 1), Axes((), (0, 2, 3), 1), left, right, dilations=w.dilations))
+    return heads
+
+
+def _fill(places: Sequence[Dim], dilations: Sequence[int]) -> bool:
+    """Whether there are places enough for tiles."""
+    whole, held = product(places), product([2 * tiles_along(d, n) for d, n in zip(places, dilations, strict=True)])
+    if not isinstance(whole, int) or not isinstance(held, int):
+        return max(dilations) == 1
+    return whole >= SMALL and (max(dilations) == 1 or whole >= FULL * held)
+
+
+def tiles_along(extent: Dim, dilation: int) -> Dim:
+    """How many tiles begin along an axis of the result, as `tables` places them."""
+    whole = floordiv(extent, 2 * dilation) * dilation
+    return whole + dmin(extent - 2 * whole, dilation)
 
 
 def _filters(low: Lowering, w: View, nodes: tuple[str, ...]) -> Right:
@@ -84,8 +104,11 @@ def _filters(low: Lowering, w: View, nodes: tuple[str, ...]) -> Right:
     return Right(low.constant(shared(w.const, ("winograd", width), transformed), w.buffer.name).buffer, ())
 
 
+@dataclass(eq=False)
 class WinogradHead(ContractHead):
     """A convolution whose rows are tiles of the result."""
+
+    dilations: tuple[int, ...] = (1, 1)
 
     def emit(
         self, low: Lowering, formula: Formula, operands: Sequence[View], out: View, nodes: tuple[str, ...]
@@ -94,7 +117,8 @@ class WinogradHead(ContractHead):
         assert found is not None  # `accepts` has seen every operand
         kernel = winograd_kernel(WinogradSpec(self.epilogue(found, formula)), low.target)
         images, n, height, width = self.shape
-        tiles, channels = images * ceildiv(height, 2) * ceildiv(width, 2), self.left.depth
+        down, right = self.dilations
+        tiles, channels = images * tiles_along(height, down) * tiles_along(width, right), self.left.depth
         blocking = TileBlocking(micro_tile(f32, low.target).width)
         args: list[Argument | None] = [
             Address(out.buffer, out.offset, True),
@@ -102,7 +126,7 @@ class WinogradHead(ContractHead):
             Address(self.right.buffer),
             Table(zeros, (channels, f32.bytes)),
             self.left.rows,
-            Table(tile_results, (images, height, width)),
+            Table(tile_results, (images, height, width, down, right)),
             *(Address(v.buffer, v.offset) for v in operands),
         ]
         args += [channels, tiles, n, None, None, None, None, *found.steps]
