@@ -13,7 +13,7 @@ import onnx.parser
 
 import sardonyx.compat.onnx as ours
 
-__all__ = ["Program", "outcome", "parsed", "same"]
+__all__ = ["Program", "outcome", "parsed", "plain", "same"]
 
 # What the official package does not import by itself.
 for _package, _module in itertools.product(

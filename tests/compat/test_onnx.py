@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import onnx as official
-import onnx.parser
-import onnx.printer
 import pytest
 
 import sardonyx.compat.onnx as ours
 from sardonyx.core import dtypes
+from tests.compat.programs import Program, plain, same
 
-Program = Callable[[Any], Any]
 TYPES = [row for row in dtypes.ALL if row is not dtypes.UNDEFINED]
-
-
-def outcome(program: Program, package: Any) -> Any:
-    """What a program gives: messages as bytes, arrays as type, shape and elements, errors as the names of their types."""
-    try:
-        return plain(program(package))
-    except Exception as error:
-        # Ours may be more precise: a FormatError is a ValueError, and whoever catches that catches it.
-        known = (c for c in type(error).__mro__ if c.__module__ == "builtins" or hasattr(package.parser, c.__name__))
-        return "raises", next(known).__name__
-
-
-def plain(value: Any) -> Any:
-    if hasattr(value, "SerializeToString"):
-        return value.SerializeToString()
-    if isinstance(value, (np.ndarray, np.generic)):
-        held = np.asarray(value)
-        return str(held.dtype), held.shape, held.tolist() if held.dtype == object else held.tobytes()
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def same(program: Program) -> None:
-    assert outcome(program, ours) == outcome(program, official)
 
 
 def graph(o: Any) -> Any:

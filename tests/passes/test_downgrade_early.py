@@ -10,24 +10,14 @@ import onnxruntime
 import pytest
 
 import sardonyx as sx
-from sardonyx.core.dtypes import BFLOAT16, BOOL, FLOAT32, INT8, INT32, INT64, UINT8, UINT64
+from sardonyx.core.dtypes import BFLOAT16, BOOL, INT8, INT32, INT64, UINT8, UINT64
 from sardonyx.core.errors import VersionError
 from sardonyx.evaluate import evaluate
 from sardonyx.ir import Model, TensorType
 from sardonyx.ir.text import parse_model
 from sardonyx.passes import convert_version
+from tests.passes.downgrades import c, f, same_in_onnxruntime
 from tests.passes.models import feeds, model_of, same_results
-
-onnxruntime.set_default_logger_severity(4)
-rng = np.random.default_rng(0)
-
-
-def f(*shape: int) -> TensorType:
-    return TensorType(FLOAT32, shape)
-
-
-def c(*shape: int) -> np.ndarray:
-    return rng.standard_normal(shape).astype(np.float32)
 
 
 def i(*numbers: int) -> np.ndarray:
@@ -118,12 +108,7 @@ def test_onnxruntime_runs_old_versions(name: str, opset: int) -> None:
     model = model_of(build, **inputs)
     old = convert_version(model, opset)
     assert old.opset == opset
-    given = feeds(model)
-    truth = evaluate(model, given)
-    found: Any = onnxruntime.InferenceSession(sx.to_bytes(old)).run(None, given)
-    for wanted, got in zip(truth, found, strict=True):
-        assert got.dtype == wanted.dtype
-        np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=2e-5)
+    same_in_onnxruntime(model, old)
 
 
 # (onnxruntime runs no model older than 7: what became of these is upgraded again)
