@@ -104,10 +104,18 @@ def test_batches(batch: tuple[tuple[int, ...], tuple[int, ...]], level: str) -> 
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_turned(level: str) -> None:
+@pytest.mark.parametrize("extents", [(9, 3, 5), (12, 35, 40), (33, 64, 32), (9, 130, 70)], ids=str)
+@pytest.mark.parametrize("b", KINDS)
+def test_turned(b: str, extents: tuple[int, int, int], level: str) -> None:
     """The right side is read along its columns."""
-    text = "(uint8[b,m,k] a, uint8[b,n,k] c) => (y) { t = Transpose<perm = [0, 2, 1]>(c)  y = MatMulInteger(a, t) }"
-    exact(parse(text), [whole("u8", 2, 9, 35), whole("u8", 2, 40, 35, seed=1)], level)
+    m, k, n = extents
+    kind = {"u8": "uint8", "i8": "int8"}[b]
+    text = (
+        f"(uint8[b,m,k] a, {kind}[b,n,k] c, uint8 p, {kind} q) => (y)"
+        "{ t = Transpose<perm = [0, 2, 1]>(c)  y = MatMulInteger(a, t, p, q) }"
+    )
+    points = [np.array(7, np.uint8), np.array(100, KINDS[b])]
+    exact(parse(text), [whole("u8", 2, m, k), whole(b, 2, n, k, seed=1), *points], level)
 
 
 WINDOWS = {

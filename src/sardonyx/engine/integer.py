@@ -166,8 +166,8 @@ def pack_integers(
     space = collapse(tuple(own), [wide, _outer(sums), _outer(b)], range(len(own)))
     if len(space.extents) > 2:
         return pack_integers(low, left, low.contiguous(b), zero, outer, node, rows=rows)
-    unit = b.strides[-1] == 1
-    spec = IntegerPackSpec(kind_of(b.dtype), form, unit, "none" if not some else "same" if zero.size == 1 else "unit")
+    along = "n" if b.strides[-1] == 1 else "k" if b.strides[-2] == 1 else "neither"
+    spec = IntegerPackSpec(kind_of(b.dtype), form, along, "none" if not some else "same" if zero.size == 1 else "unit")
     args: list[Argument | None] = [Address(buffer, 0, True), Address(sums.buffer, 0, True)]
     args += [Address(b.buffer, b.offset), Address(zero.buffer, zero.offset)]
     args += [k, n, panels, b.strides[-2], b.strides[-1], *two_axes(space.extents, space.strides)]

@@ -19,14 +19,16 @@ from sardonyx.engine.kernels.cut import TwoAxes
 from sardonyx.engine.kernels.integer import Form, multiplied
 from sardonyx.engine.kernels.map import decode
 from sardonyx.engine.kernels.matrix import TILE
+from sardonyx.engine.kernels.transpose import transposed
 from sardonyx.engine.tiles import MicroTile
 from sardonyx.ir import Array
-from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Type, i32, i64, select, u8, u16, u32
+from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Ramp, Type, call, i8, i32, i64, select, u8, u16, u32
 from sardonyx.tile.expr import Bitcast, Broadcast, binary
 
 __all__ = ["IntegerPackSpec", "integer_pack_kernel", "integer_tile", "packed_integers", "panel_elements"]
 
 Offset = Literal["none", "same", "unit"]  # of the columns: none, one for all, or each its own
+Along = Literal["n", "k", "neither"]
 
 
 def integer_tile(form: Form, target: Target) -> MicroTile:
@@ -65,11 +67,11 @@ def packed_integers(b: Array, zero_point: Array | None, form: Form, tile: MicroT
 
 @dataclass(frozen=True)
 class IntegerPackSpec:
-    """The kind of B, the form, whether neighbours along n are neighbours in memory, and its offsets."""
+    """The kind of B, the form, along which axis neighbours are neighbours in memory, and its offsets."""
 
     kind: str
     form: Form
-    unit: bool
+    along: Along
     offset: Offset
 
 
@@ -97,7 +99,11 @@ def integer_pack_kernel(spec: IntegerPackSpec, target: Target) -> Kernel:
         first = k.let("column", panel * tile.width + j * tile.lanes)
         mask = k.let("mask", k.mask(binary("min", n - first, tile.lanes), tile.lanes))
         column = _Column(k, spec, first, mask, step_n, tile.lanes)
-        total = column.pack(b, (depth, groups, step_k), place.at(j * tile.lanes * form.group), tile.width)
+        here = place.at(j * tile.lanes * form.group)
+        if spec.along == "k" and form.group == 4:
+            total = column.turn(b, (depth, groups, n), here, tile.width)
+        else:
+            total = column.pack(b, (depth, groups, step_k), here, tile.width)
         if spec.offset != "none":
             offset = column.offsets(zero)
             place.at(size).cast(i32).store(j * tile.lanes, offset)
@@ -111,7 +117,8 @@ class _Column:
 
     def __init__(self, k: Builder, spec: IntegerPackSpec, first: Expr, mask: Expr, step: Expr, lanes: int) -> None:
         self.k, self.form, self.spec, self.lanes, self.first, self.mask = k, spec.form, spec, lanes, first, mask
-        self.index = first if spec.unit else k.let("index", (Ramp(i64.x(lanes)) + first) * step)
+        self.step = step
+        self.index = first if spec.along == "n" else k.let("index", (Ramp(i64.x(lanes)) + first) * step)
 
     def taken(self, x: Expr) -> Expr:
         """Elements as they are multiplied, in i32."""
@@ -148,6 +155,39 @@ class _Column:
             group(p, whole)
         with k.loop("q", full, groups) as p:
             group(p, guarded)
+        return total
+
+    def turn(self, b: Pointer, sizes: tuple[Expr, Expr, Expr], place: Pointer, width: int) -> Expr:
+        """The same for bytes whose neighbours along k are neighbours in memory: a square of groups is turned at a time."""
+        k, form, lanes = self.k, self.form, self.lanes
+        depth, groups, n = sizes
+        total = k.reg("total", i32.x(lanes), 0)
+        row = lanes * form.group  # elements of a column that are read together
+        moved = form.moved_b(self.spec.kind)
+        columns = [b.at(binary("min", self.first + c, n - 1) * self.step) for c in range(lanes)]
+
+        def square(at: Expr, mask: Expr | None) -> None:
+            """Groups from `at` on, of which there are fewer than `lanes` if there is a mask."""
+            lines: list[Expr] = []
+            for column in columns:
+                x: Expr = multiplied(column.load(at * form.group, row, mask), form.b, moved)
+                x = x if mask is None or not moved else select(mask, x, Const(0, x.type))
+                lines.append(k.let("line", Bitcast(u32.x(lanes), x)))
+            for r, line in enumerate(transposed(k, lines)):
+                word = k.let("word", Bitcast(form.b.x(row), line))
+                pair = (word, Const(1, i8.x(row))) if form.b == u8 else (Const(1, u8.x(row)), word)
+                k.set(total, call("dpbusd", total, *pair))
+                if mask is None:
+                    place.store((at + r) * (width * form.group), word)
+                else:
+                    with k.when(at + r < groups):
+                        place.store((at + r) * (width * form.group), word)
+
+        whole = k.let("whole", depth // row * lanes)
+        with k.loop("p", 0, whole, lanes) as p:
+            square(p, None)
+        with k.when(whole < groups):
+            square(whole, k.let("inside", k.mask(depth - whole * form.group, row)))
         return total
 
     def loaded(self, row: Pointer, mask: Expr) -> Expr:
