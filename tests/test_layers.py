@@ -18,7 +18,7 @@ DIRECT: dict[str, set[str]] = {
     "io": {"proto", "ir"},
     "ops": {"ir"},
     "rewrite": {"ir"},
-    "check": {"ops"},
+    "check": {"ops", "io"},
     "infer": {"ops"},
     "evaluate": {"ops"},
     "passes": {"rewrite", "infer", "evaluate"},
@@ -28,7 +28,7 @@ DIRECT: dict[str, set[str]] = {
     "verify": {"engine", "backends"},
     "serve": {"verify"},
     "view": {"verify"},
-    "compat": {"verify"},
+    "compat": {"verify", "check"},
 }
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
 NEVER = {"onnx", "onnxruntime", "openvino", "google"}

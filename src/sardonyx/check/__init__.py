@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sardonyx.check.report import check, faults
+from sardonyx.check.report import Examination, check, examine, faults
 from sardonyx.check.rule import RULES, Rule
 
-__all__ = ["RULES", "Rule", "check", "faults"]
+__all__ = ["RULES", "Examination", "Rule", "check", "examine", "faults"]

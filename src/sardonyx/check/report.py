@@ -1,30 +1,36 @@
-"""The walk over a model that shows every place to the rules that concern it."""
+"""The report on a model: what is found in the messages of its file, and in the graph by showing every place to the rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sardonyx.check import constants, functions, lint, names, nodes, opsets, suspicious, types  # noqa: F401  # pyright: ignore[reportUnusedImport] each fills RULES
+from sardonyx.check.messages import Context, check_model
+from sardonyx.check.opened import Checkable, open_model
 from sardonyx.check.rule import RULES, Site, Subject
 from sardonyx.core.errors import CheckError, Fault
 from sardonyx.ir import AttrKind, Model, Node, SparseTensor, Tensor
 from sardonyx.ops import schema_of
 
-__all__ = ["check", "faults"]
+__all__ = ["Examination", "check", "examine", "faults"]
 
 
-def check(model: Model, full: bool = True, *, inferred: Sequence[Fault] = (), folder: Path | None = None) -> None:
+def check(model: Checkable, full: bool = True, *, inferred: Sequence[Fault] = (), folder: Path | None = None) -> None:
     """Refuse a model that breaks the standard, and say everything that is wrong with it.
 
     Args:
-        full: also read the data of constants and look for the files of external ones.
+        model: a `Model`, a path, the bytes of a file, or a message. Give what there is: a file can be wrong in more ways than
+            the `Model` that is loaded from it.
+        full: also look at the data of constants and for the files of external ones.
         inferred: what inference found (`infer(model).faults`): types and shapes belong to legality too.
-        folder: where external data lies.
+        folder: where external data lies; that of a path is known.
 
     Raises:
         CheckError: the model is not legal; `faults` lists every reason. Warnings alone raise nothing.
+        FormatError: the bytes are no message, or the text is none of its syntax.
+        InputError: there is no such file.
     """
     found = [f for f in (*faults(model, full, folder=folder), *inferred) if f.severity == "error"]
     if found:
@@ -32,8 +38,49 @@ def check(model: Model, full: bool = True, *, inferred: Sequence[Fault] = (), fo
         raise CheckError(f"the model has {many}", found)
 
 
-def faults(model: Model, full: bool = True, *, folder: Path | None = None) -> list[Fault]:
+def faults(model: Checkable, full: bool = True, *, folder: Path | None = None) -> list[Fault]:
     """Everything that is wrong with a model, errors and warnings, in the order of the file."""
+    return examine(model, full, folder=folder).faults
+
+
+def examine(model: Checkable, full: bool = True, *, folder: Path | None = None) -> Examination:
+    """What `faults` says, and the model: a file is read once for both."""
+    if isinstance(model, Model):
+        return Examination(model, _walk(model, full, folder))
+    opened = open_model(model, folder)
+    if opened.message is None:
+        assert opened.model is not None
+        return Examination(opened.model, _walk(opened.model, full, opened.place))
+    breaches = check_model(opened.message, Context(folder=str(opened.place or "")))
+    found = [breach.fault() for breach in breaches if full or not breach.in_data]
+    read, trouble = opened.read()
+    return Examination(read, _joined([trouble] if read is None else _walk(read, full, opened.place), found))
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found in a model, and the model if one could be made of the file."""
+
+    model: Model | None
+    faults: list[Fault]
+
+
+def _joined(in_graph: Iterable[Fault | None], in_message: Iterable[Fault]) -> list[Fault]:
+    """One report. The message decides what is an error: what only the graph complains of, the standard's own checker accepts."""
+    decided = {(fault.code, fault.where): fault for fault in in_message}
+    joined = [
+        fault
+        if fault.severity == "warning" or (fault.code, fault.where) in decided
+        else replace(fault, severity="warning")
+        for fault in in_graph
+        if fault is not None
+    ]
+    said = {(fault.code, fault.where) for fault in joined}
+    return joined + list(dict.fromkeys(fault for fault in in_message if (fault.code, fault.where) not in said))
+
+
+def _walk(model: Model, full: bool, folder: Path | None) -> list[Fault]:
+    """What the rules for graphs find."""
     main = Site(model, model.opsets, model.graph, folder=folder)
     return [
         *_apply("model", main),
@@ -60,8 +107,8 @@ def _graph(site: Site, full: bool) -> Iterator[Fault]:
         for name, value in site.graph.initializers.items():
             yield from _constant(replace(site, name=name, constant=value.const))
     made = set(site.outer) | {v.name for v in site.graph.inputs} | site.graph.initializers.keys()
-    for node in site.graph.nodes:
-        yield from _node(replace(site, node=node, outer=made), full)
+    for i, node in enumerate(site.graph.nodes):
+        yield from _node(replace(site, node=node, index=i, outer=made), full)
         made.update(v.name for v in node.outputs)
 
 
@@ -84,7 +131,9 @@ def _node(site: Site, full: bool) -> Iterator[Fault]:
 def _attributes(site: Site, node: Node, full: bool) -> Iterator[Fault]:
     for attr in node.attrs.values():
         for graph in attr.graphs():
-            yield from _graph(replace(site, graph=graph, is_main=False, node=None, schema=None, callee=None), full)
+            yield from _graph(
+                replace(site, graph=graph, is_main=False, node=None, index=None, schema=None, callee=None), full
+            )
         if full and not attr.ref:
             held = attr.value if attr.kind in (AttrKind.TENSORS, AttrKind.SPARSE_TENSORS) else (attr.value,)
             for item in held:

@@ -12,12 +12,12 @@ The files of this room hold one subject each; importing one puts its rules into 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from sardonyx.core.errors import Fault
-from sardonyx.ir import Function, Graph, Model, Node, Tensor
+from sardonyx.ir import Function, Graph, Model, Node, SparseTensor, Tensor
 from sardonyx.ir.place import place, place_of_graph
 from sardonyx.ops import Schema
 
@@ -34,6 +34,7 @@ class Site:
         opsets: the versions in force here: the model's, or the function's.
         outer: names of the surrounding graphs that are made before this place.
         node, schema: of "node" and "schema node" (a node whose operator is known).
+        index: of a node, which one of its graph it is.
         callee: of "call": the model's function that the node calls.
         constant, name: of "constant": an initializer or a tensor in an attribute.
         folder: where external data lies, when the model's own place is known.
@@ -46,6 +47,7 @@ class Site:
     is_main: bool = True
     outer: frozenset[str] | set[str] = field(default_factory=frozenset[str])
     node: Node | None = None
+    index: int | None = None
     schema: Schema | None = None
     callee: Function | None = None
     constant: Any = None
@@ -54,11 +56,10 @@ class Site:
 
     @property
     def where(self) -> str:
-        inside = f"function '{self.function.name}', " if self.function else ""
-        if isinstance(self.constant, Tensor) or self.name:
-            holder = f" of {place(self.node)}" if self.node else f" of {place_of_graph(self.graph)}"
-            return f"{inside}tensor '{self.name}'{holder}"
-        return inside + (place(self.node) if self.node else place_of_graph(self.graph))
+        holder = place(self.node, self.index) if self.node else place_of_graph(self.graph)
+        if isinstance(self.constant, (Tensor, SparseTensor)) or self.name:
+            holder = f"tensor '{self.name}' of {holder}"
+        return f"function '{self.function.name}', {holder}" if self.function else holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,13 @@ class Rule:
     severity: Literal["error", "warning"]
 
     def faults(self, site: Site) -> Iterator[Fault]:
+        order: dict[Node, int] = {}
         for found in self.find(site):
-            where = site.where if found.node is None else place(found.node)
+            if found.node is None:
+                where = site.where
+            else:
+                order = order or {node: i for i, node in enumerate(site.graph.nodes)}
+                where = replace(site, node=found.node, index=order.get(found.node)).where
             yield Fault(self.code, found.what, where, found.why, found.fix, self.severity)
 
 

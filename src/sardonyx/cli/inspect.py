@@ -25,16 +25,17 @@ def check(
 
     Examples: **sardonyx check model.onnx**, **sardonyx check model.onnx --lint --strict**
     """
-    from sardonyx.check import faults
+    from sardonyx.check import examine, faults
     from sardonyx.infer import infer
-    from sardonyx.io import load
 
-    loaded = load(model)
-    inferred = infer(loaded)
-    found = [*faults(loaded, folder=model.parent), *inferred.faults]
-    if lint or strict:  # what inference knows makes more shapes known to be suspicious, and none illegal
-        inferred.annotate()
-        found += [f for f in faults(loaded, full=False) if f.severity == "warning" and f not in found]
+    examined = examine(model)
+    found = examined.faults
+    if examined.model is not None:
+        inferred = infer(examined.model)
+        found += inferred.faults
+        if lint or strict:  # what inference knows makes more shapes known to be suspicious, and none illegal
+            inferred.annotate()
+            found += [f for f in faults(examined.model, full=False) if f.severity == "warning" and f not in found]
     errors = sum(f.severity == "error" for f in found)
     warnings = len(found) - errors
     shown = found if lint or strict or as_json else [f for f in found if f.severity == "error"]

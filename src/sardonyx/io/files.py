@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TypeAlias
 
 from sardonyx.core import dtypes
 from sardonyx.core.errors import FormatError, InputError
@@ -16,10 +16,11 @@ from sardonyx.io.paths import Folder, map_file
 from sardonyx.io.write import model_to_proto
 from sardonyx.ir import ExternalLocation, Model, Tensor
 
-__all__ = ["from_bytes", "load", "replace_file", "save", "to_bytes"]
+__all__ = ["Source", "from_bytes", "load", "open_source", "replace_file", "save", "to_bytes"]
 
 LIMIT = (1 << 31) - 1  # other readers stop at 2 GiB: beyond it, "auto" moves the weights out
 ALIGNMENT = 4096  # so that the data of each tensor can be mapped by itself
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 SMALL = 1024  # bytes: a tensor up to this size stays in the message
 
 
@@ -43,7 +44,7 @@ def to_bytes(model: Model) -> bytes:
     return model_to_proto(model).SerializeToString()
 
 
-def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]) -> Model:
+def load(source: Source) -> Model:
     """Read a model from a path, bytes or an open file. Weights are mapped and never copied.
 
     The suffix of a path tells the format: ``.onnxtxt`` is the ONNX text syntax, ``.json`` and ``.textproto`` are the protobuf
@@ -54,16 +55,26 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[by
         PathError: its external data leaves the model's folder.
         InputError: there is no such file.
     """
+    kind, data, folder = open_source(source)
+    return _read(kind, data, folder)
+
+
+def open_source(source: Source) -> tuple[Format, memoryview, Folder | None]:
+    """The format of a model file, its bytes, which are mapped if it is named by a path, and the folder for external data.
+
+    Raises:
+        InputError: there is no such file.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return from_bytes(source)
+        return BINARY, memoryview(source), None
     if not isinstance(source, (str, os.PathLike)):
-        return from_bytes(source.read())
+        return BINARY, memoryview(source.read()), None
     path = Path(source)
     if not path.is_file():
         raise InputError(f"there is no model file '{path}'", fix="check the path; sx.load takes a .onnx file")
     real = path.resolve()
     folder = Folder(path.parent, real.parent if path.is_symlink() else None)
-    return _read(format_of(path, reading=True), map_file(real), folder)
+    return format_of(path, reading=True), map_file(real), folder
 
 
 def save(model: Model, path: str | os.PathLike[str], external_data: Literal["auto"] | bool | str = "auto") -> None:

@@ -28,10 +28,12 @@ Placement = Mapping[int, ExternalLocation]
 class Format:
     """How to read and write one kind of file.
 
-    `read` takes the bytes and the folder for external data; `write` takes the model, where its constants lie, and a file.
+    `message` takes the bytes and is None where they state a graph and no message; `read` takes the bytes and the folder for
+    external data; `write` takes the model, where its constants lie, and a file.
     """
 
     name: str
+    message: Callable[[memoryview], ModelProto] | None
     read: Callable[[memoryview, Folder | None], Model]
     write: Callable[[Model, Placement, IO[bytes]], Any]
 
@@ -43,10 +45,6 @@ def _text(data: memoryview, errors: str = "strict") -> str:
         raise FormatError("the file is no text", offset=error.start, why="it is not UTF-8") from error
 
 
-def _read_binary(data: memoryview, folder: Folder | None) -> Model:
-    return model_from_proto(parse(ModelProto, data), folder, consume=True)
-
-
 def _read_syntax(data: memoryview, folder: Folder | None) -> Model:
     text = _text(data, "surrogateescape")  # strings of a model may hold any bytes
     return parse_model(text) if folder is None else parse_model(text, external=folder.view)
@@ -56,20 +54,29 @@ def _write_syntax(model: Model, placement: Placement, file: IO[bytes]) -> None:
     file.write(print_model(model, placement=placement).encode("utf-8", "surrogateescape"))
 
 
-def _by_message(name: str, read: Callable[[str], ModelProto], write: Callable[[ModelProto], str]) -> Format:
+def _by_message(
+    name: str, message: Callable[[memoryview], ModelProto], write: Callable[[ModelProto, IO[bytes]], Any]
+) -> Format:
     return Format(
         name,
-        lambda data, folder: model_from_proto(read(_text(data)), folder, consume=True),
-        lambda model, placement, file: file.write(write(model_to_proto(model, placement)).encode()),
+        message,
+        lambda data, folder: model_from_proto(message(data), folder, consume=True),
+        lambda model, placement, file: write(model_to_proto(model, placement), file),
     )
 
 
-BINARY = Format(
-    "protobuf", _read_binary, lambda model, placement, file: model_to_proto(model, placement).serialize_to(file)
+BINARY = _by_message("protobuf", lambda data: parse(ModelProto, data), lambda proto, file: proto.serialize_to(file))
+SYNTAX = Format("ONNX text syntax", None, _read_syntax, _write_syntax)
+JSON = _by_message(
+    "protobuf JSON",
+    lambda data: from_json(ModelProto, _text(data)),
+    lambda proto, file: file.write(to_json(proto).encode()),
 )
-SYNTAX = Format("ONNX text syntax", _read_syntax, _write_syntax)
-JSON = _by_message("protobuf JSON", lambda text: from_json(ModelProto, text), to_json)
-TEXT = _by_message("protobuf text format", lambda text: from_text(ModelProto, text), to_text)
+TEXT = _by_message(
+    "protobuf text format",
+    lambda data: from_text(ModelProto, _text(data)),
+    lambda proto, file: file.write(to_text(proto).encode()),
+)
 
 _BY_SUFFIX: dict[str, Format] = {
     **dict.fromkeys((".onnx", ".pb", ".ort", ""), BINARY),

@@ -19,7 +19,7 @@ import numpy as np
 from sardonyx.core.errors import FormatError, PathError
 from sardonyx.ir import ExternalLocation
 
-__all__ = ["Folder", "let_go", "map_file", "place_of", "safe_path"]
+__all__ = ["Folder", "file_of", "identity", "let_go", "map_file", "place_of", "safe_path"]
 
 
 def safe_path(folder: Path, location: str, store: Path | None = None) -> Path:
@@ -107,7 +107,7 @@ def map_file(path: Path) -> memoryview:
         if info.st_size == 0:
             return memoryview(b"")
         mapping = _Mapping(descriptor, 0, access=mmap.ACCESS_READ)
-        mapping.file = _identity(info)
+        mapping.file, mapping.path = identity(info), path
         return memoryview(mapping)
     finally:
         os.close(descriptor)
@@ -117,22 +117,29 @@ class _Mapping(mmap.mmap):
     """A file that we have mapped to be read."""
 
     file: tuple[int, ...] | None = None  # what tells it, unchanged, from every other
+    path: Path | None = None
 
 
 _JUST_NOW = 2_000_000_000  # nanoseconds: some file systems note the time of a change so roughly
 
 
-def _identity(info: os.stat_result) -> tuple[int, ...] | None:
+def identity(info: os.stat_result) -> tuple[int, ...] | None:
     """What a file shares with no other and with none of its own changes; None if a change could still go unnoticed."""
     if time.time_ns() - info.st_mtime_ns < _JUST_NOW:
         return None
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 def place_of(array: np.ndarray[Any, Any]) -> tuple[int, ...] | None:
     """The file that an array lies in and the offset of its first element, if it lies in one; equal places hold equal bytes."""
     mapping = _mapping_of(array)
     return None if mapping is None or mapping.file is None else (*mapping.file, _offset(mapping, array))
+
+
+def file_of(array: np.ndarray[Any, Any]) -> tuple[Path, int] | None:
+    """The path of the mapped file that an array lies in, and the offset of its first element; None if it lies in none."""
+    mapping = _mapping_of(array)
+    return None if mapping is None or mapping.path is None else (mapping.path, _offset(mapping, array))
 
 
 def let_go(array: np.ndarray[Any, Any]) -> None:

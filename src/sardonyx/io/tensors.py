@@ -16,7 +16,7 @@ from sardonyx.ir import Array, ExternalLocation, SparseTensor, Tensor
 from sardonyx.ir.entries import count_entries, from_entries, unfit
 from sardonyx.proto import SparseTensorProto, TensorProto
 
-__all__ = ["read_sparse", "read_tensor", "write_sparse", "write_tensor"]
+__all__ = ["read_sparse", "read_tensor", "typed_field", "write_sparse", "write_tensor"]
 
 # The typed field that holds each element type when raw_data does not, and the width of one entry in it.
 _FIELD: dict[DType, str] = {
@@ -24,7 +24,13 @@ _FIELD: dict[DType, str] = {
     **dict.fromkeys((dtypes.FLOAT64, dtypes.COMPLEX128), "double_data"),
     dtypes.INT64: "int64_data",
     **dict.fromkeys((dtypes.UINT32, dtypes.UINT64), "uint64_data"),
+    dtypes.STRING: "string_data",
 }
+
+
+def typed_field(dtype: DType) -> str:
+    """The field of a message that holds elements of that type when `raw_data` does not."""
+    return _FIELD.get(dtype, "int32_data")
 
 
 def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
@@ -92,7 +98,7 @@ def _typed(proto: TensorProto, dtype: DType, shape: tuple[int, ...]) -> Array:
         entries = np.empty(len(proto.string_data), object)
         entries[:] = [_text(s) for s in proto.string_data]
     else:
-        entries = np.asarray(getattr(proto, _FIELD.get(dtype, "int32_data")))
+        entries = np.asarray(getattr(proto, typed_field(dtype)))
     expected = count_entries(dtype, shape)
     if entries.size != expected:
         raise FormatError(

@@ -13,10 +13,11 @@ def place_of_graph(graph: Graph | None) -> str:
     return "a detached node" if graph is None else f"graph '{graph.name}'" if graph.name else "the graph"
 
 
-def place(node: Node) -> str:
-    """``graph 'main', node 17: Gemm 'fc1' (exported from train.py:42)``."""
+def place(node: Node, index: int | None = None) -> str:
+    """``graph 'main', node 17: Gemm 'fc1' (exported from train.py:42)``; whoever knows the node's index saves the search."""
     at = ""
     if node.graph is not None:
-        at = f", node {next((i for i, n in enumerate(node.graph.nodes) if n is node), 0)}"
+        found = next((i for i, n in enumerate(node.graph.nodes) if n is node), 0) if index is None else index
+        at = f", node {found}"
     source = f" (exported from {node.source})" if node.source else ""
     return f"{place_of_graph(node.graph)}{at}: {node!r}{source}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sardonyx.compat.onnx import _bodies
-from sardonyx.compat.onnx._checking.graphs import check_no_recursion
+from sardonyx.compat.onnx._checking import check_no_recursion
 from sardonyx.compat.onnx._expansion import Names, expand
 from sardonyx.compat.onnx._registry import find
 from sardonyx.compat.onnx._walks import copy_of, outside_names, subgraphs

@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from sardonyx.compat.onnx import defs
-from sardonyx.compat.onnx._checking import graphs, nodes, values
+from sardonyx.compat.onnx import _checking, defs
 from sardonyx.compat.onnx.helper import find_min_ir_version_for
 from sardonyx.compat.onnx.onnx_cpp2py_export import checker as C  # noqa: N812  its official name
 from sardonyx.compat.onnx.onnx_pb import (
@@ -59,12 +58,12 @@ def _check(check: Callable[..., None], proto: Message, kind: type[Message], *con
 
 def check_value_info(value_info: ValueInfoProto, ctx: C.CheckerContext = DEFAULT_CONTEXT) -> None:
     """Refuse an illegal input or output of a graph."""
-    _check(values.check_value_info, value_info, ValueInfoProto, ctx)
+    _check(_checking.check_value_info, value_info, ValueInfoProto, ctx)
 
 
 def check_tensor(tensor: TensorProto, ctx: C.CheckerContext = DEFAULT_CONTEXT) -> None:
     """Refuse an illegal tensor."""
-    _check(values.check_tensor, tensor, TensorProto, ctx)
+    _check(_checking.check_tensor, tensor, TensorProto, ctx)
 
 
 def check_attribute(
@@ -73,7 +72,7 @@ def check_attribute(
     lexical_scope_ctx: C.LexicalScopeContext = LEXICAL_SCOPE_CONTEXT,
 ) -> None:
     """Refuse an illegal attribute."""
-    _check(nodes.check_attribute, attr, AttributeProto, ctx, lexical_scope_ctx)
+    _check(_checking.check_attribute, attr, AttributeProto, ctx, lexical_scope_ctx)
 
 
 def check_node(
@@ -82,7 +81,7 @@ def check_node(
     lexical_scope_ctx: C.LexicalScopeContext = LEXICAL_SCOPE_CONTEXT,
 ) -> None:
     """Refuse an illegal node."""
-    _check(nodes.check_node, node, NodeProto, ctx, lexical_scope_ctx)
+    _check(_checking.check_node, node, NodeProto, ctx, lexical_scope_ctx)
 
 
 def check_function(
@@ -95,7 +94,7 @@ def check_function(
         ctx = C.CheckerContext()
         ctx.ir_version = find_min_ir_version_for(function.opset_import, ignore_unknown=True)
         ctx.opset_imports = {entry.domain: int(entry.version) for entry in function.opset_import}
-    _check(graphs.check_function, function, FunctionProto, ctx, lexical_scope_ctx)
+    _check(_checking.check_function, function, FunctionProto, ctx, lexical_scope_ctx)
 
 
 def check_graph(
@@ -104,12 +103,12 @@ def check_graph(
     lexical_scope_ctx: C.LexicalScopeContext = LEXICAL_SCOPE_CONTEXT,
 ) -> None:
     """Refuse an illegal graph."""
-    _check(graphs.check_graph, graph, GraphProto, ctx, lexical_scope_ctx)
+    _check(_checking.check_graph, graph, GraphProto, ctx, lexical_scope_ctx)
 
 
 def check_sparse_tensor(sparse: SparseTensorProto, ctx: C.CheckerContext = DEFAULT_CONTEXT) -> None:
     """Refuse an illegal sparse tensor."""
-    _check(values.check_sparse_tensor, sparse, SparseTensorProto, ctx)
+    _check(_checking.check_sparse_tensor, sparse, SparseTensorProto, ctx)
 
 
 def check_model(

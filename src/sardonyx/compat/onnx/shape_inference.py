@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sardonyx.compat.onnx._checking.graphs import check_no_recursion
-from sardonyx.compat.onnx._checking.nodes import verify
+from sardonyx.compat.onnx._checking import check_no_recursion, verify
 from sardonyx.compat.onnx._inference.context import GraphInferencer, InferenceContext
 from sardonyx.compat.onnx._inference.errors import InferenceError
 from sardonyx.compat.onnx._inference.schemas import rule_of

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sardonyx.compat.onnx._checking.context import ValidationError
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.known import known_type, type_message
 from sardonyx.compat.onnx._schema_parts import FormalParameter, FormalParameterOption
 from sardonyx.compat.onnx._schemas import OpSchema
+from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.dtypes import DType
 from sardonyx.core.dtypes import dtype as dtype_of
 from sardonyx.infer.typecheck import spell

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sardonyx.compat.onnx._checking.context import ValidationError
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import Extent, read_extents, write_extent
 from sardonyx.compat.onnx._inference.propagation import propagator
 from sardonyx.compat.onnx._inference.schemas import NodeRule, node_rule
 from sardonyx.compat.onnx._inference.types import Symbols, check_types, kind_of, merge_types, tensor_of
+from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.proto import (
     AttributeProto,
     FunctionProto,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from sardonyx.compat.onnx._checking import graphs, nodes, values
-from sardonyx.compat.onnx._checking.context import CheckerContext, LexicalScopeContext, ValidationError
+from sardonyx.compat.onnx import _checking
+from sardonyx.compat.onnx._checking import CheckerContext, LexicalScopeContext, ValidationError, external_file
 from sardonyx.compat.onnx.onnx_pb import (
     AttributeProto,
     FunctionProto,
@@ -59,13 +59,13 @@ def _checker(cls: type[Message], check: Callable[..., None], *kinds: type[Any]) 
     return on_bytes
 
 
-check_value_info = _checker(ValueInfoProto, values.check_value_info, CheckerContext)
-check_tensor = _checker(TensorProto, values.check_tensor, CheckerContext)
-check_sparse_tensor = _checker(SparseTensorProto, values.check_sparse_tensor, CheckerContext)
-check_attribute = _checker(AttributeProto, nodes.check_attribute, CheckerContext, LexicalScopeContext)
-check_node = _checker(NodeProto, nodes.check_node, CheckerContext, LexicalScopeContext)
-check_graph = _checker(GraphProto, graphs.check_graph, CheckerContext, LexicalScopeContext)
-check_function = _checker(FunctionProto, graphs.check_function, CheckerContext, LexicalScopeContext)
+check_value_info = _checker(ValueInfoProto, _checking.check_value_info, CheckerContext)
+check_tensor = _checker(TensorProto, _checking.check_tensor, CheckerContext)
+check_sparse_tensor = _checker(SparseTensorProto, _checking.check_sparse_tensor, CheckerContext)
+check_attribute = _checker(AttributeProto, _checking.check_attribute, CheckerContext, LexicalScopeContext)
+check_node = _checker(NodeProto, _checking.check_node, CheckerContext, LexicalScopeContext)
+check_graph = _checker(GraphProto, _checking.check_graph, CheckerContext, LexicalScopeContext)
+check_function = _checker(FunctionProto, _checking.check_function, CheckerContext, LexicalScopeContext)
 
 
 def check_model(
@@ -105,7 +105,7 @@ def _mapped(path: Path) -> mmap.mmap | bytes:
 
 def _check_model(model: ModelProto, folder: str, full: bool, skip: bool, custom: bool) -> None:
     ctx = CheckerContext().but(folder=folder, skip_compatibility=skip, check_custom_domain=custom)
-    graphs.check_model(model, ctx)
+    _checking.check_model(model, ctx)
     if full:
         from sardonyx.compat.onnx.shape_inference import infer_shapes
 
@@ -120,7 +120,7 @@ def _open_external_data(base_dir: str, location: str, tensor_name: str, read_onl
     """
     path = Path(base_dir) / location
     if read_only:
-        found = values.external_file(base_dir, location, tensor_name)
+        found = external_file(base_dir, location, tensor_name)
         _refuse_links(Path(base_dir), location, tensor_name)
         return os.open(found or location, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     normal = os.path.normpath(location)
