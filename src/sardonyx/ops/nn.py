@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,11 @@ def convolved(x: Array, w: Array, *, strides: Any, dilations: Any, pads: Any, au
         for g in range(group)
     ]
     return np.moveaxis(np.concatenate(blocks, -1), -1, 1)
+
+
+def window_facts(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the attributes of a convolution says how its window moves."""
+    return {name: attrs[name] for name in ("strides", "dilations", "pads", "auto_pad", "group")}
 
 
 def convolution_shape(

@@ -16,7 +16,7 @@ from sardonyx.ops.declare import Flag, Input, Int, Ints, Output, String, infers,
 from sardonyx.ops.elementwise import wide
 from sardonyx.ops.known import Dims, Known, axis_of, known
 from sardonyx.ops.linalg import matmul_shape
-from sardonyx.ops.nn import convolution_shape, convolved
+from sardonyx.ops.nn import convolution_shape, convolved, window_facts
 from sardonyx.ops.typesets import FLOAT6, FLOAT8, INT2, INT4, TypeSet
 
 _BYTES: TypeSet = frozenset({d.INT8, d.UINT8})
@@ -265,47 +265,14 @@ class ConvInteger:
     auto_pad, group = String("NOTSET"), Int(1)
 
     @infers
-    def infer(
-        x: Known,
-        w: Known,
-        x_zero_point: Known | None,
-        w_zero_point: Known | None,
-        *,
-        kernel_shape: Any,
-        strides: Any,
-        dilations: Any,
-        pads: Any,
-        auto_pad: str,
-        group: int,
-    ) -> Dims:
-        return convolution_shape(
-            x,
-            w,
-            kernel_shape=kernel_shape,
-            strides=strides,
-            dilations=dilations,
-            pads=pads,
-            auto_pad=auto_pad,
-            group=group,
-        )
+    def infer(x: Known, w: Known, *zero_points: Known | None, kernel_shape: Any, **facts: Any) -> Dims:
+        return convolution_shape(x, w, kernel_shape=kernel_shape, **window_facts(facts))
 
     @reference
-    def run(
-        x: Array,
-        w: Array,
-        x_zero_point: Array | None,
-        w_zero_point: Array | None,
-        *,
-        strides: Any,
-        dilations: Any,
-        pads: Any,
-        auto_pad: str,
-        group: int,
-    ) -> Array:
+    def run(x: Array, w: Array, x_zero_point: Array | None, w_zero_point: Array | None, **facts: Any) -> Array:
         by_channel = None if w_zero_point is None else _by_channel(w_zero_point, w.ndim)
         left, right = _centered(x, x_zero_point), _centered(w, by_channel)
-        window: dict[str, Any] = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad}
-        return _wrapped(convolved(left, right, group=group, **window))
+        return _wrapped(convolved(left, right, **window_facts(facts)))
 
 
 @operator("QLinearConv", since=(10,))
@@ -322,50 +289,17 @@ class QLinearConv:
 
     @infers
     def infer(
-        x: Known,
-        x_scale: Known,
-        x_zero_point: Known,
-        w: Known,
-        *others: Known | None,
-        kernel_shape: Any,
-        strides: Any,
-        dilations: Any,
-        pads: Any,
-        auto_pad: str,
-        group: int,
+        x: Known, x_scale: Known, x_zero_point: Known, w: Known, *others: Known | None, kernel_shape: Any, **facts: Any
     ) -> Dims:
-        return convolution_shape(
-            x,
-            w,
-            kernel_shape=kernel_shape,
-            strides=strides,
-            dilations=dilations,
-            pads=pads,
-            auto_pad=auto_pad,
-            group=group,
-        )
+        return convolution_shape(x, w, kernel_shape=kernel_shape, **window_facts(facts))
 
     @reference
     def run(
-        x: Array,
-        x_scale: Array,
-        x_zero_point: Array,
-        w: Array,
-        w_scale: Array,
-        w_zero_point: Array,
-        y_scale: Array,
-        y_zero_point: Array,
-        B: Array | None,
-        *,
-        strides: Any,
-        dilations: Any,
-        pads: Any,
-        auto_pad: str,
-        group: int,
-    ) -> Array:
+        x: Array, x_scale: Array, x_zero_point: Array, w: Array, w_scale: Array, w_zero_point: Array, y_scale: Array,
+        y_zero_point: Array, B: Array | None, **facts: Any,
+    ) -> Array:  # fmt: skip
         left, right = _centered(x, x_zero_point), _centered(w, _by_channel(w_zero_point, w.ndim))
-        window: dict[str, Any] = {"strides": strides, "dilations": dilations, "pads": pads, "auto_pad": auto_pad}
-        total = _wrapped(convolved(left, right, group=group, **window))
+        total = _wrapped(convolved(left, right, **window_facts(facts)))
         if B is not None:
             total = total + B.reshape(-1, *(1,) * (x.ndim - 2))
         factor = x_scale.reshape(()) * _by_channel(w_scale, x.ndim - 1) / y_scale.reshape(())

@@ -12,6 +12,7 @@ from sardonyx.ops.contrib.activation import activated
 from sardonyx.ops.contrib.shared import BYTES, contrib, shape_of, value_of
 from sardonyx.ops.declare import Floats, Input, Int, Ints, Output, String, infers, reference, types
 from sardonyx.ops.known import Dims, Known, known
+from sardonyx.ops.nn import window_facts
 from sardonyx.ops.typesets import FLOATS
 
 __all__: list[str] = []
@@ -38,25 +39,22 @@ class FusedConv:
     pads, strides = Ints(), Ints()
 
     @infers
-    def infer(
-        X: Known, W: Known, B: Known | None, Z: Known | None, *, auto_pad: str, dilations: Any, group: int, pads: Any,
-        strides: Any,
-    ) -> Dims:  # fmt: skip
-        return shape_of("Conv", X, W, auto_pad=auto_pad, dilations=dilations, group=group, pads=pads, strides=strides)
+    def infer(X: Known, W: Known, *others: Known | None, **facts: Any) -> Dims:
+        return shape_of("Conv", X, W, **window_facts(facts))
 
     @reference
-    def run(
-        X: Array, W: Array, B: Array | None, Z: Array | None, *, activation: str | None, activation_params: Any,
-        auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any,
-    ) -> Array:  # fmt: skip
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
-        y = value_of("Conv", X, W, B, **window)
-        facts: dict[str, Any] = dict(zip(("alpha", "beta"), activation_params or (), strict=False))
-        return activated(y if Z is None else y + Z, activation, facts)
+    def run(X: Array, W: Array, B: Array | None, Z: Array | None, **facts: Any) -> Array:
+        return _activated(value_of("Conv", X, W, B, **window_facts(facts)), Z, facts)
 
 
-def _conv(X: Array, W: Array, B: Array | None, window: dict[str, Any]) -> Array:
-    return np.moveaxis(value_of("Conv", np.moveaxis(X, -1, 1), W, B, **window), 1, -1)
+def _conv(X: Array, W: Array, B: Array | None, facts: dict[str, Any]) -> Array:
+    """The convolution of an image whose channels lie last."""
+    return np.moveaxis(value_of("Conv", np.moveaxis(X, -1, 1), W, B, **window_facts(facts)), 1, -1)
+
+
+def _activated(y: Array, Z: Array | None, facts: dict[str, Any]) -> Array:
+    numbers: dict[str, Any] = dict(zip(("alpha", "beta"), facts["activation_params"] or (), strict=False))
+    return activated(y if Z is None else y + Z, facts["activation"], numbers)
 
 
 @contrib("NhwcConv")
@@ -70,18 +68,12 @@ class NhwcConv:
     pads, strides = Ints(), Ints()
 
     @infers
-    def infer(
-        X: Known, W: Known, B: Known | None, *, auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any
-    ) -> Dims:
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
-        return _back(shape_of("Conv", _front(X), W, **window))
+    def infer(X: Known, W: Known, *others: Known | None, **facts: Any) -> Dims:
+        return _back(shape_of("Conv", _front(X), W, **window_facts(facts)))
 
     @reference
-    def run(
-        X: Array, W: Array, B: Array | None, *, auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any
-    ) -> Array:
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
-        return _conv(X, W, B, window)
+    def run(X: Array, W: Array, B: Array | None, **facts: Any) -> Array:
+        return _conv(X, W, B, facts)
 
 
 @contrib("NhwcFusedConv")
@@ -96,22 +88,12 @@ class NhwcFusedConv:
     pads, strides = Ints(), Ints()
 
     @infers
-    def infer(
-        X: Known, W: Known, B: Known | None, Z: Known | None, *, auto_pad: str, dilations: Any, group: int, pads: Any,
-        strides: Any,
-    ) -> Dims:  # fmt: skip
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
-        return _back(shape_of("Conv", _front(X), W, **window))
+    def infer(X: Known, W: Known, *others: Known | None, **facts: Any) -> Dims:
+        return _back(shape_of("Conv", _front(X), W, **window_facts(facts)))
 
     @reference
-    def run(
-        X: Array, W: Array, B: Array | None, Z: Array | None, *, activation: str | None, activation_params: Any,
-        auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any,
-    ) -> Array:  # fmt: skip
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
-        y = _conv(X, W, B, window)
-        facts: dict[str, Any] = dict(zip(("alpha", "beta"), activation_params or (), strict=False))
-        return activated(y if Z is None else y + Z, activation, facts)
+    def run(X: Array, W: Array, B: Array | None, Z: Array | None, **facts: Any) -> Array:
+        return _activated(_conv(X, W, B, facts), Z, facts)
 
 
 @contrib("NhwcMaxPool")
@@ -156,19 +138,14 @@ class QLinearConv:
     @infers
     def infer(
         x: Known, x_scale: Known, x_zero: Known, w: Known, w_scale: Known, w_zero: Known, y_scale: Known, y_zero: Known,
-        B: Known | None, *, channels_last: int, auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any,
+        B: Known | None, *, channels_last: int, **facts: Any,
     ) -> Known:  # fmt: skip
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
         image = known(d.FLOAT32, (_front(x) if channels_last else x).shape)
-        shape = shape_of("Conv", image, known(d.FLOAT32, w.shape), None, **window)
+        shape = shape_of("Conv", image, known(d.FLOAT32, w.shape), None, **window_facts(facts))
         return known(y_zero.dtype, _back(shape) if channels_last else shape)
 
     @reference
-    def run(
-        x: Array, x_scale: Array, x_zero: Array, w: Array, w_scale: Array, w_zero: Array, y_scale: Array, y_zero: Array,
-        B: Array | None, *, channels_last: int, auto_pad: str, dilations: Any, group: int, pads: Any, strides: Any,
-    ) -> Array:  # fmt: skip
-        window = {"auto_pad": auto_pad, "dilations": dilations, "group": group, "pads": pads, "strides": strides}
+    def run(x: Array, x_scale: Array, x_zero: Array, w: Array, *others: Any, channels_last: int, **facts: Any) -> Array:
         image = np.moveaxis(x, -1, 1) if channels_last else x
-        y = value_of("QLinearConv", image, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, B, **window)
+        y = value_of("QLinearConv", image, x_scale, x_zero, w, *others, **window_facts(facts))
         return np.moveaxis(y, 1, -1) if channels_last else y
