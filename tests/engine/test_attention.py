@@ -102,3 +102,71 @@ def test_heads_are_views() -> None:
     )
     agree(model, [floats(2, 11, 32, seed=i) for i in range(3)], LEVELS[-1], rtol=1e-5, atol=4e-6)
     assert calls(model) == 1
+
+
+ROWS = [(1, 1, 40), (1, 4, 300), (5, 1, 21), (2, 4, 35)]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("attributes", ["<is_causal = 1>", "<scale = 0.3, softcap = 2.0>"])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("sizes", ROWS, ids=str)
+def test_few_rows(sizes: tuple[int, int, int], known: bool, attributes: str, level: str) -> None:
+    """Rows are the queries of all heads that share keys; whether they are few is known at once, or to each run."""
+    queries, group, keys = sizes
+    count = str(queries) if known else "q"
+    model = parse(
+        f"(float[b,{2 * group},{count},20] x, float[b,2,k,20] y, float[b,2,k,37] z) => (float[b,{2 * group},{count},37] o)"
+        f"{{ o = Attention{attributes}(x, y, z) }}"
+    )
+    agree(model, heads(queries, keys, 20, 37, own=2 * group, shared=2), level, rtol=1e-5, atol=4e-6)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("shape", [(2, 4, 3, 35), (2, 1, 1, 35), (3, 35), (4, 1, 35)], ids=str)
+@pytest.mark.parametrize(("kind", "queries"), [("bool", 1), ("float", 3), ("bool", 40), ("float", 40)])
+def test_mask_of_shared_heads(kind: str, queries: int, shape: tuple[int, ...], level: str) -> None:
+    shape = (*shape[:-2], queries if shape[-2] == 3 else 1, shape[-1])
+    model = parse(
+        f"(float[2,4,{queries},16] x, float[2,2,35,16] y, float[2,2,35,16] z, {kind}[{','.join(map(str, shape))}] m)"
+        f" => (float[2,4,{queries},16] o) {{ o = Attention(x, y, z, m) }}"
+    )
+    keep = np.random.default_rng(5).random(shape) < 0.6
+    keep.reshape(-1, 35)[0] = False
+    mask = keep if kind == "bool" else np.where(keep, floats(*shape, seed=6), -np.inf).astype(np.float32)
+    agree(model, [*heads(queries, 35, 16, 16, shared=2), mask], level, rtol=1e-5, atol=4e-6)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("turned", [False, True])
+def test_mask_of_few_rows_that_lies_otherwise(turned: bool, level: str) -> None:
+    shape = "[35,2]" if turned else "[2,1]"
+    given = f"(float[2,4,2,16] x, float[2,2,35,16] y, float[2,2,35,16] z, bool{shape} m) => (float[2,4,2,16] o)"
+    model = parse(
+        given + ("{ t = Transpose(m)  o = Attention(x, y, z, t) }" if turned else "{ o = Attention(x, y, z, m) }")
+    )
+    mask = np.random.default_rng(5).random((35, 2) if turned else (2, 1)) < 0.5
+    agree(model, [*heads(2, 35, 16, 16, shared=2), mask], level, rtol=1e-5, atol=4e-6)
+
+
+WINDOWS = [
+    "left_window_size = 3",
+    "right_window_size = 2",
+    "left_window_size = 130, right_window_size = 0",
+    "is_causal = 1",
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("attributes", WINDOWS)
+@pytest.mark.parametrize("queries", [2, 21])
+@pytest.mark.parametrize("counted", [False, True])
+def test_windows_and_counts(counted: bool, queries: int, attributes: str, level: str) -> None:
+    """The queries are the last ones of those keys that there are; nobody looks beyond them, or out of the window."""
+    model = parse(
+        "(float[b,4,q,16] x, float[b,2,k,16] y, float[b,2,k,16] z, int64[b] n) => (float[b,4,q,16] o)"
+        f"{{ o = Attention<{attributes}>(x, y, z, , , {', n' if counted else ''}) }}",
+        opset=26,
+    )
+    feeds = [*heads(queries, 300, 16, 16, shared=2), np.array([queries, 220])]
+    agree(model, feeds, level, rtol=1e-5, atol=4e-6)
