@@ -295,6 +295,13 @@ def test_loops(rounds: int, collects: bool) -> None:
         assert near(y, found[0]) and rows.shape == (min(rounds, 6), 3)
 
 
+@pytest.mark.parametrize("going", [True, False])
+def test_a_condition_may_be_a_plain_number(going: bool) -> None:
+    feeds = {"x": np.array([1, 2, 3], np.float32), "n": np.array(2), "c": going}
+    (y,) = evaluate(ours, looping(ours, collects=False), feeds)
+    assert y.tolist() == ([3, 6, 9] if going else [1, 2, 3])
+
+
 def test_a_loop_without_a_limit_or_a_condition() -> None:
     def program(o: Any) -> Any:
         proto = looping(o, collects=False)

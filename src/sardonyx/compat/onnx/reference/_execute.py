@@ -93,10 +93,10 @@ def one_of(domain: str, op_type: str, *inputs: Any, **attrs: Any) -> Any:
 
 
 def _array(x: Any) -> Any:
-    """An input as references take it: text as objects, in sequences too."""
+    """An input as references take it: numbers as arrays, text as objects, in sequences too."""
     if isinstance(x, (list, tuple)):
         return [_array(item) for item in x]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(x, np.generic):
+    if isinstance(x, (np.generic, bool, int, float)):
         x = np.asarray(x)
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "US":
         return x
