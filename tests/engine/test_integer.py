@@ -129,7 +129,7 @@ def test_code_for_the_unit(unit: Target) -> None:
     assert sum("tileloadd" in line for line in step) == 4
     others = [line for line in step if not line.startswith(("tile", "tdp", "prefetch", "lea"))]
     assert not any("(" in line for line in others), others  # nothing is spilled
-    assert len(step) < 32
+    assert len(step) <= 32
 
 
 def test_code_with_offsets(unit: Target) -> None:

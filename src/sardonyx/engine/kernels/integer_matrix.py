@@ -24,7 +24,7 @@ from sardonyx.tile.expr import binary
 __all__ = ["integer_matrix_kernel"]
 
 HALF = 16  # rows or columns of a tile
-LINES = 8  # of the next panel that come near in a step
+LINES = {1: 32, 2: 16}  # of the next panel that come near in a step, by the tiles of rows
 
 
 class _Blocks:
@@ -72,13 +72,13 @@ class _Blocks:
                 k.instr("tileload", 4 + r, here.at(lower if r else 0).base, pitch)
             for c in range(columns):
                 k.instr("tileload", 6 + c, there.at(c * HALF * self.form.group).base, line)
-            for i in range(LINES):
+            for i in range(LINES[rows]):
                 ahead.prefetch(i * 64, locality=2)
             for r, c in places:
                 k.instr(self.form.dot, 2 * r + c, 4 + r, 6 + c)
             k.advance(here, step)
             k.advance(there, TILE.width * step)
-            k.advance(ahead, LINES * 64)
+            k.advance(ahead, LINES[rows] * 64)
         row = k.let("row", Const(TILE.width * i32.bytes, i64))
         for r, c in places:
             k.instr("tilestore", 2 * r + c, self.sums.at((r * TILE.width + c) * HALF).base, row)
