@@ -18,6 +18,7 @@ from sardonyx.passes.rules import (
     contrib,
     contrib_layers,
     contrib_nn,
+    contrib_states,
     elementwise,
     linalg,
     nn,
@@ -65,7 +66,7 @@ PIPELINE: tuple[Stage, ...] = (
         2,
         rules_pass(
             "say-in-standard-operators",
-            [*contrib.CONTRIB, *contrib_layers.LAYERS, *contrib_nn.WINDOWS],
+            [*contrib.CONTRIB, *contrib_layers.LAYERS, *contrib_nn.WINDOWS, *contrib_states.STATES],
             requires=NEWEST,
         ),
     ),
