@@ -37,6 +37,22 @@ def test_window(window: tuple[tuple[int, ...], tuple[int, ...], str], channels: 
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("members", "groups"), [(2, 7), (4, 5), (8, 9), (16, 3), (5, 4)])
+@pytest.mark.parametrize("name", ["3x3", "3x3 halving", "5x5", "one axis", "smaller than its window"])
+def test_groups(name: str, members: int, groups: int, level: str) -> None:
+    """Groups of few channels that divide the lanes, and, for 5, that do not."""
+    spatial, kernel, attributes = WINDOWS[name]
+    channels = members * groups
+    shape, taps = (",".join(map(str, s)) for s in ((2, channels, *spatial), (channels, members, *kernel)))
+    model = parse(
+        f"(float[{shape}] x, float[{taps}] w, float[{channels}] b)"
+        f"=> (y) {{ c = Conv<group = {groups}, {attributes}>(x, w, b) y = Relu(c) }}"
+    )
+    feeds = [floats(2, channels, *spatial), floats(channels, members, *kernel, seed=1), floats(channels, seed=2)]
+    agree(model, feeds, level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("symbol", ["12", "w"])
 def test_epilogue(symbol: str, level: str) -> None:
     """A clip, a residual image, a factor by channel and one by place, fused; the width known and symbolic."""

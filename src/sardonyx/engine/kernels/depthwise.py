@@ -1,6 +1,7 @@
-"""Depthwise convolution of images whose channels are innermost: a filter of its own for every channel.
+"""Convolution of images whose channels are innermost, each channel of the result depending on few: depthwise, and grouped.
 
-Lanes are channels. A block of neighbouring columns of one output row is summed in registers, tap row by tap row, so that
+Lanes are channels. Where a group has several, they meet its filters by turns: all lanes of a group take one of its channels.
+A block of neighbouring columns of one output row is summed in registers, tap row by tap row, so that
 every input vector is read once per tap row, and the weights of a tap row once per block. Of a long tap row, a few weights are
 in registers at a time, and input vectors are read again for the next ones. A task is a band of output rows for
 a few vectors of channels, one vector after the other: the input rows that a band shares stay in the first cache.
@@ -17,7 +18,7 @@ from sardonyx.engine.formula import Formula, emit, load, pointer, store
 from sardonyx.engine.kernels.map import Source, decode
 from sardonyx.engine.kernels.pool import spatial_params
 from sardonyx.tile import Builder, Const, Expr, Fma, Kernel, Pointer, Type, f32, i32, select
-from sardonyx.tile.expr import Broadcast, binary
+from sardonyx.tile.expr import Broadcast, Shuffle, binary
 
 __all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
 
@@ -43,6 +44,7 @@ class DepthwiseSpec:
     operands: tuple[Source, ...]
     columns: int
     kind: str = "f32"  # of x
+    group: int = 1  # how many channels, and filters, a group has; divides the number of lanes
 
     @property
     def reach(self) -> int:
@@ -136,23 +138,34 @@ class _Depthwise:
         start, t_first, t_last = taps
         with k.loop("t", t_first, t_last) as t:
             line = image.at((start + t * self.high.dilation) * self.high.step + left * self.wide.step)
-            filters = self.weights.at(t * spec.taps * self.channels + c)
+            filters = self.weights.at(t * (spec.taps * spec.group) * self.channels + c)
             for part, used in zip(spec.parts(), parts, strict=True):
-                weights = {i: filters.load(self.channels * i, lanes, mask) for i in part}
+                weights = {
+                    (i, g): filters.load(self.channels * (i * spec.group + g), lanes, mask)
+                    for i in part
+                    for g in range(spec.group)
+                }
                 begin = min(used)
                 at = line if begin == 0 else Pointer(k, k.let("p", line.at(begin * self.wide.step).base), line.kind)
                 for column in range(begin, max(used) + 1):
                     at = at if column == begin else Pointer(k, k.let("p", at.at(self.wide.step).base), at.kind)
                     if column in used:
                         x = self.element(at.load(0, lanes, masks[column]), masks[column])
-                        for i, tap in used[column]:
-                            k.set(accs[i], Fma(x, weights[tap], accs[i]))
+                        for g in range(spec.group):
+                            one = x if spec.group == 1 else k.let("one", self.member(x, g))
+                            for i, tap in used[column]:
+                                k.set(accs[i], Fma(one, weights[tap, g], accs[i]))
         for i, acc in enumerate(accs):
             if edge and i:
                 with k.when(o + i < self.wide.out_size):
                     self.finish(acc, o + i, mask)
             else:
                 self.finish(acc, o + i, mask)
+
+    def member(self, x: Expr, which: int) -> Expr:
+        """One channel of every group, in all lanes of the group."""
+        group = self.spec.group
+        return Shuffle(x, x, tuple(lane // group * group + which for lane in range(self.lanes)))
 
     def element(self, x: Expr, mask: Expr | None) -> Expr:
         """What is multiplied; where the mask is false it is 0."""
@@ -183,7 +196,7 @@ class _Depthwise:
 def depthwise_kernel(spec: DepthwiseSpec, target: Target) -> Kernel:
     """out = epilogue(bias + sum of x * weights).
 
-    Parameters: out, x, weights (tap row, tap, channel), the bias if any, the zero point if x is of bytes, operands; batch, channels, the batch's stride in x and
+    Parameters: out, x, weights (tap row, tap, channel of the group, filter), the bias if any, the zero point if x is of bytes, operands; batch, channels, the batch's stride in x and
     in out; `Spatial` of the rows and of the columns; the batch, row and column stride of each operand. Out and x have their
     channels innermost.
     """

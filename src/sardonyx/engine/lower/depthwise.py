@@ -1,4 +1,4 @@
-"""Depthwise convolution: what `lower.conv` does not do as a matrix product."""
+"""Depthwise convolution, and that of small groups: what `lower.conv` does not do as a matrix product."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ __all__ = ["DepthwiseHead", "depthwise", "one_each", "taps_first"]
 
 
 def depthwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> bool:
-    """Lower a Conv whose groups are its channels, one filter each; False, with nothing done, where it is something else.
+    """Lower a Conv whose groups are single channels, or few, with a filter each; False, with nothing done, where it is
+    something else.
 
     To be called by the lowering of Conv, before it tries anything else. The result is deferred, its channels innermost, and
     takes elementwise epilogues.
     """
     source, filters, bias = [*node.inputs, None][:3]
     assert source is not None and filters is not None
-    w = one_each(low, attrs, source, filters)
+    w = one_each(low, attrs, source, filters) or _few_each(low, attrs, source, filters)
     if w is None or any(low.dtype(v) is not FLOAT32 for v in (source, filters)):
         return False
     if bias is not None:
@@ -40,8 +41,10 @@ def depthwise(low: Lowering, node: Node, attrs: dict[str, Any]) -> bool:
     x = low.view(source)
     if x.strides[1] != 1:
         x = low.contiguous(x, order)
-    head = DepthwiseHead(x, taps_first(low, filters), None if bias is None else low.contiguous(low.view(bias)), w)
-    shape = low.shape(node.output)
+    line = None if bias is None else low.contiguous(low.view(bias))
+    members, shape = low.shape(filters)[1], low.shape(node.output)
+    assert isinstance(members, int)
+    head = DepthwiseHead(x, taps_first(low, filters), line, w, members=members)
     nodes = (node.name or node.op_type,)
     low.give(node.output, Deferred(shape, FLOAT32, Formula(("f32",)), [], head, order, nodes))
     return True
@@ -62,24 +65,41 @@ def one_each(low: Lowering, attrs: dict[str, Any], source: Value, filters: Value
 LONGEST = 64  # taps of a row, which the kernel spells out
 
 
+MOST_OF_GROUPS = 48  # taps of a row times channels of a group: a vector of weights each
+
+
+def _few_each(low: Lowering, attrs: dict[str, Any], source: Value, filters: Value) -> Windows | None:
+    """The windows of a convolution by groups of as many filters as channels, which are few and divide the lanes."""
+    x_shape, w_shape = low.shape(source), low.shape(filters)
+    members, kernel = w_shape[1], [d for d in w_shape[2:] if isinstance(d, int)]
+    if not isinstance(members, int) or attrs["group"] == 1 or len(kernel) != len(w_shape) - 2:
+        return None
+    if len(kernel) not in (1, 2) or not (w_shape[0] == x_shape[1] == attrs["group"] * members):
+        return None
+    if members * 2 > low.target.lanes(f32) or low.target.lanes(f32) % members or kernel[-1] * members > MOST_OF_GROUPS:
+        return None
+    return Windows.of(attrs, kernel, x_shape[2:])
+
+
 def taps_first(low: Lowering, filters: Value) -> View:
-    """The weights [C, 1, taps...] with their channels innermost."""
+    """The weights [filter, channel of the group, taps...] as [taps..., channel of the group, filter]."""
+    order = (*range(2, len(low.shape(filters))), 1, 0)
     array = low.const(filters)
     if array is not None:
-        return low.constant(np.ascontiguousarray(np.moveaxis(array[:, 0], 0, -1)), filters.name)
-    view = low.view(filters).squeezed([1])
-    return low.contiguous(view.permuted((*range(1, view.rank), 0)))
+        return low.constant(np.ascontiguousarray(array.transpose(order)), filters.name)
+    return low.contiguous(low.view(filters).permuted(order))
 
 
 @dataclass(eq=False)
 class DepthwiseHead:
-    """A depthwise convolution of `x`, whose channels are innermost."""
+    """A convolution by small groups of `x`, whose channels are innermost; weights as `taps_first` gives them."""
 
     x: View
     weights: View
     bias: View | None
     windows: Windows
     zero: View | None = None  # the zero point, where x is of bytes
+    members: int = 1  # of a group
 
     def accepts(self, operand: View) -> bool:
         return access(operand.strides[1]) != "strided"
@@ -105,6 +125,7 @@ class DepthwiseHead:
             sources,
             columns,
             kind_of(x.dtype),
+            self.members,
         )
         given = [x, self.weights, *(v for v in (self.bias, self.zero) if v is not None), *views]
         args: list[Argument | None] = [Address(out.buffer, out.offset, True)]
@@ -114,7 +135,8 @@ class DepthwiseHead:
             args += [v.strides[0], v.strides[2], v.strides[3]]
         block = low.target.lanes(f32) * VECTORS
         tasks = out.shape[0] * ceildiv(out.shape[2], BAND) * ceildiv(out.shape[1], block)
-        low.call(Call(depthwise_kernel(spec, low.target), args, tasks, nodes, flops=out.size * product(w.kernel) * 2))
+        flops = out.size * product(w.kernel) * self.members * 2
+        low.call(Call(depthwise_kernel(spec, low.target), args, tasks, nodes, flops=flops))
 
 
 def _columns(width: Dim) -> int:

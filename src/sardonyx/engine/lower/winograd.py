@@ -61,7 +61,7 @@ def winograd_heads(
     facts: list[Dim] = [x.shape[0], x.strides[0]]
     for axis, dilation, front in zip((2, 3), w.dilations, w.fronts, strict=True):
         facts += [x.shape[axis], x.strides[axis], shape[axis], dilation, front]
-    places, parts = Table(tile_places, tuple(facts)), ceildiv(depth, MOST_CHANNELS)
+    places, parts = Table(tile_places, tuple(facts)), -(-depth // MOST_CHANNELS)
     edges = [depth * i // parts for i in range(parts + 1)]
     heads: list[WinogradHead] = []
     for start, stop in itertools.pairwise(edges):
