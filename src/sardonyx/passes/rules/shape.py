@@ -9,7 +9,7 @@ import numpy as np
 from sardonyx.core.dims import Dim
 from sardonyx.rewrite import Expr, Match, Operand, Rule, attribute, constants, one_of, rewrite, values
 from sardonyx.rewrite.example import f32
-from sardonyx.rewrite.op import Abs, Add, Exp, Expand, Flatten, Mul, Relu, Reshape, Shape, Slice, Split, Transpose
+from sardonyx.rewrite.op import Abs, Add, Exp, Expand, Flatten, Gelu, Mul, Relu, Reshape, Shape, Slice, Split, Transpose
 
 __all__ = ["SINKS", "VIEWS"]
 
@@ -280,6 +280,24 @@ sink_two_transposes.fires(
 )
 sink_two_transposes.refuses(Add(Transpose(x), Transpose(y)), x=f32[2, 3], y=f32[2, 3, 4], because="ranks differ")
 
+_INNER = Reshape.any(x, shape)
+_BETWEEN = unary.any(_INNER)
+
+
+@rewrite(_BETWEEN)
+def sink_reshape(m: Match) -> Expr:
+    """f(Reshape(x)) -> Reshape(f(x)) where only Reshapes read it: f joins what computes x."""
+    users = m.root.output.users
+    m.require(len(users) > 0 and all(user.op_type == "Reshape" for user in users), "no Reshape follows")
+    f = one_of(m.root.op_type)
+    return Reshape(f(x, **m.attrs(_BETWEEN)), shape, **m.attrs(_INNER))
+
+
+sink_reshape.fires(
+    Reshape(Gelu(Reshape(x, inner_shape)), shape), x=f32["n", 12], inner_shape=[-1, 3, 4], shape=[-1, 12]
+)
+sink_reshape.refuses(Gelu(Reshape(x, shape)), x=f32["n", 12], shape=[-1, 3, 4], because="no Reshape follows")
+
 VIEWS: list[Rule] = [
     drop_view,
     drop_slice,
@@ -290,4 +308,4 @@ VIEWS: list[Rule] = [
     join_transposes,
     transpose_of_flattened,
 ]
-SINKS: list[Rule] = [sink_transpose, sink_transpose_past_constant, sink_two_transposes]
+SINKS: list[Rule] = [sink_transpose, sink_transpose_past_constant, sink_two_transposes, sink_reshape]
