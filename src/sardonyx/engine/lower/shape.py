@@ -201,7 +201,15 @@ def blocks(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         split = low.contiguous(view).reshaped(parts)
     if split is None:
         raise NotNative(f"{node.op_type} of extents whose products do not show")
-    low.give(node.output, _as_shape(low, split.permuted(order), shape))
+    blocks = split.permuted(order)
+    innermost = view.strides[1] == 1
+    out = low.temp(view.dtype, shape, (0, 2, 3, 1) if innermost else None, node.output.name)
+    places = out.reshaped(blocks.shape)
+    if places is None:
+        low.give(node.output, _as_shape(low, blocks, shape))
+        return
+    low.copy(blocks, places, (node.name or node.op_type,))
+    low.give(node.output, out)
 
 
 @lower("Trilu")

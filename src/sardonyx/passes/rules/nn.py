@@ -15,6 +15,7 @@ from sardonyx.rewrite.op import (
     BatchNormalization,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     Gemm,
     MatMul,
     MaxPool,
@@ -28,11 +29,12 @@ __all__ = ["FOLDS", "PADDED", "merged", "padding"]
 x, bias = values("x bias?")
 pads, pad_value, pad_axes = values("pads pad_value? pad_axes?")
 w, scale, shift, mean, var, c = constants("w scale shift mean var c")
-epsilon, mode, group, kernel_shape = (
+epsilon, mode, group, kernel_shape, blocksize = (
     attribute("epsilon"),
     attribute("mode"),
     attribute("group"),
     attribute("kernel_shape"),
+    attribute("blocksize"),
 )
 TOLERANCE = 3e-5  # of products whose factors were multiplied beforehand, in float64, and rounded once
 
@@ -232,6 +234,38 @@ add_into_gemm.fires(Add(c, MatMul(x, w)), x=f32["n", 3], w=f32[3, 4], c=f32[4], 
 add_into_gemm.fires(Add(Gemm(x, w, transB=1), c), x=f32["n", 3], w=f32[4, 3], c=f32[4], tolerance=TOLERANCE)
 add_into_gemm.refuses(Add(MatMul(x, w), c), x=f32["n", 3], w=f32[3, 4], c=f32[2, 1, 4], because="widens the result")
 
+# -- blocks -------------------------------------------------------------------------------------------------------------
+
+
+@rewrite(DepthToSpace(_CONV, blocksize=blocksize, mode="CRD"))
+def blocks_of_conv(m: Match) -> Expr:
+    """DepthToSpace(Conv(x, w, b)) by column -> by row, with the filters in that order: where channels lie innermost, whole rows
+    of a block move together.
+    """
+    before, array, size = m.attrs(_CONV), m.array(w), m[blocksize]
+    m.require(m.attr(_CONV, "group") == 1, "filters do not leave their group")
+    own = array.shape[0] // size**2
+
+    def ordered(given: Array) -> Array:
+        parts = given.reshape(own, size, size, *given.shape[1:])
+        return np.ascontiguousarray(np.moveaxis(parts, 0, 2)).reshape(given.shape)
+
+    given = m.get(bias)
+    m.require(given is None or given.array is not None, "the bias is no constant")
+    shift = None if given is None or given.array is None else ordered(given.array)
+    return DepthToSpace(Conv(x, ordered(array), shift, **before), blocksize=size, mode="DCR")
+
+
+blocks_of_conv.fires(x=f32["n", 3, 5, 4], w=f32[12, 3, 3, 3], blocksize=2)
+blocks_of_conv.fires(
+    DepthToSpace(Conv(x, w, bias, pads=[1, 1, 1, 1]), blocksize=3, mode="CRD"),
+    x=f32[2, 3, 4, 4], w=f32[18, 3, 3, 3], bias=np.arange(18, dtype=np.float32), blocksize=3,
+)  # fmt: skip
+blocks_of_conv.refuses(
+    DepthToSpace(Conv(x, w, group=2), blocksize=2, mode="CRD"),
+    x=f32[2, 4, 4, 4], w=f32[8, 2, 3, 3], blocksize=2, because="group",
+)  # fmt: skip
+
 # -- padding ------------------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +386,7 @@ FOLDS: list[Rule] = [
     add_into_conv,
     mul_into_conv,
     add_into_gemm,
+    blocks_of_conv,
     pad_into_conv,
     pad_into_average_pool,
     pad_into_max_pool,
