@@ -5,10 +5,11 @@ Names are resolved on first use, so that importing the package costs next to not
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sardonyx.core.lazy import lazily
 
 if TYPE_CHECKING:
     from sardonyx.check import check as check
@@ -95,13 +96,7 @@ _HOMES = {
 __all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll] resolved by __getattr__
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'sardonyx' has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"sardonyx.{home}"), name)
-    globals()[name] = found
-    return found
+__getattr__ = lazily(__name__, _HOMES)
 
 
 class _Package(ModuleType):

@@ -85,6 +85,9 @@ class Expr:
         self.terms = terms
         self._hash = hash(frozenset(terms.items()))
 
+    def __reduce__(self) -> tuple[type[Expr], tuple[dict[Monomial, int]]]:
+        return Expr, (self.terms,)  # hashes of names differ from process to process
+
     def __hash__(self) -> int:
         return self._hash
 

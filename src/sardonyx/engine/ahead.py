@@ -20,7 +20,7 @@ from sardonyx.engine.compile import compile_model
 from sardonyx.engine.link import Layout, Linked
 from sardonyx.engine.precision import Precision, check_precision
 from sardonyx.engine.prepare import prepare
-from sardonyx.engine.program import Address, Call, Table, arguments
+from sardonyx.engine.program import Address, Call, Made, Table, arguments
 from sardonyx.engine.variant import Choice, specialize
 from sardonyx.engine.views import Buffer, View
 from sardonyx.io import load
@@ -127,7 +127,7 @@ class _Plan:
         self._names: dict[int, Kernel] = {}
         steps: list[Step] = []
         for step in program.steps:
-            assert isinstance(step, Call)
+            assert isinstance(step, Call) and not isinstance(step.kernel, Made)
             slots, tasks, phases = arguments(step, self.layout.extents, 1)
             if tasks == 0:
                 continue

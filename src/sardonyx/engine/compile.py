@@ -3,61 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from sardonyx.engine import lower  # noqa: F401  # pyright: ignore[reportUnusedImport] fills LOWER
-from sardonyx.engine.codegen import Target
+from sardonyx.engine.codegen import Target, compile
+from sardonyx.engine.compiled import Compiled, LinkedPart
 from sardonyx.engine.link import Linked
 from sardonyx.engine.lowering import LOWER, Lowering, NotNative, Stuck
 from sardonyx.engine.partition import Part, partition, reads_of
-from sardonyx.engine.program import Fallback, Program
+from sardonyx.engine.program import Call, Fallback, Made, Program, label
 from sardonyx.engine.views import Buffer, View, contiguous_strides, product
 from sardonyx.evaluate import Interpreter
 from sardonyx.infer import infer
-from sardonyx.ir import Model, Node, Shape, TensorType, Value
+from sardonyx.ir import Model, Node, TensorType, Value
 from sardonyx.ops import attributes, schema_of
 
-__all__ = ["Compiled", "LinkedPart", "compile_model"]
-
-
-@dataclass(eq=False)
-class LinkedPart:
-    """Compiled nodes, and the nodes that the interpreter runs behind them.
-
-    Attributes:
-        linked: the compiled nodes, or None if there are none.
-        takes: the values that the compiled nodes read, in the order of the program's inputs.
-        gives: the values that the compiled nodes make for others, in the order of the program's outputs.
-        dead: values that nobody reads once this part is done.
-    """
-
-    linked: Linked | None
-    takes: list[Value]
-    gives: list[Value]
-    after: list[Node]
-    dead: list[Value] = field(default_factory=list[Value])
-
-
-@dataclass(eq=False)
-class Compiled:
-    """What a session runs.
-
-    Attributes:
-        shapes: of the values that the interpreter takes or makes, where a symbol in it may be needed later.
-        refused: the nodes that run on their NumPy reference, and why.
-    """
-
-    model: Model
-    parts: list[LinkedPart]
-    wanted: list[Value]
-    shapes: dict[Value, Shape]
-    refused: dict[str, str]
-    interpreter: Interpreter
-
-    @property
-    def linked(self) -> Linked | None:
-        """The one program of a model that needs no interpreter between its parts; None for any other."""
-        return self.parts[0].linked if len(self.parts) == 1 and not self.parts[0].after else None
+__all__ = ["compile_model"]
 
 
 def compile_model(
@@ -107,7 +67,7 @@ def compile_model(
     for part, (low, takes, gives) in zip(parts, lowered, strict=True):
         refused |= low.refused
         refused |= {label(n): outside.get(n, "its shape comes with its data") for n in part.after}
-        linked = Linked(low.program, target, interpreter, cache) if part.nodes else None
+        linked = _link(low.program, target, interpreter, cache) if part.nodes else None
         made.append(LinkedPart(linked, takes, gives, part.after))
     _mark_dead(made, wanted)
     _forget_constants(model, made)
@@ -116,9 +76,12 @@ def compile_model(
     return Compiled(model, made, wanted, shapes, refused, interpreter)
 
 
-def label(node: Node) -> str:
-    """What a node is called in profiles: its name, or its operator and first result."""
-    return node.name or f"{node.op_type}({node.output.name})"
+def _link(program: Program, target: Target, interpreter: Interpreter, cache: bool) -> Linked:
+    # One specification makes one kernel, so that kernels are told apart by identity: comparing their trees is slow.
+    kernels = {id(s.kernel): s.kernel for s in program.steps if isinstance(s, Call) and not isinstance(s.kernel, Made)}
+    compiled = dict(zip(kernels, compile(list(kernels.values()), target, disk=cache), strict=True))
+    code = [compiled[id(s.kernel)] if isinstance(s, Call) else None for s in program.steps]
+    return Linked(program, code, interpreter)
 
 
 def _foreign(model: Model) -> list[Node]:
@@ -134,8 +97,11 @@ def _borders(parts: Sequence[Part], i: int, wanted: Sequence[Value]) -> tuple[li
     elsewhere = {
         v for j, p in enumerate(parts) for n in (p.after if j == i else [*p.nodes, *p.after]) for v in reads_of(n)
     }
-    gives = [v for n in parts[i].nodes for v in n.outputs if v in elsewhere or v in wanted]
-    return list(takes), gives
+    gives = dict.fromkeys(
+        v for v in wanted if v in made
+    )  # in the order of the results, so that a whole model gives just these
+    gives |= dict.fromkeys(v for n in parts[i].nodes for v in n.outputs if v in elsewhere)
+    return list(takes), list(gives)
 
 
 def _is_input(value: Value) -> bool:

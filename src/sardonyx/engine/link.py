@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sardonyx.core.dims import Dim
 from sardonyx.core.errors import InputError
-from sardonyx.engine.codegen import CompiledKernel, Target, compile
 from sardonyx.engine.extents import Extents
 from sardonyx.engine.memory import ALIGNMENT, Life, plan_memory
 from sardonyx.engine.program import Address, Call, Fallback, Program, Real, Table
 from sardonyx.engine.views import Buffer, View
-from sardonyx.evaluate import Interpreter
 from sardonyx.ir import Array
+
+if TYPE_CHECKING:
+    from sardonyx.engine.codegen import CompiledKernel
+    from sardonyx.evaluate import Interpreter
 
 __all__ = ["Layout", "Linked"]
 
@@ -35,16 +37,17 @@ class Layout:
 
 
 class Linked:
-    """See above. `interpreter` runs the steps that are not native."""
+    """See above.
 
-    def __init__(self, program: Program, target: Target, interpreter: Interpreter, cache: bool = True) -> None:
-        self.program, self.interpreter = program, interpreter
-        # One specification makes one kernel, so that kernels are told apart by identity: comparing their trees is slow.
-        distinct = {id(s.kernel): s.kernel for s in program.steps if isinstance(s, Call)}
-        compiled = dict(zip(distinct, compile(list(distinct.values()), target, disk=cache), strict=True))
-        self.code: list[CompiledKernel | None] = [
-            compiled[id(s.kernel)] if isinstance(s, Call) else None for s in program.steps
-        ]
+    Args:
+        code: of each step that is a call.
+        interpreter: runs the steps that are not.
+    """
+
+    def __init__(
+        self, program: Program, code: Sequence[CompiledKernel | None], interpreter: Interpreter | None
+    ) -> None:
+        self.program, self.code, self.interpreter = program, code, interpreter
         self.extents = Extents()
         self.buffers: dict[Buffer, None] = {}
         self.lives: dict[Buffer, list[int]] = {}

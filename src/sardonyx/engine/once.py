@@ -8,7 +8,7 @@ import numpy as np
 
 from sardonyx.core.dims import Dim
 from sardonyx.engine.codegen import Target, compile
-from sardonyx.engine.program import Address, Call, Table, arguments
+from sardonyx.engine.program import Address, Call, Made, Table, arguments
 from sardonyx.engine.threads import NativePlan, aligned, default_threads, execute
 from sardonyx.io.paths import let_go
 from sardonyx.ir import Array
@@ -51,6 +51,7 @@ def run_once(call: Call, target: Target) -> None:
             args.append(slot)
     if not tasks:
         return
+    assert not isinstance(call.kernel, Made)
     [code] = compile([call.kernel], target)
     block, scratch = np.array(args, np.int64), aligned(_number(call.scratch))
     table = np.array([(code.address, block.ctypes.data, tasks, _number(call.grain), phases - 1)], np.int64)

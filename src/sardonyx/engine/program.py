@@ -8,14 +8,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from sardonyx.core.dims import Dim
 from sardonyx.engine.views import Buffer, View
 from sardonyx.ir import Array, Node, Value
-from sardonyx.tile import Kernel
 
-__all__ = ["Address", "Argument", "Call", "Fallback", "Program", "Real", "Table", "Work", "arguments"]
+if TYPE_CHECKING:
+    from sardonyx.tile import Kernel
+
+__all__ = ["Address", "Argument", "Call", "Fallback", "Made", "Program", "Real", "Table", "Work", "arguments", "label"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,14 @@ Argument: TypeAlias = Union[Address, Table, Real, Dim]
 Work: TypeAlias = Callable[..., tuple[int, ...]]
 
 
+@dataclass(frozen=True)
+class Made:
+    """A kernel of which there is only the code any more."""
+
+    name: str
+    key: str  # what the code is found by
+
+
 @dataclass(eq=False)
 class Call:
     """One step of the plan: a kernel over its tasks.
@@ -63,7 +73,7 @@ class Call:
         flops: floating-point operations, for the profile.
     """
 
-    kernel: Kernel
+    kernel: Kernel | Made
     args: Sequence[Argument | None]
     tasks: Dim
     nodes: tuple[str, ...]
@@ -101,6 +111,11 @@ def _slots(step: Call, extents: Mapping[Dim, int], chosen: Iterator[int]) -> Ite
             yield struct.unpack("<i", struct.pack("<f", arg.value))[0]
         else:
             yield extents[arg]
+
+
+def label(node: Node) -> str:
+    """What a node is called in profiles: its name, or its operator and first result."""
+    return node.name or f"{node.op_type}({node.output.name})"
 
 
 @dataclass(eq=False)

@@ -6,26 +6,22 @@ import difflib
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sardonyx.core.errors import InputError, VersionError
-from sardonyx.engine.bodies import Bodies
-from sardonyx.engine.codegen import detect
-from sardonyx.engine.compile import compile_model
-from sardonyx.engine.peak import measure
+from sardonyx.core.errors import InputError
+from sardonyx.engine import saved
 from sardonyx.engine.port import Port
 from sardonyx.engine.precision import Precision, check_precision
-from sardonyx.engine.prepare import prepare
-from sardonyx.engine.profile import Profile, sample
 from sardonyx.engine.runner import Runner
 from sardonyx.engine.threads import default_threads
-from sardonyx.engine.trap import raise_nonfinite
 from sardonyx.engine.variant import Choice, specialize
 from sardonyx.evaluate.inputs import bind_inputs
-from sardonyx.io import load
 from sardonyx.ir import Array, Model, TensorType, Value
+
+if TYPE_CHECKING:
+    from sardonyx.engine.profile import Profile
 
 __all__ = ["Precision", "Session"]
 
@@ -63,21 +59,38 @@ class Session:
             raise InputError(
                 f"a session cannot run on {threads} threads", fix="give 1 or more, or None for the default"
             )
-        source = model if isinstance(model, Model) else load(model)
         self.precision: Precision = precision
         self.threads = default_threads() if threads is None else threads
-        self._source, self._cache = source, cache
-        self._known = {v.name: v for v in source.graph.values() if v.name}
-        needed = [v for v in source.graph.inputs if v.const is None]
+        self._given, self._cache = model, cache
+        self._loaded = model if isinstance(model, Model) else None
+        place = saved.place_of(model, precision) if cache else None
+        found = self._saved = None if place is None else saved.fetch(place)  # held, so that others find it too
+        graph = self._graph = self._source.graph if found is None else found.graph
+        self._known: dict[str, Value] = {}
+        needed = [v for v in graph.inputs if v.const is None]
         self.inputs = [Port.of(v) for v in needed]
-        self.outputs = [Port.of(v) for v in source.graph.outputs]
+        self.outputs = [Port.of(v) for v in graph.outputs]
         self._ports = [(v.name, None if v.dtype is None else v.dtype.numpy) for v in needed]
         # One runner serves every call, unless an input has no rank: then the shapes that come choose.
         self._simple = all(isinstance(v.type, TensorType) and v.shape is not None and v.dtype for v in needed)
         self._runners: dict[Choice, Runner] = {}
         self._lock = threading.Lock()
         self._seen: set[tuple[Any, ...]] = set()  # the shapes that were checked against the model's
+        if found is not None:
+            self._runners[Choice()] = Runner(found.compiled, self.threads)
         self._main = self._runner(Choice()) if self._simple else None
+        if place is not None and found is None and self._main is not None:
+            self._saved = saved.keep(place, self._source, self._main.compiled)
+
+    @property
+    def _source(self) -> Model:
+        """The model as it was given, read when it is needed."""
+        if self._loaded is None:
+            from sardonyx.io import load  # a session that is found compiled reads no model
+
+            assert not isinstance(self._given, Model)
+            self._loaded = load(self._given)
+        return self._loaded
 
     def run(
         self,
@@ -124,7 +137,9 @@ class Session:
 
     def warmup(self, feeds: Mapping[str, Any] | None = None) -> None:
         """Make the plan for the shapes of `feeds` (by default, of sample inputs) now rather than at the first run."""
-        self.run(None, sample(self._source.graph, {}) if feeds is None else feeds)
+        from sardonyx.engine.profile import sample
+
+        self.run(None, sample(self._graph, {}) if feeds is None else feeds)
 
     def profile(
         self, feeds: Mapping[str, Any] | None = None, *, runs: int = 5, dims: Mapping[str, int] | None = None
@@ -136,7 +151,10 @@ class Session:
             runs: how often to run; the shortest time of each step counts.
             dims: the extents of symbolic dims in sample inputs; those left out are 1.
         """
-        feeds = sample(self._source.graph, dims or {}) if feeds is None else feeds
+        from sardonyx.engine.peak import measure
+        from sardonyx.engine.profile import Profile, sample
+
+        feeds = sample(self._graph, dims or {}) if feeds is None else feeds
         runner, arrays = self._choose(None, feeds)
         runner.run(arrays)
         timings = [runner.timed(arrays) for _ in range(max(1, runs))]
@@ -149,6 +167,8 @@ class Session:
             ExecutionError: a node gave NaN or infinity although what it took was finite.
             InputError: as `run` does.
         """
+        from sardonyx.engine.trap import raise_nonfinite
+
         graph = self._source.graph
         watched = [v for node in graph.nodes for v in node.outputs if v.name]
         found: dict[Value, Any] = bind_inputs(graph, feeds)
@@ -219,9 +239,10 @@ class Session:
             self._check_names(outputs)
             if outputs == tuple(p.name for p in self.outputs):
                 outputs = None
-        bound = {v.name: x for v, x in bind_inputs(self._source.graph, feeds).items()}
-        given = {n for n in bound if self._known[n].const is not None}
-        ranks = {n: np.ndim(x) for n, x in bound.items() if self._rankless(self._known[n])}
+        bound = {v.name: x for v, x in bind_inputs(self._graph, feeds).items()}
+        takes = [v for v in self._graph.inputs if v.name in bound]
+        given = {v.name for v in takes if v.const is not None}
+        ranks = {v.name: np.ndim(bound[v.name]) for v in takes if self._rankless(v)}
         runner = self._runner(Choice(outputs, frozenset(given), frozenset(ranks.items())))
         return runner, [_contiguous(bound[v.name]) for v in runner.inputs]
 
@@ -229,6 +250,10 @@ class Session:
         return isinstance(value.type, TensorType) and value.type.shape is None
 
     def _check_names(self, names: Sequence[str]) -> None:
+        if all(name in [p.name for p in self.outputs] for name in names):
+            return
+        if not self._known:
+            self._known = {v.name: v for v in self._source.graph.values() if v.name}
         for name in names:
             if name not in self._known:
                 close = difflib.get_close_matches(name, self._known, 3)
@@ -249,15 +274,9 @@ class Session:
 
     def _compiled(self, model: Model) -> Runner:
         """A model, or the body of a node in it, ready to run."""
-        why = ""
-        try:
-            model = prepare(model)
-        except VersionError as error:  # lowerings know the newest versions only
-            why = error.what
-        bodies = Bodies(model, self._compiled)
-        target, precision = detect(), self.precision
-        compiled = compile_model(model, target, precision=precision, cache=self._cache, why=why, interpreter=bodies)
-        return Runner(compiled, self.threads)
+        from sardonyx.engine.make import make  # the compiler is not loaded for a session that is found compiled
+
+        return Runner(make(model, self.precision, self._cache, self._compiled), self.threads)
 
 
 def _copy_into(array: Array, result: Any, name: str) -> None:

@@ -10,9 +10,9 @@ LLVM is loaded when something is compiled: a process that finds all its code in 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sardonyx.core.lazy import lazily
 from sardonyx.engine.codegen.native import CompiledKernel, Stats, stats
 from sardonyx.engine.codegen.target import Target, detect
 
@@ -40,11 +40,4 @@ _HOMES = {
     **dict.fromkeys(("assembly", "compile", "llvm_text"), "jit"),
 }
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
+__getattr__ = lazily(__name__, _HOMES)

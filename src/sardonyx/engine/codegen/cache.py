@@ -17,9 +17,11 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
 
-__all__ = ["SOURCE", "folder", "read", "write"]
+__all__ = ["SOURCE", "folder", "opened", "read", "store", "write"]
 
 _MAGIC = b"SDXOBJ1\n"
 SOURCE = (
@@ -66,13 +68,11 @@ def _digest(key: str, image: bytes) -> bytes:
 
 def read(key: str) -> bytes | None:
     """The image stored under a key, if it is there, whole and ours."""
-    place = folder()
-    if place is None:
+    file = opened(key)
+    if file is None:
         return None
     try:
-        with (place / key).open("rb") as file:
-            if not _ours(os.fstat(file.fileno())):
-                return None
+        with file:
             entry = file.read()
     except OSError:
         return None
@@ -84,6 +84,11 @@ def read(key: str) -> bytes | None:
 
 def write(key: str, image: bytes) -> None:
     """Store an image under a key; a full disk or a folder that cannot be written only costs the next process time."""
+    store(key, [_MAGIC + _digest(key, image), image])
+
+
+def store(name: str, parts: Iterable[bytes | memoryview]) -> None:
+    """Write a file of the folder aside and rename it. What goes wrong leaves nothing behind, and is passed over."""
     place = folder()
     if place is None:
         return
@@ -91,8 +96,23 @@ def write(key: str, image: bytes) -> None:
         handle, aside = tempfile.mkstemp(dir=place, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(_MAGIC + _digest(key, image) + image)
-            Path(aside).replace(place / key)
+                file.writelines(parts)
+            Path(aside).replace(place / name)
         except OSError:
             Path(aside).unlink(missing_ok=True)
             raise
+
+
+def opened(name: str) -> BufferedReader | None:
+    """A file of the folder, if it is there and ours."""
+    place = folder()
+    if place is None:
+        return None
+    try:
+        file = (place / name).open("rb")
+    except OSError:
+        return None
+    if _ours(os.fstat(file.fileno())):
+        return file
+    file.close()
+    return None

@@ -19,7 +19,7 @@ from sardonyx import __version__
 from sardonyx.engine.codegen import cache, elf
 from sardonyx.engine.codegen.target import Target
 
-__all__ = ["CompiledKernel", "Stats", "find", "key_of", "lock", "stats"]
+__all__ = ["CompiledKernel", "Stats", "find", "image_of", "key_of", "lock", "stats"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Stats:
 lock = threading.RLock()  # LLVM is used by one thread at a time
 _stats = Stats()
 _memory: dict[str, dict[str, int]] = {}
+_images: dict[str, bytes] = {}
 
 
 # A child must not inherit the lock from a thread that it does not have, nor LLVM in the midst of a change.
@@ -84,6 +85,7 @@ def find(key: str, names: Sequence[str], make: Callable[[], bytes], *, disk: boo
                 if disk:
                     cache.write(key, image)
             found = _memory[key] = _loaded(image, key, names)
+            _images[key] = image
         now = _stats
         _stats = Stats(
             now.compiled + compiled,
@@ -92,6 +94,11 @@ def find(key: str, names: Sequence[str], make: Callable[[], bytes], *, disk: boo
             now.seconds + time.perf_counter() - start,
         )
     return found
+
+
+def image_of(key: str) -> bytes:
+    """The object file of code that was found before."""
+    return _images[key]
 
 
 def _loaded(image: bytes, key: str, names: Sequence[str]) -> dict[str, int]:
