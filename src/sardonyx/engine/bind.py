@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from sardonyx.core.errors import ExecutionError
 from sardonyx.engine.link import Layout, Linked
+from sardonyx.engine.outputs import LARGE, Outputs, room_for
 from sardonyx.engine.program import Address, Call, Fallback, Table, arguments
 from sardonyx.engine.threads import NativePlan, execute
 from sardonyx.engine.views import Buffer, View
@@ -46,11 +48,14 @@ class Timing:
 class Bound:
     """A plan for one set of extents, whose temporaries lie in `memory`. One call at a time may run it."""
 
-    def __init__(self, linked: Linked, layout: Layout, memory: Array, threads: int) -> None:
-        self.linked, self.memory, self.threads = linked, memory, threads
+    def __init__(self, linked: Linked, layout: Layout, memory: Array, threads: int, pool: Outputs) -> None:
+        self.linked, self.memory, self.threads, self._pool = linked, memory, threads, pool
         self.extents, self.scratch = layout.extents, layout.scratch
         program = linked.program
         self.outputs = [(tuple(self.extents[d] for d in v.shape), v.dtype.numpy) for v in program.outputs]
+        sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in self.outputs]
+        self._large = [(i, size) for i, size in enumerate(sizes) if size >= LARGE]
+        self._room = sum(room_for(size) for _, size in self._large)
         self._place(layout.offsets)
         self._args: list[int] = []
         self._patches: dict[Buffer, list[tuple[int, int]]] = {}  # (slot, offset in bytes) of addresses in arguments
@@ -172,7 +177,7 @@ class Bound:
 
     def _begin(self, inputs: Sequence[Array], out: Sequence[Array | None] = ()) -> list[Array]:
         """Make the outputs, and write into the arguments where they and the inputs lie."""
-        outputs = [np.empty(shape, dtype) for shape, dtype in self.outputs]
+        outputs = self._new() if self._large else [np.empty(shape, dtype) for shape, dtype in self.outputs]
         if out:
             for i, array in enumerate(out):
                 if array is not None and array.flags.carray and (array.shape, array.dtype) == self.outputs[i]:
@@ -187,6 +192,15 @@ class Bound:
             for slot, offset in places:
                 slots[slot] = at + offset
         return outputs
+
+    def _new(self) -> list[Array]:
+        """Outputs, some of which are large."""
+        self._pool.expect(self._room)
+        sizes = dict(self._large)
+        return [
+            self._pool.empty(shape, dtype, sizes[i]) if i in sizes else np.empty(shape, dtype)
+            for i, (shape, dtype) in enumerate(self.outputs)
+        ]
 
     def timed(self, inputs: Sequence[Array]) -> tuple[list[Array], list[Timing]]:
         """As `run`, step by step, with the time of each."""

@@ -16,6 +16,7 @@ from sardonyx.engine.bind import Bound, Timing
 from sardonyx.engine.compiled import Compiled, LinkedPart
 from sardonyx.engine.link import Linked
 from sardonyx.engine.program import label
+from sardonyx.engine.outputs import Outputs
 from sardonyx.engine.threads import aligned
 from sardonyx.evaluate import Scope
 from sardonyx.ir import Array, Value
@@ -34,14 +35,14 @@ class _Workspace:
         self.memory = aligned(0)
         self.plans: OrderedDict[Key, Bound] = OrderedDict()
 
-    def bind(self, linked: Linked, key: Key, symbols: Mapping[str, int], threads: int) -> Bound:
+    def bind(self, linked: Linked, key: Key, symbols: Mapping[str, int], threads: int, pool: Outputs) -> Bound:
         layout = linked.layout(symbols)
         if layout.bytes > len(self.memory):
             self.plans.clear()  # they lie in the old memory
             grown = len(self.memory) * 5 // 4
             self.memory = aligned(0)
             self.memory = aligned(max(layout.bytes, grown))
-        bound = self.plans[key] = Bound(linked, layout, self.memory, threads)
+        bound = self.plans[key] = Bound(linked, layout, self.memory, threads, pool)
         if len(self.plans) > _PLANS:
             self.plans.popitem(last=False)
         return bound
@@ -54,6 +55,7 @@ class _Native:
         self.linked, self.threads = linked, threads
         self._names = [v.name for v in takes]
         self._idle: list[_Workspace] = []
+        self._pool = Outputs()
         # A symbol that no extent of what is taken shows comes from an earlier part.
         shown = {d.name for v in linked.program.inputs for d in v.shape if isinstance(d, Expr)}
         self.carried = [s for s in linked.symbols if s not in shown]
@@ -83,7 +85,7 @@ class _Native:
         bound = workspace.plans.get(key)
         if bound is None:
             try:
-                bound = workspace.bind(self.linked, key, self._symbols(arrays, symbols), self.threads)
+                bound = workspace.bind(self.linked, key, self._symbols(arrays, symbols), self.threads, self._pool)
             except BaseException:
                 self._idle.append(workspace)
                 raise
@@ -103,6 +105,7 @@ class _Native:
 
     def trim(self) -> None:
         self._idle.clear()
+        self._pool.trim()
 
 
 def _surprise(name: str, array: Array, wanted: str) -> ExecutionError:
