@@ -19,6 +19,12 @@ CASES: dict[str, tuple[int, int, tuple[int, ...], tuple[int, ...], str]] = {
     "same, upper": (4, 3, (5, 6), (3, 3), 'strides = [2, 2], auto_pad = "SAME_UPPER"'),
     "same, lower": (4, 3, (5, 6), (3, 3), 'strides = [2, 2], auto_pad = "SAME_LOWER"'),
     "one axis, many channels": (48, 33, (7,), (4,), "strides = [2], pads = [1, 1]"),
+    "apart: windows that overlap": (5, 17, (4, 3), (4, 4), "strides = [2, 2], pads = [1, 1, 1, 1]"),
+    "apart: an odd window": (5, 17, (5, 6), (3, 3), "strides = [2, 2], pads = [1, 1, 1, 1], output_padding = [1, 0]"),
+    "apart: nothing cut off, dilated": (5, 17, (5, 6), (3, 2), "strides = [2, 3], dilations = [2, 3]"),
+    "apart: groups": (6, 16, (5, 6), (5, 5), "strides = [2, 2], group = 2, pads = [2, 1, 0, 3]"),
+    "apart: one axis": (6, 20, (7,), (16,), "strides = [8], pads = [4, 4]"),
+    "apart: same": (5, 17, (5, 6), (3, 3), 'strides = [2, 2], auto_pad = "SAME_UPPER"'),
     "three axes": (4, 2, (3, 4, 5), (2, 3, 2), "strides = [2, 1, 3]"),
 }  # fmt: skip
 
