@@ -171,13 +171,26 @@ def external_file(folder: str, location: str) -> Path | None:
     return safe_path(Path(folder or "."), location and os.path.normpath(location))
 
 
+# Why a place is refused, in the words that programs look for.
+_UNSAFE = {
+    "absolute": "at a relative path, but '{0}' is an absolute path",
+    "climbs out": "in the model's folder, but '{0}' points outside the directory",
+    "empty": "in a file whose name should not be empty",
+    "symbolic link": "in a plain file, but '{0}' is a symbolic link",
+    "hard link": "in a plain file, but '{0}' has multiple hard links: such a hardlink may lead elsewhere",
+    "leads out": "in a plain file, but '{0}' resolves outside model directory",
+}
+
+
 def misplaced(name: str, location: str, error: PathError) -> Breach:
     """The breach of data that lies where it may not."""
-    kind = "relative path" if location.startswith("/") else "regular file in the model's folder"
+    why = error.why or ""
+    wanted = next(
+        (text for words, text in _UNSAFE.items() if words in why), "in a plain file, but '{0}' is not regular file"
+    )
     leaves = not location or location.startswith("/") or ".." in Path(os.path.normpath(location)).parts
-    what = f"Data of TensorProto ( tensor name: {name}) should be stored in a {kind}, but '{location}' is not"
-    why = f"{error.what} ({error.why})" if error.why else error.what
-    return Breach("SDX-C171" if leaves else "SDX-C172", f"{what}: {why}")
+    what = f"Data of TensorProto ( tensor name: {name}) should be stored {wanted.format(location)}"
+    return Breach("SDX-C171" if leaves else "SDX-C172", f"{what} ({error.what}{f': {why}' if why else ''})")
 
 
 def check_sparse_tensor(sparse: SparseTensorProto, ctx: Context) -> Breaches:
