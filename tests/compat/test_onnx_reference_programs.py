@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import sardonyx.compat.onnx as ours
-import sardonyx.compat.onnx.reference  # noqa: F401
 from tests.compat.evaluators import (
     BOOL,
     COUNT,

@@ -27,6 +27,7 @@ from sardonyx.compat.onnx import (
     utils,
     version_converter,
 )
+from sardonyx.compat.onnx import _mapping as _mapping
 from sardonyx.compat.onnx._files import (
     load_model,
     load_model_from_string,

@@ -13,6 +13,7 @@ __all__ = [
     "VersionRowType",
     "VersionTableType",
     "find_min_ir_version_for",
+    "first_ir_versions",
 ]
 
 VersionRowType = tuple[str, int, int, int] | tuple[str, int, int, int, int]
@@ -63,16 +64,17 @@ VERSION_TABLE: VersionTableType = [
 _COLUMNS = (("ai.onnx", "ai.onnx.preview"), ("ai.onnx.ml",), ("ai.onnx.preview.training", "ai.onnx.training"))
 
 
-def _first_ir_versions() -> dict[tuple[str, int], int]:
-    found: dict[tuple[str, int], int] = {}
-    for _, ir_version, *versions in VERSION_TABLE:
+def first_ir_versions(table: VersionTableType) -> VersionMapType:
+    """The IR version that came with each version of a domain."""
+    found: VersionMapType = {}
+    for _, ir_version, *versions in table:
         for domains, version in zip(_COLUMNS, versions, strict=False):  # the last column came later
             for domain in domains:
                 found.setdefault((domain, version), ir_version)
     return found
 
 
-OP_SET_ID_VERSION_MAP: dict[tuple[str, int], int] = _first_ir_versions()
+OP_SET_ID_VERSION_MAP: VersionMapType = first_ir_versions(VERSION_TABLE)
 
 
 def find_min_ir_version_for(opsetidlist: Iterable[OperatorSetIdProto], ignore_unknown: bool = False) -> int:

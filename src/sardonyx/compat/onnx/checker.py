@@ -47,9 +47,13 @@ DEFAULT_CONTEXT.opset_imports = {"": defs.onnx_opset_version()}
 LEXICAL_SCOPE_CONTEXT = C.LexicalScopeContext()
 
 
+def _ensure_proto_type(proto: Message, proto_type: type[Message]) -> None:
+    if not isinstance(proto, proto_type):
+        raise TypeError(f"The proto message needs to be of type '{proto_type.__name__}'")
+
+
 def _check(check: Callable[..., None], proto: Message, kind: type[Message], *contexts: Any) -> None:
-    if not isinstance(proto, kind):
-        raise TypeError(f"The proto message needs to be of type '{kind.__name__}'")
+    _ensure_proto_type(proto, kind)
     for context, wanted in zip(contexts, (C.CheckerContext, C.LexicalScopeContext), strict=False):
         if not isinstance(context, wanted):
             raise TypeError(f"a context needs to be of type '{wanted.__name__}', not {type(context).__name__}")

@@ -11,7 +11,7 @@ import re
 import sys
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -254,6 +254,14 @@ def _is_valid_filename(filename: str) -> bool:
 # --- every tensor of a model
 
 
+def _recursive_attribute_processor(  # pyright: ignore[reportUnusedFunction]  # programs call it
+    attribute: AttributeProto, func: Callable[[GraphProto], Iterable[TensorProto]]
+) -> Iterator[TensorProto]:
+    """What `func` finds in each graph that an attribute holds."""
+    for graph in _subgraphs(attribute):
+        yield from func(graph)
+
+
 def _subgraphs(attribute: AttributeProto) -> Iterator[GraphProto]:
     if attribute.HasField("g"):
         yield attribute.g
@@ -268,22 +276,30 @@ def _all_graphs(holder: GraphProto | FunctionProto) -> Iterator[GraphProto | Fun
                 yield from _all_graphs(graph)
 
 
-def _get_initializer_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    for holder in (model.graph, *model.functions):
-        for graph in _all_graphs(holder):
-            if isinstance(graph, GraphProto):
-                yield from graph.initializer
+def _get_initializer_tensors_from_graph(holder: GraphProto | FunctionProto, /) -> Iterator[TensorProto]:
+    for graph in _all_graphs(holder):
+        if isinstance(graph, GraphProto):
+            yield from graph.initializer
 
 
-def _get_attribute_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    for holder in (model.graph, *model.functions):
-        for graph in _all_graphs(holder):
-            for node in graph.node:
-                for attribute in node.attribute:
-                    if attribute.HasField("t"):
-                        yield attribute.t
-                    yield from attribute.tensors
+def _get_attribute_tensors_from_graph(holder: GraphProto | FunctionProto, /) -> Iterator[TensorProto]:
+    for graph in _all_graphs(holder):
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield attribute.t
+                yield from attribute.tensors
 
 
-def _get_all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    return chain(_get_initializer_tensors(model), _get_attribute_tensors(model))
+def _get_initializer_tensors(onnx_model_proto: ModelProto) -> Iterator[TensorProto]:
+    for holder in (onnx_model_proto.graph, *onnx_model_proto.functions):
+        yield from _get_initializer_tensors_from_graph(holder)
+
+
+def _get_attribute_tensors(onnx_model_proto: ModelProto) -> Iterator[TensorProto]:
+    for holder in (onnx_model_proto.graph, *onnx_model_proto.functions):
+        yield from _get_attribute_tensors_from_graph(holder)
+
+
+def _get_all_tensors(onnx_model_proto: ModelProto) -> Iterator[TensorProto]:
+    return chain(_get_initializer_tensors(onnx_model_proto), _get_attribute_tensors(onnx_model_proto))

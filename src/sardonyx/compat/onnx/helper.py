@@ -44,7 +44,12 @@ from sardonyx.compat.onnx._types import (
     make_tensor_value_info,
     make_value_info,
 )
-from sardonyx.compat.onnx._versions import OP_SET_ID_VERSION_MAP, VERSION_TABLE, find_min_ir_version_for
+from sardonyx.compat.onnx._versions import (
+    OP_SET_ID_VERSION_MAP,
+    VERSION_TABLE,
+    find_min_ir_version_for,
+    first_ir_versions,
+)
 
 # Names imported "as" themselves are those that programs read from here.
 from sardonyx.compat.onnx._versions import VersionMapType as VersionMapType
@@ -123,6 +128,8 @@ __all__ = [
 
 # Programs use these too, under their official names.
 _attr_type_to_str, _sanitize_str, _to_bytes = attr_type_to_str, sanitize_str, to_bytes
+_ATTRIBUTE_TYPE_TO_STR: dict[int, str] = {code: name for name, code in AttributeProto.AttributeType.items()}
+_create_op_set_id_version_map = first_ir_versions
 
 AssignmentBindingType = list[tuple[str, str]]
 

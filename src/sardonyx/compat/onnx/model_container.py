@@ -28,13 +28,26 @@ Array = np.ndarray[Any, Any]
 
 
 def _set_external_data(
-    tensor: TensorProto, location: str, offset: int | None = None, length: int | None = None
+    tensor: TensorProto,
+    location: str,
+    offset: int | None = None,
+    length: int | None = None,
+    checksum: str | None = None,
+    basepath: str | None = None,
 ) -> None:
     del tensor.external_data[:]
     tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", offset), ("length", length)):
+    facts = {"location": location, "offset": offset, "length": length, "checksum": checksum, "basepath": basepath}
+    for key, value in facts.items():
         if value is not None:
             tensor.external_data.add(key=key, value=str(value))
+
+
+def _enumerate_subgraphs(graph: GraphProto) -> Iterator[GraphProto]:
+    for node in graph.node:
+        for inner in subgraphs(node):
+            yield inner
+            yield from _enumerate_subgraphs(inner)
 
 
 def make_large_tensor_proto(location: str, tensor_name: str, tensor_type: int, shape: tuple[int, ...]) -> TensorProto:
@@ -84,10 +97,8 @@ class ModelContainer:
 
     def enumerate_graph_protos(self) -> Iterator[GraphProto]:
         """The main graph and all graphs inside it."""
-        waiting: list[GraphProto] = [self.model_proto.graph]
-        for graph in waiting:
-            waiting.extend(inner for node in graph.node for inner in subgraphs(node))
-            yield graph
+        yield self.model_proto.graph
+        yield from _enumerate_subgraphs(self.model_proto.graph)
 
     def is_in_memory_external_initializer(self, name: str) -> bool:
         """Whether a location is of an array that a container holds."""

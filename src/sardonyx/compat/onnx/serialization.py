@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sardonyx.compat.onnx import parser, printer
@@ -148,10 +149,13 @@ _SYNTAX: tuple[tuple[type[Message], Callable[[str], Any]], ...] = (
     (NodeProto, parser.parse_node),
 )
 
-registry = _Registry()
-registry.register(_Binary())
-registry.register(
-    _Text("textproto", (".txtpb", ".textproto", ".prototxt", ".pbtxt"), to_text, from_text, "text_format")
+# Programs make serializers under their official names.
+_ProtobufSerializer, _TextualSerializer = _Binary, _Syntax
+_TextProtoSerializer = partial(
+    _Text, "textproto", (".txtpb", ".textproto", ".prototxt", ".pbtxt"), to_text, from_text, "text_format"
 )
-registry.register(_Text("json", (".json", ".onnxjson"), to_json, from_json, "json_format"))
-registry.register(_Syntax())
+_JsonSerializer = partial(_Text, "json", (".json", ".onnxjson"), to_json, from_json, "json_format")
+
+registry = _Registry()
+for _serializer in (_ProtobufSerializer, _TextProtoSerializer, _JsonSerializer, _TextualSerializer):
+    registry.register(_serializer())

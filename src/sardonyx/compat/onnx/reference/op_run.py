@@ -212,6 +212,11 @@ class OpRun(abc.ABC):
         return made
 
     @staticmethod
+    def _evaluate_subgraph(context: Any, value: Any, attributes: Any, bindings: Any = None) -> list[Any]:
+        """The outputs of a subgraph, which sees the values of `context`."""
+        return _runner(value)(context, attributes, bindings)
+
+    @staticmethod
     def implicit_inputs(graph: GraphProto) -> list[str]:
         """The names that a subgraph takes from the graphs around it."""
         if not isinstance(graph, GraphProto):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs

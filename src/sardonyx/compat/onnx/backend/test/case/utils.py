@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["all_numeric_dtypes", "import_recursive"]
+__all__ = ["ONNX_ML", "all_numeric_dtypes", "import_recursive"]
+
+ONNX_ML = True
 
 all_numeric_dtypes: list[Any] = [
     *(np.int8, np.int16, np.int32, np.int64),

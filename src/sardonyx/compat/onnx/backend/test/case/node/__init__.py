@@ -41,7 +41,7 @@ else:
     sys.modules[f"{__name__}.roialign"] = _boxes  # whose inputs other tests use
 
 
-def _info(value: Any, name: str, kind: TypeProto | None) -> ValueInfoProto:
+def _info(value: Any, name: str, kind: TypeProto | None = None) -> ValueInfoProto:
     if kind is None:
         if value is None:
             raise NotImplementedError(f"'{name}' has neither a value nor a type")
@@ -64,6 +64,10 @@ def _model(graph: GraphProto, **kwargs: Any) -> ModelProto:
     if any(("" if o.domain == "ai.onnx" else o.domain, o.version) in unreleased for o in opsets):
         return helper.make_model(graph, **kwargs)
     return helper.make_model_gen_version(graph, **kwargs)
+
+
+# Programs use these too, under their official names.
+_extract_value_info, _make_test_model_gen_version, function_expand_helper = _info, _model, expanded
 
 
 def _add(name: str, model: ModelProto, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
