@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 import sardonyx.proto as proto
 from sardonyx.core.errors import FormatError
-from sardonyx.proto import Message, parse
+from sardonyx.proto import Message, NodeProto, parse
+from sardonyx.proto.decode import noting_bad_strings
 from sardonyx.proto.fields import Field
 from sardonyx.proto.wire import varint
 
@@ -227,6 +228,16 @@ def test_invalid_utf8_names_the_byte():
     with pytest.raises(FormatError, match="'name' is not UTF-8") as caught:
         parse(proto.NodeProto, b"\x1a\x03a\xff\xfe")
     assert caught.value.offset == 3
+
+
+def test_invalid_utf8_is_noted_for_whoever_wants_to_see_the_rest():
+    """Each such string is noted, single ones and those of lists, and shown with its wrong bytes spelled."""
+    with noting_bad_strings() as found:
+        node = parse(NodeProto, b"\x1a\x02n\xff" + b"\x0a\x01\xfe" + b"\x22\x03Abs")
+    assert (node.name, list(node.input), node.op_type) == ("n\\xff", ["\\xfe"], "Abs")
+    assert [fault.offset for fault in found] == [3, 6]
+    with pytest.raises(FormatError):
+        parse(NodeProto, b"\x1a\x02n\xff")
 
 
 @pytest.mark.parametrize("values", [range(-5, 200), [2**62, -(2**62)] * 50, [0] * 70000, [2**31] * 9000 + [-1] * 9000])

@@ -6,9 +6,9 @@ import itertools
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from sardonyx.check.rule import Finding, Findings, Site, rule
-from sardonyx.core.dtypes import UNDEFINED
+from sardonyx.core.dtypes import INT64, UNDEFINED
 from sardonyx.core.errors import SardonyxError
-from sardonyx.ir import SparseTensor, Tensor, TensorType
+from sardonyx.ir import SparseTensor, Tensor
 
 
 @rule("SDX-C161", on="graph")
@@ -63,23 +63,6 @@ def tensor_has_its_data(site: Site) -> Findings:
         )
 
 
-@rule("SDX-C164", on="graph")
-def defaults_fit_their_inputs(site: Site) -> Findings:
-    """The default value of an input has the input's element type and rank."""
-    for value in site.graph.inputs:
-        const, kind = value.const, value.type
-        if not isinstance(const, Tensor) or not isinstance(kind, TensorType):
-            continue
-        fits = kind.dtype in (None, const.dtype) and (kind.shape is None or len(kind.shape) == const.rank)
-        extents = zip(kind.shape or (), const.shape, strict=False)
-        if not fits or any(isinstance(d, int) and d != n for d, n in extents):
-            yield Finding(
-                f"the default value of input '{value.name}' is {const.dtype}{list(const.shape)}",
-                f"the input is declared as {kind}",
-                "correct the declared type, or the constant",
-            )
-
-
 @rule("SDX-C165", on="constant")
 def sparse_tensor_is_consistent(site: Site) -> Findings:
     """A sparse constant has one place per value, inside its shape, in ascending order."""
@@ -92,6 +75,11 @@ def sparse_tensor_is_consistent(site: Site) -> Findings:
             f"the values of sparse tensor '{site.name}' have rank {values.rank}",
             "they must be a vector",
             "flatten them",
+        )
+        return
+    if indices.dtype is not INT64:
+        yield Finding(
+            f"the indices of sparse tensor '{site.name}' are {indices.dtype}", "places are int64", "convert them"
         )
         return
     wanted = (values.size,) if indices.rank == 1 else (values.size, len(shape))

@@ -77,7 +77,7 @@ def _calls(model: Model, key: FunctionKey) -> Iterator[FunctionKey]:
     return iter(sorted(keys & model.functions.keys()))
 
 
-@rule("SDX-C155", on="call")
+@rule("SDX-C155", on="call", severity="warning")
 def call_fits_function(site: Site) -> Findings:
     """A call gives no more inputs and takes no more outputs than its function has."""
     node, function = site.node, site.callee

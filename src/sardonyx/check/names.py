@@ -86,6 +86,7 @@ def outputs_are_made(site: Site) -> Findings:
                 f"output '{value.name}' is not made in this graph",
                 "it belongs to a graph around this one" if outside else "no input, constant or node has this name",
                 "return Identity of it" if outside else "correct the name, or add the node that makes it",
+                severity="warning" if site.function is not None and site.graph is site.function.graph else None,
             )
 
 

@@ -132,7 +132,7 @@ def required_attributes(site: Site) -> Findings:
             )
 
 
-@rule("SDX-C134", on="node")
+@rule("SDX-C134", on="node", severity="warning")
 def references_resolve(site: Site) -> Findings:
     """An attribute refers only to an attribute of the function around it."""
     node = site.node

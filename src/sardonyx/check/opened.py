@@ -13,6 +13,7 @@ from sardonyx.io.files import Source, open_source
 from sardonyx.io.paths import Folder
 from sardonyx.ir import Model
 from sardonyx.proto import ModelProto, parse
+from sardonyx.proto.decode import noting_bad_strings
 
 __all__ = ["Checkable", "Opened", "open_model"]
 
@@ -27,6 +28,8 @@ class Opened:
     model: Model | None
     folder: Folder | None
     ours: bool  # whether the message may be used up
+    beside: str = ""  # the folder as the caller spelled it: empty for the working folder
+    unreadable: tuple[Fault, ...] = ()  # strings that no text can hold: the official checker does not look
 
     @property
     def place(self) -> Path | None:
@@ -38,9 +41,12 @@ class Opened:
         try:
             return model_from_proto(self.message, self.folder, consume=self.ours), None
         except SardonyxError as error:
-            where = error.where or "the file"
-            why = error.why or "no graph can be made of it, so that rules for graphs were not applied"
-            return None, Fault(error.code, error.what, where, why, error.fix, "warning")
+            return None, _warning(error)
+
+
+def _warning(error: SardonyxError) -> Fault:
+    why = error.why or "no graph can be made of it, so that rules for graphs were not applied"
+    return Fault(error.code, error.what, error.where or "the file", why, error.fix or "export it again", "warning")
 
 
 def open_model(source: ModelProto | Source, folder: str | os.PathLike[str] | None = None) -> Opened:
@@ -52,15 +58,21 @@ def open_model(source: ModelProto | Source, folder: str | os.PathLike[str] | Non
     """
     around = None if folder is None else Folder(Path(folder))
     given: Any = source
+    beside = _beside(source) if folder is None else os.fspath(folder)
     if isinstance(given, ModelProto):
-        return Opened(given, None, around, ours=False)
+        return Opened(given, None, around, ours=False, beside=beside)
     if hasattr(given, "SerializeToString"):
-        return Opened(parse(ModelProto, given.SerializeToString()), None, around, ours=True)
+        return Opened(parse(ModelProto, given.SerializeToString()), None, around, ours=True, beside=beside)
     kind, data, own = open_source(given)
     around = around or own
     if kind.message is None:
         return Opened(None, kind.read(data, around), around, ours=True)
-    message = kind.message(data)
+    with noting_bad_strings() as bad:
+        message = kind.message(data)
     if not message.HasField("graph") and not message.HasField("ir_version"):
         model_from_proto(message)  # bytes of another kind that happen to parse: it says so
-    return Opened(message, None, around, ours=True)
+    return Opened(message, None, around, ours=True, beside=beside, unreadable=tuple(_warning(error) for error in bad))
+
+
+def _beside(source: object) -> str:
+    return os.path.dirname(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else ""  # noqa: PTH120

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sardonyx.check.messages.nodes import EXPERIMENTAL, MUST_EXIST
 from sardonyx.check.rule import Finding, Findings, Site, rule
+from sardonyx.ir import Node
 from sardonyx.ops import latest_opset, lookup
 
 LATEST_IR = 14
-STANDARD = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
+STANDARD = ("", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training")
 
 
 @rule("SDX-C111", on="model")
@@ -22,6 +24,12 @@ def ir_version_is_known(site: Site) -> Findings:
 @rule("SDX-C112", on="model")
 def standard_opset_is_imported(site: Site) -> Findings:
     """Since IR version 3 a model imports the operator sets it uses; before, it imports none."""
+    if site.model.ir_version < 3 and site.model.opsets:
+        yield Finding(
+            f"operator sets are imported, and the IR version is {site.model.ir_version}",
+            "the field came with IR version 3",
+            "raise ir_version to 3 or more, or clear model.opsets",
+        )
     if site.model.ir_version >= 3 and not site.model.opsets:
         yield Finding(
             "no operator set is imported",
@@ -34,11 +42,12 @@ def standard_opset_is_imported(site: Site) -> Findings:
 def opset_is_positive(site: Site) -> Findings:
     """Versions of operator sets count from 1."""
     for domain, version in site.model.opsets.items():
-        if version < 1:
+        if not 1 <= version < 2**31:
             yield Finding(
                 f"opset {version} of '{domain or 'ai.onnx'}' does not exist",
-                "versions count from 1",
+                "versions count from 1, and have 32 bits",
                 "import an existing version",
+                severity="warning" if -(2**31) <= version < 1 else None,  # without an operator of it, nothing is wrong
             )
 
 
@@ -59,8 +68,8 @@ def domain_is_imported(site: Site) -> Findings:
     """The domain of each operator is imported."""
     node = site.node
     if node is not None and node.op_type and node.domain not in site.opsets:
-        if node.domain == "" and site.model.ir_version < 3:
-            return
+        if node.domain == "" and site.function is None and not site.opsets:
+            return  # before IR version 3 that is how it was; since then another rule complains
         holder = "function" if site.function else "model"
         yield Finding(
             f"{node!r}: the domain '{node.domain or 'ai.onnx'}' is not imported",
@@ -74,7 +83,7 @@ def domain_is_imported(site: Site) -> Findings:
 def operator_exists(site: Site) -> Findings:
     """An operator of a standard domain exists in the imported version."""
     node = site.node
-    if node is None or site.schema is not None or site.callee is not None:
+    if node is None or site.schema is not None or (site.callee is not None and node.domain not in MUST_EXIST):
         return
     if not node.op_type:
         yield Finding("a node names no operator", "its op_type is empty", "set op_type")
@@ -90,7 +99,12 @@ def operator_exists(site: Site) -> Findings:
             "convert the model to a newer opset"
             if op
             else "correct the name, use a domain of your own, or add a function",
+            severity="warning" if node.domain not in MUST_EXIST or _was_experimental(node) else None,
         )
+
+
+def _was_experimental(node: Node) -> bool:
+    return not node.domain and node.op_type in EXPERIMENTAL
 
 
 @rule("SDX-C117", on="schema node")

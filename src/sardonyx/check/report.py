@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from sardonyx.check import constants, functions, lint, names, nodes, opsets, suspicious, types  # noqa: F401  # pyright: ignore[reportUnusedImport] each fills RULES
 from sardonyx.check.messages import Context, check_model
 from sardonyx.check.opened import Checkable, open_model
+from sardonyx.check.opsets import STANDARD
 from sardonyx.check.rule import RULES, Site, Subject
 from sardonyx.core.errors import CheckError, Fault
 from sardonyx.ir import AttrKind, Model, Node, SparseTensor, Tensor
@@ -51,10 +53,11 @@ def examine(model: Checkable, full: bool = True, *, folder: Path | None = None) 
     if opened.message is None:
         assert opened.model is not None
         return Examination(opened.model, _walk(opened.model, full, opened.place))
-    breaches = check_model(opened.message, Context(folder=str(opened.place or "")))
+    breaches = check_model(opened.message, Context(folder=opened.beside))
     found = [breach.fault() for breach in breaches if full or not breach.in_data]
     read, trouble = opened.read()
-    return Examination(read, _joined([trouble] if read is None else _walk(read, full, opened.place), found))
+    in_graph = [trouble] if read is None else _walk(read, full, opened.place)
+    return Examination(read, [*opened.unreadable, *_joined(in_graph, found)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def _joined(in_graph: Iterable[Fault | None], in_message: Iterable[Fault]) -> li
         for fault in in_graph
         if fault is not None
     ]
-    said = {(fault.code, fault.where) for fault in joined}
+    said = {(fault.code, fault.where) for fault in joined if fault.severity == "error"}
     return joined + list(dict.fromkeys(fault for fault in in_message if (fault.code, fault.where) not in said))
 
 
@@ -89,6 +92,11 @@ def _walk(model: Model, full: bool, folder: Path | None) -> list[Fault]:
     ]
 
 
+def _lesser(found: Iterable[Fault]) -> Iterator[Fault]:
+    """The same faults, as warnings: what the official checker does not look at."""
+    return (replace(fault, severity="warning") for fault in found)
+
+
 def _apply(subject: Subject, site: Site) -> Iterator[Fault]:
     for rule in RULES[subject]:
         yield from rule.faults(site)
@@ -97,8 +105,8 @@ def _apply(subject: Subject, site: Site) -> Iterator[Fault]:
 def _function(main: Site, key: tuple[str, str, str], full: bool) -> Iterator[Fault]:
     function = main.model.functions[key]
     site = replace(main, function=function, opsets=function.opsets, graph=function.graph)
-    yield from _apply("function", site)
-    yield from _graph(site, full)
+    found = itertools.chain(_apply("function", site), _graph(site, full))
+    yield from found if main.model.ir_version >= 8 else _lesser(found)
 
 
 def _graph(site: Site, full: bool) -> Iterator[Fault]:
@@ -117,12 +125,14 @@ def _node(site: Site, full: bool) -> Iterator[Fault]:
     assert node is not None
     callee = site.model.functions.get((node.domain, node.op_type, node.overload))
     schema = None
-    if callee is None and (node.domain in site.opsets or site.model.ir_version < 3):
+    known = node.domain in STANDARD
+    if (callee is None or known) and (node.domain in site.opsets or site.model.ir_version < 3):
         schema = schema_of(node.domain, node.op_type, site.opsets.get(node.domain, 1))
     site = replace(site, callee=callee, schema=schema)
     yield from _apply("node", site)
     if schema is not None:
-        yield from _apply("schema node", site)
+        found = _apply("schema node", site)
+        yield from found if known else _lesser(found)
     if callee is not None:
         yield from _apply("call", site)
     yield from _attributes(site, node, full)

@@ -64,12 +64,13 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One breach; `node` says where more exactly, when the rule looked at a whole graph."""
+    """One breach; `node` says where more exactly, when the rule looked at a whole graph, `severity` whether it is a lesser one."""
 
     what: str
     why: str | None = None
     fix: str | None = None
     node: Node | None = None
+    severity: Literal["error", "warning"] | None = None
 
 
 Findings: TypeAlias = Iterator[Finding]
@@ -93,7 +94,7 @@ class Rule:
             else:
                 order = order or {node: i for i, node in enumerate(site.graph.nodes)}
                 where = replace(site, node=found.node, index=order.get(found.node)).where
-            yield Fault(self.code, found.what, where, found.why, found.fix, self.severity)
+            yield Fault(self.code, found.what, where, found.why, found.fix, found.severity or self.severity)
 
 
 RULES: dict[Subject, list[Rule]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sardonyx.check.rule import Finding, Findings, Site, rule
-from sardonyx.ir import OptionalType, SequenceType, SparseTensorType, TensorType, Type
+from sardonyx.ir import OpaqueType, SparseTensorType, TensorType, Type
 
 
 @rule("SDX-C141", on="graph")
@@ -27,9 +27,7 @@ def _lacking(kind: Type | None) -> str | None:
         return "type"
     if isinstance(kind, (TensorType, SparseTensorType)):
         return "shape" if kind.shape is None else None
-    if isinstance(kind, (SequenceType, OptionalType)):
-        return "element type" if kind.element is None else None
-    return None
+    return "name" if isinstance(kind, OpaqueType) and not kind.name else None
 
 
 @rule("SDX-C142", on="graph", severity="warning")

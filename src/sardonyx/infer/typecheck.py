@@ -1,4 +1,4 @@
-"""Do the types of a node's inputs fit its operator?"""
+"""Do the types of a node's inputs fit its operator, and those of default values their inputs?"""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import Fault
-from sardonyx.ir import MapType, Node, OptionalType, SequenceType, SparseTensorType, TensorType, Type
+from sardonyx.ir import Graph, MapType, Node, OptionalType, SequenceType, SparseTensorType, Tensor, TensorType, Type
+from sardonyx.ir.place import place_of_graph
 from sardonyx.ops import Known, Schema
 
-__all__ = ["spell", "type_faults"]
+__all__ = ["default_faults", "spell", "type_faults"]
 
 
 def spell(kind: Type | None) -> DType | str | None:
@@ -59,3 +60,21 @@ def type_faults(schema: Schema, node: Node, inputs: Sequence[Known | None], wher
                     f"both are of type {formal.type}",
                     "insert a Cast so that they agree",
                 )
+
+
+def default_faults(graph: Graph) -> Iterator[Fault]:
+    """Default values of another element type or shape than their inputs declare."""
+    for value in graph.inputs:
+        const, kind = value.const, value.type
+        if not isinstance(const, Tensor) or not isinstance(kind, TensorType):
+            continue
+        fits = kind.dtype in (None, const.dtype) and (kind.shape is None or len(kind.shape) == const.rank)
+        extents = zip(kind.shape or (), const.shape, strict=False)
+        if not fits or any(isinstance(d, int) and d != n for d, n in extents):
+            yield Fault(
+                "SDX-C164",
+                f"the default value of input '{value.name}' is {const.dtype}{list(const.shape)}",
+                place_of_graph(graph),
+                f"the input is declared as {kind}",
+                "correct the declared type, or the constant",
+            )

@@ -12,7 +12,7 @@ from sardonyx.infer.calls import CallMemo
 from sardonyx.infer.merge import Contradiction, merge
 from sardonyx.infer.result import Inference
 from sardonyx.infer.symbols import Symbols
-from sardonyx.infer.typecheck import type_faults
+from sardonyx.infer.typecheck import default_faults, type_faults
 from sardonyx.ir import (
     Attr,
     Function,
@@ -96,6 +96,9 @@ class _Walk:
             # A default is a constant only where the format (before IR 4) made every initializer an input.
             const = value.const if self.model.ir_version < 4 else None
             self.known[value] = self.symbols.resolve_known(known_constant(const, value.type))
+        for inner in graph.walk_graphs():
+            for fault in default_faults(inner):
+                self.fault(fault)
         self.graph(graph, frame)
         bodies = {v for f in self.model.functions.values() for g in f.graph.walk_graphs() for v in g.values()}
         for value in list(self.known):

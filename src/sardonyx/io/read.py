@@ -59,7 +59,9 @@ def _metadata(proto: Message) -> dict[str, str]:
 
 
 def _opsets(entries: Iterable[OperatorSetIdProto]) -> dict[str, int]:
-    return {"" if e.domain == "ai.onnx" else e.domain: int(e.version) for e in entries}
+    found = {e.domain: int(e.version) for e in entries}
+    spelled_out = found.pop("ai.onnx", None)
+    return found if spelled_out is None or "" in found else {"": spelled_out, **found}
 
 
 def model_from_proto(proto: ModelProto, folder: Folder | None = None, *, consume: bool = False) -> Model:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from sardonyx.proto.descriptor import Descriptor
     from sardonyx.proto.fields import Field
 
-__all__ = ["Buffer", "byte_length", "decode_fields"]
+__all__ = ["Buffer", "byte_length", "decode_fields", "noting_bad_strings"]
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview | mmap.mmap | np.ndarray[Any, Any]"
 Fields: TypeAlias = dict[str, Any]
@@ -153,14 +155,34 @@ def _string_reader(name: str) -> Reader:
         try:
             fields[name] = str(buf[pos:stop], "utf-8")
         except UnicodeDecodeError as error:
-            raise _not_utf8(name, pos, error) from None
+            fields[name] = _not_utf8(name, pos, error)
         return stop
 
     return read
 
 
-def _not_utf8(name: str, pos: int, error: UnicodeDecodeError) -> FormatError:
-    return FormatError(f"the string {name!r} is not UTF-8", offset=pos + error.start, why=error.reason)
+# Strings that are not UTF-8, where somebody wants to know of them and still see the rest.
+_FOUND: ContextVar[list[FormatError] | None] = ContextVar("_FOUND", default=None)
+
+
+@contextmanager
+def noting_bad_strings() -> Iterator[list[FormatError]]:
+    """While this is open, a string that is not UTF-8 is noted and not refused: wrong bytes are shown as ``\\xff``."""
+    found: list[FormatError] = []
+    token = _FOUND.set(found)
+    try:
+        yield found
+    finally:
+        _FOUND.reset(token)
+
+
+def _not_utf8(name: str, pos: int, error: UnicodeDecodeError) -> str:
+    refusal = FormatError(f"the string {name!r} is not UTF-8", offset=pos + error.start, why=error.reason)
+    found = _FOUND.get()
+    if found is None:
+        raise refusal from None
+    found.append(refusal)
+    return error.object.decode("utf-8", "backslashreplace")
 
 
 def _short_bytes_reader(name: str) -> Reader:
@@ -296,7 +318,7 @@ def _strings_reader(field: Field) -> Reader:
         try:
             _append(values, str(buf[pos:stop], "utf-8"))
         except UnicodeDecodeError as error:
-            raise _not_utf8(name, pos, error) from None
+            _append(values, _not_utf8(name, pos, error))
         return stop
 
     return read

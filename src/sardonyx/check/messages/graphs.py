@@ -77,10 +77,9 @@ def _check_constants(graph: GraphProto, ctx: Context, names: Names) -> Breaches:
             yield Breach("SDX-C108", f"{name} initializer name is not unique")
         constants.add(name)
         yield from within(AtTensor(name), check_tensor(tensor, ctx))
-        if ctx.ir_version > 3:
-            names.add(name)
-        elif not names.has_here(name):  # the old format wanted an input for each
+        if ctx.ir_version <= 3 and not names.has_here(name):  # the old format wanted an input for each
             yield Breach("SDX-C161", f"{name} in initializer but not in graph input")
+        names.add(name)
     for sparse in graph.entries("sparse_initializer"):
         name = sparse.values.name
         if not name:

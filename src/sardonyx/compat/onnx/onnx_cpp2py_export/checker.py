@@ -23,6 +23,7 @@ from sardonyx.compat.onnx.onnx_pb import (
 from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import safe_path
 from sardonyx.proto import Message, parse
+from sardonyx.proto.decode import noting_bad_strings
 
 __all__ = [
     "CheckerContext",
@@ -45,7 +46,8 @@ M = TypeVar("M", bound=Message)
 def _read(cls: type[M], data: bytes) -> M:
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"a serialized {cls.__name__} is bytes, not {type(data).__name__}")
-    return cls.FromString(data)
+    with noting_bad_strings():  # nobody looks into them here
+        return cls.FromString(data)
 
 
 def _checker(cls: type[Message], check: Callable[..., None], *kinds: type[Any]) -> Callable[..., None]:
@@ -88,12 +90,13 @@ def check_model_path(
     if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"a path is a str, not {type(path).__name__}")
     try:
-        model = parse(ModelProto, _mapped(Path(path)))
+        with noting_bad_strings():
+            model = parse(ModelProto, _mapped(Path(path)))
     except OSError as error:
         raise ValidationError(f"Unable to open proto file: {path}. Please check if it is a valid proto.") from error
     except FormatError as error:
         raise ValidationError(f"Unable to parse proto from file: {path}. {error}") from error
-    folder = os.path.dirname(path) or "."  # noqa: PTH120  the text is shown as the program gave it
+    folder = os.path.dirname(path)  # noqa: PTH120  the text is shown as the program gave it
     _check_model(model, folder, full_check, skip_opset_compatibility_check, check_custom_domain)
 
 
