@@ -128,8 +128,8 @@ class Bound:
             self.calls.append([call for call, _ in run])
         program = self.linked.program
         self._slots = self.args.data
-        self._inputs = self._places([v.buffer for v in program.inputs])
-        self._outputs = self._places([v.buffer for v in program.outputs])
+        self.input_places = self._places([v.buffer for v in program.inputs])
+        self.output_places = self._places([v.buffer for v in program.outputs])
 
     def _places(self, buffers: Sequence[Buffer]) -> list[tuple[int, list[tuple[int, int]]]]:
         """Which arrays the arguments name, and the slots and offsets of each."""
@@ -183,11 +183,11 @@ class Bound:
                 if array is not None and array.flags.carray and (array.shape, array.dtype) == self.outputs[i]:
                     outputs[i] = array
         slots = self._slots
-        for i, places in self._inputs:
+        for i, places in self.input_places:
             at = address(inputs[i])
             for slot, offset in places:
                 slots[slot] = at + offset
-        for i, places in self._outputs:
+        for i, places in self.output_places:
             at = address(outputs[i])
             for slot, offset in places:
                 slots[slot] = at + offset

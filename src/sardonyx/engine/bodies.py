@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from sardonyx.core import dims
 from sardonyx.core.dtypes import STRING, dtype
 from sardonyx.core.errors import SardonyxError
+from sardonyx.engine.rounds import Rounds
 from sardonyx.engine.runner import Runner
 from sardonyx.evaluate import Branch, Interpreter, Scope
 from sardonyx.ir import Graph, Model, TensorType, Value
@@ -26,6 +27,14 @@ Key: TypeAlias = tuple[Graph, tuple[Any, ...]]
 
 def _dense(x: Any) -> Any:
     return x.copy("C") if isinstance(x, np.ndarray) and not x.flags.c_contiguous else x
+
+
+def _may_go_on(graph: Graph) -> bool:
+    """Whether a loop's body may be known to ask for another round: it says again what it is given, or a constant."""
+    value: Value | None = graph.outputs[0]
+    while value is not None and value.producer is not None and value.producer.op_type == "Identity":
+        value = value.producer.inputs[0]
+    return value is not None and (value.producer is None or value.producer.op_type == "Constant")
 
 
 class Bodies(Interpreter):
@@ -55,22 +64,37 @@ class Bodies(Interpreter):
         around: list[Any] = []
         runners: dict[tuple[Any, ...], Runner | None] = {}
 
+        def runner_for(arrays: Sequence[Any]) -> Runner | None:
+            if not runners:  # what is around stays as it is for as long as the node runs
+                around.extend(_dense(scope[v]) for v in self._around(graph))
+            key = tuple([(x.dtype, x.ndim) if isinstance(x, np.ndarray) else None for x in arrays])
+            if key not in runners:
+                runners[key] = self._runner(graph, [*arrays, *around])
+            return runners[key]
+
         def run(arrays: Sequence[Any]) -> list[Any]:
             if self._runs[graph] < COLD:
                 self._runs[graph] += 1
                 return plain.run(arrays)
-            if not runners:  # what is around stays as it is for as long as the node runs
-                around.extend(_dense(scope[v]) for v in self._around(graph))
-            key = tuple([(x.dtype, x.ndim) if isinstance(x, np.ndarray) else None for x in arrays])
-            if key in runners:
-                runner = runners[key]
-            else:
-                runner = runners[key] = self._runner(graph, [*arrays, *around])
+            runner = runner_for(arrays)
             if runner is None:
                 return plain.run(arrays)
             return runner.run([*[x if x.flags.c_contiguous else x.copy("C") for x in arrays], *around])
 
-        return Branch(graph, run)
+        def many(
+            count: int, inputs: Sequence[Any], carried: Mapping[int, int], *, stepped: range, start: int, loops: bool,
+            ends: bool,
+        ) -> list[Any] | None:  # fmt: skip
+            if self._runs[graph] < COLD and (count <= COLD or (ends and not _may_go_on(graph))):
+                return None
+            runner = runner_for([np.asarray(x[0]) if i in stepped else x for i, x in enumerate(inputs)])
+            if runner is None:
+                return None
+            first = 0 if loops else None
+            rounds = Rounds(count, frozenset(stepped), carried, first, start, 1 if loops else None, first, ends)
+            return runner.rounds(rounds, [*map(_dense, inputs), *around])
+
+        return Branch(graph, run, many)
 
     def _around(self, graph: Graph) -> list[Value]:
         """What the body reads that is not its own, but for constants."""

@@ -15,8 +15,9 @@ from sardonyx.core.errors import ExecutionError
 from sardonyx.engine.bind import Bound, Timing
 from sardonyx.engine.compiled import Compiled, LinkedPart
 from sardonyx.engine.link import Linked
-from sardonyx.engine.program import label
 from sardonyx.engine.outputs import Outputs
+from sardonyx.engine.program import label
+from sardonyx.engine.rounds import Rounds, run_rounds
 from sardonyx.engine.threads import aligned
 from sardonyx.evaluate import Scope
 from sardonyx.ir import Array, Value
@@ -64,6 +65,15 @@ class _Native:
         workspace, bound = self._take(arrays, symbols)
         try:
             return bound.run(arrays, out)
+        finally:
+            self._idle.append(workspace)
+
+    def rounds(self, rounds: Rounds, arrays: Sequence[Array]) -> list[Array] | None:
+        """As `run_rounds`."""
+        first = [x[0] if i in rounds.stepped else x for i, x in enumerate(arrays)]
+        workspace, bound = self._take(first, {})
+        try:
+            return run_rounds(bound, rounds, arrays)
         finally:
             self._idle.append(workspace)
 
@@ -158,6 +168,54 @@ class Runner:
             return self._whole.run(taken, {}, out)
         given = self._whole.run(taken, {})
         return [given[r] if isinstance(r, int) else self._copied(r, arrays) for r in self._gives]
+
+    def rounds(self, rounds: Rounds, arrays: Sequence[Array]) -> list[Any] | None:
+        """As `run`, many times; see `run_rounds`. None if the rounds are not alike."""
+        native, gives = self._whole, self._gives or list(range(len(self.compiled.wanted)))
+        if native is None:
+            return None
+        picks = list(range(len(arrays))) if self._picks is None else self._picks
+        carried: dict[int, int] = {}
+        for result, found in enumerate(gives):
+            source = rounds.carried.get(result)
+            if isinstance(found, int):
+                if gives.count(found) > 1:
+                    return None
+                if source in picks:  # else nobody reads what the round before gave
+                    carried[found] = picks.index(source)
+            elif result == rounds.asked:
+                if rounds.ends and not self._always(found, rounds):
+                    return None
+            elif source is None or found is not self.inputs[source]:  # only what stays as it is
+                return None
+        asked = None if rounds.asked is None else gives[rounds.asked]
+        mine = Rounds(
+            rounds.count,
+            frozenset(i for i, p in enumerate(picks) if p in rounds.stepped),
+            carried,
+            picks.index(rounds.counter) if rounds.counter in picks else None,
+            rounds.start,
+            asked=asked if isinstance(asked, int) else None,
+            ends=rounds.ends and isinstance(asked, int),
+        )
+        made = native.rounds(mine, [arrays[p] for p in picks])
+        if made is None:
+            return None
+        results: list[Any] = []
+        for result, found in enumerate(gives):
+            if not isinstance(found, int):
+                results.append(None if result == rounds.asked else self._copied(found, arrays))
+            elif result in rounds.carried and found not in carried:
+                results.append(made[found][-1].copy())
+            else:
+                results.append(made[found])
+        return results
+
+    def _always(self, value: Value, rounds: Rounds) -> bool:
+        """Whether a truth is true in each round."""
+        if value.const is None:
+            return rounds.going is not None and value is self.inputs[rounds.going]
+        return bool(value.const.numpy().all())
 
     def _copied(self, value: Value, arrays: Sequence[Any]) -> Any:
         """An input or constant as a result: results are the caller's, who may change them."""

@@ -41,10 +41,15 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
-    """A subgraph as its node calls it: `branch(*arrays)` gives its outputs."""
+    """A subgraph as its node calls it: `branch(*arrays)` gives its outputs.
+
+    Attributes:
+        many: where given, it may run many rounds at once, or return None; see `sardonyx.ops.control.at_once`.
+    """
 
     graph: Graph
     run: Callable[[Sequence[Any]], list[Any]]
+    many: Callable[..., list[Any] | None] | None = None
 
     def __call__(self, *arrays: Any) -> list[Any]:
         return self.run(arrays)

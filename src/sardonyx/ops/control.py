@@ -114,6 +114,30 @@ def stack(rows: Sequence[Array], body: Any, output: int, axis: int = 0) -> Array
     return np.zeros((*shape[:axis], 0, *shape[axis:]) if axis >= 0 else (*shape, 0), kind.dtype.numpy)
 
 
+def at_once(
+    body: Any, count: int, inputs: Sequence[Any], carried: dict[int, int], *, stepped: range = range(0), start: int = 0,
+    loops: bool = False, ends: bool = False,
+) -> list[Any] | None:  # fmt: skip
+    """The outputs of `count` rounds of a body: the carried ones of the last round, of the others all, stacked.
+
+    None unless whoever made the body can run them in one go: then they are run one by one.
+
+    Args:
+        carried: the outputs that are an input in the next round, and which.
+        stepped: the inputs that have a slice along their first axis for each round.
+        loops: the first two inputs are the number of the round, from `start`, and what is true; so the first output is no
+            result: it says whether another round comes.
+        ends: it counts, so that there may be fewer rounds.
+    """
+    many = getattr(body, "many", None)
+    if many is None or count < 1:
+        return None
+    return many(count, inputs, carried, stepped=stepped, start=start, loops=loops, ends=ends)
+
+
+TRIES = (0, 16)  # rounds before which the rest is tried at once: by the second one, a body is worth compiling
+
+
 @operator("Loop", since=(1, 11, 13, 16, 19, 21, 23, 24, 25))
 class Loop:
     """Runs `body` up to M times while cond holds: it takes and gives the state, and what else it gives is collected."""
@@ -144,12 +168,23 @@ class Loop:
         going = cond is None or bool(cond.item())
         state, i = list(v_initial), 0
         rows: list[list[Array]] = [[] for _ in range(n_outputs - len(state))]
+        places = {1 + k: 2 + k for k in range(len(state))}
         while (limit is None or i < limit) and (going or cond is None):
+            if i in TRIES and going:
+                given, left = [np.array(i), np.array(True), *state], ENDLESS if limit is None else limit - i
+                found = at_once(body, left, given, places, start=i, loops=True, ends=cond is not None)
+                if found is not None:
+                    stacked = found[1 + len(state) :]
+                    pieces = [[np.stack(row), x] if row else [x] for row, x in zip(rows, stacked, strict=True)]
+                    return [*found[1 : 1 + len(state)], *map(np.concatenate, pieces)]
             again, *results = body(np.array(i, np.int64), np.array(going), *state)
             state, going, i = results[: len(state)], bool(again.item()), i + 1
             for row, result in zip(rows, results[len(state) :], strict=False):
                 row.append(result)
         return [*state, *(stack(row, body, 1 + len(state) + k) for k, row in enumerate(rows))]
+
+
+ENDLESS = 1 << 62
 
 
 def body_goes_on(again: Known) -> bool:
@@ -230,6 +265,14 @@ def _scan(inputs: Sequence[Array], body: Any, into: Paths, out: Paths) -> list[A
     """The last state, and what the body gave for each slice."""
     state, scanned = list(inputs[: -len(into)]), inputs[-len(into) :]
     slices = [np.moveaxis(x, axis, 0)[:: -1 if back else 1] for x, (axis, back) in zip(scanned, into, strict=True)]
+    places = {k: k for k in range(len(state))}
+    given = [*state, *slices]
+    found = at_once(body, len(slices[0]), given, places, stepped=range(len(state), len(given)))
+    if found is not None:
+        laid = [
+            np.moveaxis(x[:: -1 if b else 1], 0, axis) for x, (axis, b) in zip(found[len(state) :], out, strict=True)
+        ]
+        return [*found[: len(state)], *map(np.ascontiguousarray, laid)]
     rows: list[list[Array]] = [[] for _ in out]
     for elements in zip(*slices, strict=True):
         results = body(*state, *elements)
