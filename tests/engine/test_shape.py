@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sardonyx.engine.session import Session
 from tests.engine.oracle import LEVELS, agree, calls, floats, needs, parse
 
 VIEWS = {
@@ -104,6 +105,28 @@ def test_pad(last: bool, pads: str, level: str) -> None:
         f"(float[a,b,c,d] x) => (y) <int64[8] p = {{ {pads} }}, float v = {{ 1.5 }}> {{ t = {source}  y = Pad(t, p, v) }}"
     )
     agree(model, [floats(2, 4, 5, 6)], level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("pads", ["0, 0, 1, 4, 0, 0, 3, 2", "1, 0, 0, 4, 0, 2, 0, 0", "0, 0, 0, 0, 0, 0, 0, 0"])
+def test_pad_from_within(pads: str, last: bool, mode: str, level: str) -> None:
+    source = "Transpose<perm = [0, 3, 1, 2]>(x)" if last else "Identity(x)"
+    model = parse(
+        f'(float[a,b,c,d] x) => (y) <int64[8] p = {{ {pads} }}> {{ t = {source}  y = Pad<mode = "{mode}">(t, p) }}'
+    )
+    agree(model, [floats(2, 6, 5, 6)], level)
+
+
+def test_pad_reflects_what_is_too_short() -> None:
+    """Then the reference reflects again."""
+    model = parse(
+        '(float[1, 1, 2, 3] x) => (y) <int64[2] p = { 5, 5 }, int64[1] a = { 2 }> { y = Pad<mode = "reflect">(x, p, , a) }'
+    )
+    x = floats(1, 1, 2, 3)
+    [y] = Session(model)(x)
+    np.testing.assert_array_equal(y, np.pad(x, ((0, 0), (0, 0), (5, 5), (0, 0)), mode="reflect"))
 
 
 SERIES = {

@@ -155,24 +155,35 @@ def constant_of_shape(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
 
 @lower("Pad")
 def pad(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
-    """The result is filled, then the data are copied into its middle."""
+    """The data are copied into the middle of the result, which is filled before, or afterwards from what lies in it."""
     view, shape = source(low, node), low.shape(node.output)
     pads = low.ints(node.inputs[1])
     axes = _numbers(low, node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] else list(range(view.rank))
-    if pads is None or axes is None or attrs.get("mode") not in (None, "constant"):
-        raise NotNative("Pad that reflects or repeats, or by amounts that are data")
+    mode = attrs.get("mode") or "constant"
+    if pads is None or axes is None:
+        raise NotNative("Pad by amounts that are data")
     inner = out = low.temp(view.dtype, shape, physical_order(view.shape, [view]), node.output.name)
     for i, axis in enumerate(axes):
         front, back = pads[i], pads[i + len(axes)]
         if not isinstance(front, int) or not isinstance(back, int):
             raise NotNative("Pad by symbolic amounts")
+        if mode != "constant" and min(front, back) < 0:
+            raise NotNative("Pad that cuts off, and fills from what is there")
         axis %= view.rank
         start, cut = max(front, 0), max(-front, 0)
         kept = view.shape[axis] - cut - max(-back, 0)
         low.at_least(kept, 0, f"{node!r} cuts no more than there is")
         inner = inner.narrowed(axis, start, kept)
         view = view.narrowed(axis, cut, kept)
-    names, kind = (node.name or "Pad",), kind_of(view.dtype)
+    names = (node.name or "Pad",)
+    if mode != "constant":
+        low.copy(view, inner, names)
+        amounts = [(a % view.rank, int(pads[i]), int(pads[i + len(axes)])) for i, a in enumerate(axes)]  # pyright: ignore
+        for way in amounts:
+            inner = _borders(low, mode, inner, way, names)
+        low.give(node.output, out)
+        return
+    kind = kind_of(view.dtype)
     order = physical_order(out.shape, [out])
     given = node.inputs[2] if len(node.inputs) > 2 else None
     if given is None:
@@ -182,6 +193,36 @@ def pad(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         low.map(Formula((kind,)), [low.view(given).broadcast_to(shape)], out, order, names)
     low.copy(view, inner, names)
     low.give(node.output, out)
+
+
+def _borders(low: Lowering, mode: str, inner: View, way: tuple[int, int, int], names: tuple[str, ...]) -> View:
+    """Fill what lies in front of and behind a view, along one axis, from what is in it; gives all of that.
+
+    Args:
+        way: the axis, and how much is in front and behind.
+    """
+    axis, front, back = way
+    extent = inner.shape[axis]
+    whole = inner.narrowed(axis, -front, front + extent + back)
+
+    def along(start: Dim, count: int, step: int) -> View:
+        return inner.narrowed(axis, start, count, step)
+
+    if max(front, back):
+        need = {"edge": 1, "wrap": max(front, back)}.get(mode, max(front, back) + 1)
+        low.at_least(extent, need, f"{names[0]} fills by '{mode}' from what there is")
+    for start, count in ((0, front), (front + extent, back)):
+        if not count:
+            continue
+        place = whole.narrowed(axis, start, count)
+        if mode == "edge":
+            source = along(0 if start == 0 else extent - 1, 1, 1).broadcast_to(place.shape)
+        elif mode == "wrap":
+            source = along(extent - front if start == 0 else 0, count, 1)
+        else:
+            source = along(front if start == 0 else extent - 2, count, -1)
+        low.copy(source, place, names)
+    return whole
 
 
 @lower("DepthToSpace", "SpaceToDepth")
