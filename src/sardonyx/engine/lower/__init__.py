@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sardonyx.engine.lower import (
     attention,
+    cache,
     classify,
     conv,
     conv_transpose,
@@ -25,6 +26,7 @@ from sardonyx.engine.lower import (
 
 __all__ = [
     "attention",
+    "cache",
     "classify",
     "conv",
     "conv_transpose",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sardonyx.core.dims import Dim, Expr, ceildiv
@@ -18,7 +19,7 @@ from sardonyx.engine.views import View
 from sardonyx.ir import Node, Value
 from sardonyx.tile import f32
 
-__all__ = ["BY_ROW", "Looking", "attend", "flat", "heads_of"]
+__all__ = ["BY_ROW", "Looking", "attend", "flat", "heads_of", "turn"]
 
 BY_ROW = (0, 2, 1, 3)  # how [batch, head, row, element] lies when a row's heads lie together
 
@@ -181,31 +182,53 @@ def _mask(low: Lowering, value: Value, shape: tuple[Dim, ...]) -> View:
 
 @lower("RotaryEmbedding")
 def rotary(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
-    """Two elementwise kernels, one for each feature of the pairs."""
     source, cos, sin, positions = [*node.inputs, None][:4]
     assert source is not None and cos is not None and sin is not None
     if any(low.dtype(v) is not FLOAT32 for v in (source, cos, sin)):
         raise NotNative(f"RotaryEmbedding of {low.dtype(source)}")
     x = heads_of(low, source, attrs["num_heads"])
-    batch, heads, rows, depth = x.shape
+    batch, _, rows, depth = x.shape
     turned = attrs["rotary_embedding_dim"] or depth
     if not isinstance(turned, int):
         raise NotNative("RotaryEmbedding of a symbolic depth")
-    half, names = turned // 2, (node.name or node.op_type,)
     by_row = len(low.shape(source)) == 3
-    out = low.temp(FLOAT32, x.shape, BY_ROW if by_row else physical_order(x.shape, [x]), node.output.name)
-    angles: list[View] = []
     low.at_least(depth, turned, f"{node!r} turns no more than there is")
     for cache in (cos, sin):
-        view = low.view(cache)
-        low.claim(view.shape[-1], half, f"{node!r} has an angle for each pair")
+        low.claim(low.shape(cache)[-1], turned // 2, f"{node!r} has an angle for each pair")
+    if positions is not None:
+        low.claim_all(low.shape(positions), (batch, rows), f"{node!r} has a position for each row")
+    where = None if positions is None else low.view(positions)
+    order = BY_ROW if by_row else physical_order(x.shape, [x])
+    names = (node.name or node.op_type,)
+    angles, interleaved = (low.view(cos), low.view(sin)), bool(attrs["interleaved"])
+    out = turn(low, x, *angles, where, turned // 2, interleaved, order, names, node.output.name)
+    low.give(node.output, flat(out.permuted(BY_ROW)) if by_row else out)
+
+
+def turn(
+    low: Lowering,
+    x: View,
+    cos: View,
+    sin: View,
+    positions: View | None,
+    half: Dim,
+    interleaved: bool,
+    order: Sequence[int],
+    names: tuple[str, ...],
+    name: str = "",
+) -> View:
+    """[batch, head, row, element], turned by two elementwise kernels, one for each feature of the pairs."""
+    batch, heads, rows, depth = x.shape
+    out = low.temp(FLOAT32, x.shape, order, name)
+    angles: list[View] = []
+    for view in (cos, sin):
+        view = replace(view, shape=(*view.shape[:-1], half))
         if positions is not None:
-            low.claim_all(low.shape(positions), (batch, rows), f"{node!r} has a position for each row")
             picked = low.temp(FLOAT32, (batch, rows, half))
-            gather_slices(low, view, low.view(positions), 0, picked, names)
+            gather_slices(low, view, positions, 0, picked, names)
             view = picked
         angles.append(view.unsqueezed([1]).broadcast_to((batch, heads, rows, half)))
-    step, second = (2, 1) if attrs["interleaved"] else (1, half)
+    step, second = (2, 1) if interleaved else (1, half)
     pair = [x.narrowed(3, start, half, step) for start in (0, second)]
     for start, (first, other, join) in ((0, (0, 1, "sub")), (second, (1, 0, "add"))):
         # cos a - sin b, and cos b + sin a
@@ -213,6 +236,6 @@ def rotary(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         place = out.narrowed(3, start, half, step)
         operands = [angles[0], pair[first], angles[1], pair[other]]
         low.map(Formula(("f32",) * 4, products), operands, place, memory_order(place), names)
-    if turned != depth:
-        low.copy(x.narrowed(3, turned, depth - turned), out.narrowed(3, turned, depth - turned), names)
-    low.give(node.output, flat(out.permuted(BY_ROW)) if by_row else out)
+    if 2 * half != depth:
+        low.copy(x.narrowed(3, 2 * half, depth - 2 * half), out.narrowed(3, 2 * half, depth - 2 * half), names)
+    return out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes as d
-from sardonyx.core.dims import Dim, floordiv
+from sardonyx.core.dims import Dim, dmax, floordiv
 from sardonyx.core.errors import UnsupportedError
 from sardonyx.ir import Array
 from sardonyx.ops.contrib.heads import FILTER, attend, by_head, side_by_side
@@ -342,7 +342,9 @@ class GroupQueryAttention:
     ) -> list[Any]:  # fmt: skip
         batch, length, width = query.shape
         features = floordiv(width, num_heads if key is not None else num_heads + 2 * kv_num_heads)
-        extent = total.scalar() if past_key is None or past_key.shape[2] == 0 else None
+        extent = total.scalar()
+        if past_key is not None and extent is not None:
+            extent = dmax(extent, past_key.shape[2])
         present = known(query.dtype, (batch, kv_num_heads, extent, features))
         return [(batch, length, features * num_heads), present, present, None]
 
