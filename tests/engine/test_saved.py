@@ -147,6 +147,18 @@ def test_other_values_profiles_and_traps_read_the_model_when_they_need_it(tmp_pa
         session.run(["q"], feeds)
 
 
+def test_a_model_that_is_read_late_is_the_one_that_was_compiled(tmp_path: Path) -> None:
+    path, feeds = write(build("dense"), tmp_path / "m.onnx"), MODELS["dense"][1]
+    Session(path)
+    forget()
+    session = Session(path)
+    want = session.run(None, feeds)
+    write(build("symbols"), path, age=30)
+    np.testing.assert_array_equal(session.run(None, feeds)[0], want[0])
+    with pytest.raises(sx.InputError, match="has changed"):
+        session.run(["z"], feeds)
+
+
 def test_wrong_inputs_are_refused_alike(tmp_path: Path) -> None:
     path = write(build("symbols"), tmp_path / "m.onnx")
     told: list[list[str]] = []

@@ -118,15 +118,19 @@ def _identity_of(path: Path) -> Identity | None:
 @functools.cache
 def _source() -> str:
     """What tells this package's code from any other."""
-    found = hashlib.sha256(f"{__version__} {cache.SOURCE}".encode())
     root = Path(__file__).parents[1]
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted(files):
-            if name.endswith(".py"):
-                info = Path(folder, name).stat()
-                found.update(f"{folder[len(str(root)) :]}/{name} {info.st_size} {info.st_mtime_ns}\n".encode())
-    return found.hexdigest()
+    facts = sorted((path[len(str(root)) :], size, time) for path, size, time in _modules(str(root)))
+    return hashlib.sha256(f"{__version__} {cache.SOURCE} {facts}".encode()).hexdigest()
+
+
+def _modules(folder: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                info = entry.stat()
+                yield entry.path, info.st_size, info.st_mtime_ns
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _modules(entry.path)
 
 
 # --- keeping ----------------------------------------------------------------------------------------------------------

@@ -63,9 +63,9 @@ class Session:
         self.threads = default_threads() if threads is None else threads
         self._given, self._cache = model, cache
         self._loaded = model if isinstance(model, Model) else None
-        place = saved.place_of(model, precision) if cache else None
+        place = self._place = saved.place_of(model, precision) if cache else None
         found = self._saved = None if place is None else saved.fetch(place)  # held, so that others find it too
-        graph = self._graph = self._source.graph if found is None else found.graph
+        graph = self._graph = self.model.graph if found is None else found.graph
         self._known: dict[str, Value] = {}
         needed = [v for v in graph.inputs if v.const is None]
         self.inputs = [Port.of(v) for v in needed]
@@ -80,15 +80,25 @@ class Session:
             self._runners[Choice()] = Runner(found.compiled, self.threads)
         self._main = self._runner(Choice()) if self._simple else None
         if place is not None and found is None and self._main is not None:
-            self._saved = saved.keep(place, self._source, self._main.compiled)
+            self._saved = saved.keep(place, self.model, self._main.compiled)
 
     @property
-    def _source(self) -> Model:
-        """The model as it was given, read when it is needed."""
+    def model(self) -> Model:
+        """The model as it was given, not to be changed. One that was found compiled is read when it is asked for.
+
+        Raises:
+            InputError: its file has changed since.
+        """
         if self._loaded is None:
             from sardonyx.io import load  # a session that is found compiled reads no model
 
             assert not isinstance(self._given, Model)
+            if self._saved is not None and saved.place_of(self._given, self.precision) != self._place:
+                raise InputError(
+                    "the model's file has changed since the session was made",
+                    why="what is asked for now needs more of the model than was compiled",
+                    fix="make a new session",
+                )
             self._loaded = load(self._given)
         return self._loaded
 
@@ -169,7 +179,7 @@ class Session:
         """
         from sardonyx.engine.trap import raise_nonfinite
 
-        graph = self._source.graph
+        graph = self.model.graph
         watched = [v for node in graph.nodes for v in node.outputs if v.name]
         found: dict[Value, Any] = bind_inputs(graph, feeds)
         found.update(zip(watched, self.run([v.name for v in watched], feeds), strict=True))
@@ -253,7 +263,7 @@ class Session:
         if all(name in [p.name for p in self.outputs] for name in names):
             return
         if not self._known:
-            self._known = {v.name: v for v in self._source.graph.values() if v.name}
+            self._known = {v.name: v for v in self.model.graph.values() if v.name}
         for name in names:
             if name not in self._known:
                 close = difflib.get_close_matches(name, self._known, 3)
@@ -269,7 +279,7 @@ class Session:
         with self._lock:
             found = self._runners.get(choice)
             if found is None:
-                found = self._runners[choice] = self._compiled(specialize(self._source, choice))
+                found = self._runners[choice] = self._compiled(specialize(self.model, choice))
             return found
 
     def _compiled(self, model: Model) -> Runner:

@@ -72,7 +72,7 @@ class _Engine:
 
     @property
     def model(self) -> Model:
-        return self.session._source
+        return self.session.model
 
     def run(self, feeds: Feeds) -> dict[str, Any]:
         results = self.session.run(None, by_name(self.model, feeds))
@@ -175,7 +175,7 @@ def as_execution(item: Any, other: Any = None) -> Execution:
 def _model_of(item: Any) -> Model | None:
     if isinstance(item, (str, os.PathLike, bytes)):
         return load(item)
-    return item if isinstance(item, Model) else item._source if isinstance(item, Session) else None
+    return item if isinstance(item, Model) else item.model if isinstance(item, Session) else None
 
 
 def _is_torch(item: Any) -> bool:

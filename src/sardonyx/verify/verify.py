@@ -43,7 +43,7 @@ def verify(
         InputError: one of them cannot be run, or they do not give equally many outputs.
     """
     if b is None:
-        a, b = (a, a._source) if isinstance(a, Session) else (Session(a), a)
+        a, b = (a, a.model) if isinstance(a, Session) else (Session(a), a)
     left, right = as_execution(a, b), as_execution(b, a)
     feeds = _feeds(left, right, inputs, dims, seed)
     pairs = _paired(left, right, feeds)

@@ -97,10 +97,10 @@ class InferenceSession:
         self._options = sess_options or SessionOptions()
         self._providers = _known(providers, provider_options)
         with translated():
-            self._model = _configured(load(path_or_bytes), self._options)
+            source = _configured(load(path_or_bytes), self._options) if _changes(self._options) else path_or_bytes
+            self._session = Session(source, threads=self._options.intra_op_num_threads or None)
             if self._options.optimized_model_filepath:
-                save(optimize(self._model), self._options.optimized_model_filepath)
-            self._session = Session(self._model, threads=self._options.intra_op_num_threads or None)
+                save(optimize(self._session.model), self._options.optimized_model_filepath)
         self._inputs = [NodeArg.of(p) for p in self._session.inputs]
         self._outputs = [NodeArg.of(p) for p in self._session.outputs]
         self._required = [a.name for a in self._inputs]
@@ -121,11 +121,11 @@ class InferenceSession:
 
     def get_overridable_initializers(self) -> list[NodeArg]:
         """The inputs that have a default value."""
-        return [NodeArg.of(Port.of(v)) for v in self._model.graph.inputs if v.const is not None]
+        return [NodeArg.of(Port.of(v)) for v in self._session.model.graph.inputs if v.const is not None]
 
     def get_modelmeta(self) -> ModelMetadata:
         """What the model says of itself."""
-        return ModelMetadata.of(self._model)
+        return ModelMetadata.of(self._session.model)
 
     def get_session_options(self) -> SessionOptions:
         """The options it was made with."""
@@ -281,6 +281,11 @@ def _known(
                 stacklevel=3,
             )
     return chosen or {name: {} for name in PROVIDERS}
+
+
+def _changes(options: SessionOptions) -> bool:
+    """Whether options make another model of a file's: if not, what was compiled of the file before serves."""
+    return bool(options.initializers or options.dims_by_name or options.dims_by_denotation)
 
 
 def _configured(model: Model, options: SessionOptions) -> Model:
