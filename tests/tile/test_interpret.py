@@ -83,6 +83,15 @@ def test_matrix_unit_in_bfloat16() -> None:
     np.testing.assert_allclose(c, a.astype(np.float64) @ b.astype(np.float64), rtol=1e-4, atol=1e-4)
 
 
+def test_matrix_unit_sums_products_before_it_adds_them() -> None:
+    """As the machine does: ones that would vanish in a large sum one by one are added to it together."""
+    a, b = np.zeros((16, 64), np.float32), np.ones((2, 16, 32), np.float32)
+    a[:, 0], a[:, 32:] = 2.0**24, 1
+    c = floats(16, 16)
+    interpret(kernels.amx_product(), [a.astype(ml_dtypes.bfloat16), b.astype(ml_dtypes.bfloat16), c, 2])
+    assert (c == 2.0**24 + 32).all()
+
+
 SIGNS = {"tdpbssd": (np.int8, np.int8), "tdpbsud": (np.int8, np.uint8), "tdpbusd": (np.uint8, np.int8), "tdpbuud": (np.uint8, np.uint8)}  # fmt: skip
 
 

@@ -11,6 +11,9 @@ tiles starts its `setup` with it. Tile numbers are immediates 0..7; pointers and
     tdpbf16ps c, a, b             c[m][n] += a[m][2k] b[k][2n] + a[m][2k+1] b[k][2n+1]        f32 from bf16 pairs
     tdpbssd tdpbsud tdpbusd tdpbuud c, a, b      the same with four 8-bit integers into i32; s/u: signs of a and b
 
+The products of 2k are summed apart from those of 2k + 1, both from zero, and the two sums together are added to c. The
+meaning keeps this order, so that it gives the machine's bits.
+
 A CPU without the unit runs the meaning: statements over a `state` block of 8 KiB (tile t at byte 1024 t). The interpreter
 does the same, so a kernel can be tested anywhere. Denormals are flushed by the real unit; the meaning does not.
 """
@@ -88,20 +91,23 @@ def _store(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> None:
 
 
 def _dot(a_kind: Type, b_kind: Type, acc: Type, group: int) -> Callable[[Builder, Pointer, tuple[Arg, ...]], None]:
-    """c[m][n] += the products of `group` neighbours, one k after the other."""
+    """c[m][n] += the products of `group` neighbours: each neighbour's are summed along k from zero, then the sums, then c."""
 
     def meaning(k: Builder, state: Pointer, args: tuple[Arg, ...]) -> None:
         c, a, b = _tile(state, args[0], acc), _tile(state, args[1], a_kind), _tile(state, args[2], b_kind)
         row = 16 * group  # elements in 64 bytes
         with k.loop("m", 0, 16) as m:
-            total = k.reg("total", acc.x(16), c.load(m * 16, 16))
+            sums = [k.reg(f"sum{g}", acc.x(16), Const(0.0 if acc.is_float else 0, acc.x(16))) for g in range(group)]
             with k.loop("kk", 0, 16) as kk:
                 pairs = b.load(kk * row, row)
-                for g in range(group):
+                for g, total in enumerate(sums):
                     column = k.let("column", _every(pairs, group, g).to(acc))
                     x = k.let("x", a.load(m * row + kk * group + g).to(acc).splat(16))
                     k.set(total, Fma(x, column, total) if acc.is_float else total + x * column)
-            c.store(m * 16, total)
+            together: Expr = sums[0]
+            for total in sums[1:]:
+                together += total
+            c.store(m * 16, c.load(m * 16, 16) + together)
 
     return meaning
 

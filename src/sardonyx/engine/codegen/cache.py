@@ -25,7 +25,7 @@ __all__ = ["SOURCE", "folder", "opened", "read", "store", "write"]
 
 _MAGIC = b"SDXOBJ1\n"
 SOURCE = (
-    "codegen-5"  # raised when the same kernel text is to give other code: a function of tile.math that changed, too
+    "codegen-6"  # raised when the same kernel text is to give other code: a function of tile.math that changed, too
 )
 
 
