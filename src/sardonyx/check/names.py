@@ -40,14 +40,13 @@ def inputs_differ(site: Site) -> Findings:
 @rule("SDX-C104", on="graph")
 def single_assignment(site: Site) -> Findings:
     """Each name is given once: by an input, a constant or a node, here or in a graph around."""
-    maker = dict.fromkeys(site.outer, "a graph around this one")
-    maker |= {v.name: "an input" for v in site.graph.inputs} | dict.fromkeys(site.graph.initializers, "a constant")
+    maker = {v.name: "an input" for v in site.graph.inputs} | dict.fromkeys(site.graph.initializers, "a constant")
     for node in site.graph.nodes:
         for value in node.outputs:
-            if value.name and value.name in maker:
+            if value.name and (value.name in maker or site.outer.has(value.name)):
                 yield Finding(
                     f"'{value.name}' is made twice, here by {node!r}",
-                    f"{maker[value.name]} already has this name; a graph is in single static assignment form",
+                    f"{maker.get(value.name, 'a graph around this one')} already has this name; a graph is in single static assignment form",
                     "rename the output and what reads it",
                     node,
                 )
@@ -57,11 +56,11 @@ def single_assignment(site: Site) -> Findings:
 @rule("SDX-C105", on="graph")
 def made_before_read(site: Site) -> Findings:
     """What a node reads is made before it: by an input, a constant, an earlier node, or a graph around."""
-    made = set(site.outer) | {v.name for v in site.graph.inputs} | site.graph.initializers.keys()
+    made = {v.name for v in site.graph.inputs} | site.graph.initializers.keys()
     later = {v.name for node in site.graph.nodes for v in node.outputs}
     for node in site.graph.nodes:
         for i, value in enumerate(node.inputs):
-            if value is None or not value.name or value.name in made:
+            if value is None or not value.name or value.name in made or site.outer.has(value.name):
                 continue
             after = value.name in later
             yield Finding(
@@ -81,7 +80,7 @@ def outputs_are_made(site: Site) -> Findings:
     own = {v.name for v in site.graph.values()}
     for value in site.graph.outputs:
         if value.name and value.name not in own:
-            outside = value.name in site.outer
+            outside = site.outer.has(value.name)
             yield Finding(
                 f"output '{value.name}' is not made in this graph",
                 "it belongs to a graph around this one" if outside else "no input, constant or node has this name",

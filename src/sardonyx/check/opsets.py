@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sardonyx.check.messages.graphs import ABSENT
 from sardonyx.check.messages.nodes import EXPERIMENTAL, MUST_EXIST
 from sardonyx.check.rule import Finding, Findings, Site, rule
 from sardonyx.ir import Node
@@ -67,7 +68,9 @@ def opset_is_known(site: Site) -> Findings:
 def domain_is_imported(site: Site) -> Findings:
     """The domain of each operator is imported."""
     node = site.node
-    if node is not None and node.op_type and node.domain not in site.opsets:
+    in_body = site.function is not None and site.graph is site.function.graph
+    version = site.opsets.get(node.domain) if node is not None else None
+    if node is not None and node.op_type and (version is None or (in_body and version == ABSENT)):
         if node.domain == "" and site.function is None and not site.opsets:
             return  # before IR version 3 that is how it was; since then another rule complains
         holder = "function" if site.function else "model"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sardonyx.check import constants, functions, lint, names, nodes, opsets, suspicious, types  # noqa: F401  # pyright: ignore[reportUnusedImport] each fills RULES
-from sardonyx.check.messages import Context, check_model
+from sardonyx.check.messages import Context, Names, check_model
 from sardonyx.check.opened import Checkable, open_model
 from sardonyx.check.opsets import STANDARD
 from sardonyx.check.rule import RULES, Site, Subject
@@ -114,21 +114,21 @@ def _graph(site: Site, full: bool) -> Iterator[Fault]:
     if full:
         for name, value in site.graph.initializers.items():
             yield from _constant(replace(site, name=name, constant=value.const))
-    made = set(site.outer) | {v.name for v in site.graph.inputs} | site.graph.initializers.keys()
+    made = Names(site.outer)
+    made.update(v.name for v in site.graph.inputs)
+    made.update(site.graph.initializers)
     for i, node in enumerate(site.graph.nodes):
-        yield from _node(replace(site, node=node, index=i, outer=made), full)
+        yield from _node(site, node, i, made, full)
         made.update(v.name for v in node.outputs)
 
 
-def _node(site: Site, full: bool) -> Iterator[Fault]:
-    node = site.node
-    assert node is not None
+def _node(site: Site, node: Node, index: int, made: Names, full: bool) -> Iterator[Fault]:
     callee = site.model.functions.get((node.domain, node.op_type, node.overload))
     schema = None
     known = node.domain in STANDARD
     if (callee is None or known) and (node.domain in site.opsets or site.model.ir_version < 3):
         schema = schema_of(node.domain, node.op_type, site.opsets.get(node.domain, 1))
-    site = replace(site, callee=callee, schema=schema)
+    site = replace(site, node=node, index=index, outer=made, callee=callee, schema=schema)
     yield from _apply("node", site)
     if schema is not None:
         found = _apply("schema node", site)

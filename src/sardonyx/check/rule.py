@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from sardonyx.check.messages import Names
 from sardonyx.core.errors import Fault
 from sardonyx.ir import Function, Graph, Model, Node, SparseTensor, Tensor
 from sardonyx.ir.place import place, place_of_graph
@@ -45,7 +46,7 @@ class Site:
     graph: Graph
     function: Function | None = None
     is_main: bool = True
-    outer: frozenset[str] | set[str] = field(default_factory=frozenset[str])
+    outer: Names = field(default_factory=Names)
     node: Node | None = None
     index: int | None = None
     schema: Schema | None = None

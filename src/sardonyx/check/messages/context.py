@@ -105,6 +105,9 @@ class Names:
     def add(self, name: str) -> None:
         self._names.add(name)
 
+    def update(self, names: Iterable[str]) -> None:
+        self._names.update(names)
+
     def has_here(self, name: str) -> bool:
         return name in self._names
 

@@ -13,6 +13,7 @@ from sardonyx.proto import FunctionProto, GraphProto, ModelProto, NodeProto, Ope
 
 __all__ = ["check_function", "check_graph", "check_model", "check_no_recursion"]
 
+ABSENT = -1  # a function's import that states this version counts as none, as it does officially
 NEWEST_IR = Version.Value("IR_VERSION")
 
 
@@ -147,11 +148,11 @@ def _check_head(function: FunctionProto, ctx: Context, names: Names) -> Breaches
 
 def _check_versions(node: NodeProto, inside: Mapping[str, int], ctx: Context) -> Breaches:
     """An operator that changed between the function's version and the model's is refused."""
-    mine, models = inside.get(node.domain), ctx.opsets.get(node.domain)
-    if mine is None:
+    mine, models = inside.get(node.domain, ABSENT), ctx.opsets.get(node.domain, ABSENT)
+    if mine == ABSENT:
         yield Breach("SDX-C115", f"No Opset registered for domain {node.domain}")
         return
-    if models is None or mine == models:
+    if models == ABSENT or mine == models:
         return
     ours, theirs = (ctx.find(node.op_type, version, node.domain) for version in (mine, models))
     if (ours and ours.version) != (theirs and theirs.version):
