@@ -10,7 +10,7 @@ import onnx as official
 import pytest
 
 import sardonyx.compat.onnx as ours
-import sardonyx.compat.onnx.reference  # noqa: F401
+from sardonyx.compat.onnx.reference.ops import load_op
 from tests.compat.evaluators import (
     COUNT,
     FEEDS,
@@ -133,6 +133,15 @@ def test_what_is_printed(verbose: int) -> None:
     assert len(lines) == {0: 0, 1: 0, 2: 3, 3: 9, 4: 9, 15: 15}[verbose]
 
 
+def test_outputs_that_a_node_leaves_out_are_printed() -> None:
+    def program(o: Any) -> Any:
+        nodes = [o.helper.make_node("TopK", ["a", "k"], ["", "i"])]
+        feeds = {"a": np.array([3, 1, 2], np.float32), "k": np.array([2])}
+        return evaluate(o, model(o, nodes, "a k", "i"), feeds, verbose=4)
+
+    assert not raises(agree(program))
+
+
 @pytest.mark.parametrize("verbose", [2, 3, 5, 15])
 def test_what_calls_of_functions_print(verbose: int) -> None:
     agree(lambda o: evaluate(o, calling(o), {"x": X, "a": X.T @ X}, verbose=verbose))
@@ -193,7 +202,7 @@ def test_classes_are_found_by_version(op_type: str) -> None:
 
 def test_versions_before_the_first_class_run_too() -> None:
     """The official evaluator has nothing for them."""
-    assert ours.reference.ops.load_op("", "Clip", 1).__name__ == "Clip_6"
+    assert load_op("", "Clip", 1).__name__ == "Clip_6"
     node = ours.helper.make_node("Clip", ["x"], ["y"], min=0.0, max=1.0)
     np.testing.assert_array_equal(evaluate(ours, model(ours, [node], "x", "y", opset=1), {"x": X})[0], X.clip(0, 1))
 

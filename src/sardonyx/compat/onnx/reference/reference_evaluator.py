@@ -325,8 +325,8 @@ class ReferenceEvaluator:
             keywords["bindings"] = bindings
         outputs = node.run(*(results[name] for name in node.input), **keywords)
         for name, value in zip(node.output, outputs, strict=False):
+            self._log(2, " + %s: %s", name, value)
             if name:
-                self._log(2, " + %s: %s", name, value)
                 results[name] = value
 
 
