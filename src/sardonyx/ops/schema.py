@@ -62,6 +62,7 @@ FAMILIES = (
     "contrib.quant",
     "contrib.recurrent",
     "contrib.states",
+    "contrib.text",
 )
 
 LATEST: dict[str, int] = {

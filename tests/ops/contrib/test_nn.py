@@ -46,3 +46,12 @@ def test_conv_with_channels_last() -> None:
     [want] = evaluated("FusedConv", [x, w, b, z], **facts)
     [got] = evaluated("NhwcFusedConv", [back[0], w, b, back[1]], **facts)
     np.testing.assert_array_equal(got, np.moveaxis(want, 1, -1))
+
+
+def test_transposed_conv_with_padding_from_an_input() -> None:
+    x, w, b = floats(1, 2, 4, 4), floats(2, 3, 3, 3, seed=1), floats(3, seed=2)
+    for pads in ([0, 0, 0, 0], [1, 0, 1, 1]):
+        compare("ConvTransposeWithDynamicPads", [x, w, np.array(pads), b], strides=[2, 2], atol=1e-4)
+    compare(
+        "ConvTransposeWithDynamicPads", [x, w, np.array([1, 1, 1, 1])], output_padding=[1, 0], strides=[2, 2], atol=1e-4
+    )

@@ -96,6 +96,33 @@ class NhwcFusedConv:
         return _activated(_conv(X, W, B, facts), Z, facts)
 
 
+@contrib("ConvTransposeWithDynamicPads")
+class ConvTransposeWithDynamicPads:
+    """ConvTranspose whose padding is an input."""
+
+    T = types(FLOATS)
+    X, W, Pads, B = Input(T), Input(T), Input("tensor(int64)", optional=True), Input(T, optional=True)
+    Y = Output(T)
+    auto_pad, dilations, group, kernel_shape = String("NOTSET"), Ints(), Int(1), Ints()
+    output_padding, strides = Ints(), Ints()
+
+    @infers
+    def infer(X: Known, W: Known, Pads: Known | None, B: Known | None, **facts: Any) -> Any:
+        pads = None if Pads is None else Pads.numbers()
+        if Pads is not None and pads is None:
+            return (X.shape[0], *[None] * (X.rank - 1))
+        return shape_of("ConvTranspose", X, W, **_transposed(facts), pads=pads)
+
+    @reference
+    def run(X: Array, W: Array, Pads: Array | None, B: Array | None, **facts: Any) -> Array:
+        pads = None if Pads is None else tuple(int(p) for p in Pads.reshape(-1))
+        return value_of("ConvTranspose", X, W, B, **_transposed(facts), pads=pads)
+
+
+def _transposed(facts: dict[str, Any]) -> dict[str, Any]:
+    return {n: facts[n] for n in ("auto_pad", "dilations", "group", "kernel_shape", "output_padding", "strides")}
+
+
 @contrib("NhwcMaxPool")
 class NhwcMaxPool:
     """MaxPool of images of bytes whose channels lie last."""
