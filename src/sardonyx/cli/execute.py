@@ -52,7 +52,7 @@ def run(
     if reference:
         results = Interpreter(loaded).run(feeds, wanted or None)
     else:
-        session = Session(loaded, precision=precision, threads=threads)  # pyright: ignore[reportArgumentType] it is checked there
+        session = Session(model, precision=precision, threads=threads)  # pyright: ignore[reportArgumentType] it is checked there
         if trap:
             session.trap(feeds)
         results = session.run(wanted or None, feeds)
