@@ -12,6 +12,7 @@ import pytest
 import sardonyx as sx
 from sardonyx.cli.engines import installed
 from sardonyx.ir.text import parse_model
+from sardonyx.proto import ModelProto, parse
 from tests.cli.running import sardonyx
 
 EXPECTED = [[1.5, 3.5], [0.0, 0.0]]
@@ -69,6 +70,16 @@ def test_check_lists_faults(model: Path) -> None:
     assert done.code == 1
     assert any("transQ" in fault["what"] for fault in done.json)
     assert "transQ" in sardonyx("check", model).out
+
+
+def test_check_lists_faults_that_no_graph_can_hold(model: Path) -> None:
+    proto = parse(ModelProto, model.read_bytes())
+    proto.graph.initializer.add().CopyFrom(proto.graph.initializer[0])
+    proto.graph.node[0].attribute.add().CopyFrom(proto.graph.node[0].attribute[0])
+    model.write_bytes(proto.SerializeToString())
+    done = sardonyx("check", model, "--json")
+    assert done.code == 1
+    assert {"SDX-C108", "SDX-C137"} == {fault["code"] for fault in done.json if fault["severity"] == "error"}
 
 
 def test_show_prints_the_text_syntax(model: Path) -> None:
