@@ -60,6 +60,27 @@ def test_dilated(dilations: tuple[int, int], extents: tuple[int, int], level: st
     agree(fixed(model, *x.shape), [x], level, atol=4e-6)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("attributes", ["pads = [1, 1, 1, 1, 1, 1]", "strides = [2, 1, 1], dilations = [2, 1, 2]"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_three_axes(frames: int, attributes: str, level: str) -> None:
+    """What frames add to the window counts as channels."""
+    if frames == 1:
+        attributes = attributes.replace("[1, 1, 1, 1, 1, 1]", "[0, 1, 1, 0, 1, 1]")
+    model = parse(
+        f"(float[N, 20, D, H, W] x, float[18, 20, {frames}, 3, 3] w) => (y) {{ c = Conv<{attributes}>(x, w) y = Relu(c) }}"
+    )
+    value = model.graph.inputs.pop()
+    value.const = Tensor(floats(18, 20, frames, 3, 3, seed=1, scale=0.1), name="w")
+    model.graph.initializers["w"] = value
+    x = floats(2, 20, 6, 5, 12)
+    from sardonyx.passes.edit import set_dims
+
+    model = set_dims(model, {"D": 6, "H": 5, "W": 12})
+    assert takes_it(model, x)
+    agree(model, [x], level, atol=8e-6)
+
+
 def test_many_channels() -> None:
     """They are taken in parts, whose sums are added up."""
     model = with_weights("=> (y) { c = Conv<pads = [1, 1, 1, 1]>(x, w, b) y = Relu(c) }", 1300, 16)

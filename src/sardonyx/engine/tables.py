@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from sardonyx.core.errors import CompileError
 from sardonyx.ir import Array
 
 __all__ = ["offsets", "row_table", "tile_places", "tile_results", "window_table", "zeros"]
+
+
+_Axis: TypeAlias = "tuple[int, int, Array]"  # its extent, its stride, and places on it: [tap][place of the result]
 
 
 def offsets(index: Array) -> Array:
@@ -33,28 +37,32 @@ def window_table(*facts: int) -> Array:
     facts: images and their stride; then per spatial axis: extent, stride, extent of the result, and the window's extent,
     step, dilation and front padding.
     """
-    axes: list[tuple[int, int, Array]] = []
-    for i in range(2, len(facts), 7):
+    return _behind(facts[0], facts[1], _windows(facts[2:]))
+
+
+def _windows(facts: Sequence[int]) -> list[_Axis]:
+    found: list[_Axis] = []
+    for i in range(0, len(facts), 7):
         extent, stride, places, kernel, hop, dilation, front = facts[i : i + 7]
-        axes.append((extent, stride, np.arange(kernel)[:, None] * dilation + np.arange(places) * hop - front))
-    return _behind(facts[0], facts[1], axes)
+        found.append((extent, stride, np.arange(kernel)[:, None] * dilation + np.arange(places) * hop - front))
+    return found
 
 
 def tile_places(*facts: int) -> Array:
-    """[place of a tile][tile] -> where the channels behind it start, or -1 outside of the image.
+    """[tap, place of a tile][tile] -> where the channels behind it start, or -1 outside of the image.
 
-    facts: images and their stride; then per spatial axis: extent, stride, extent of the result, the window's dilation and
-    front padding.
+    facts: images and their stride; then, for every spatial axis but the last two, what `window_table` takes; then, for those:
+    extent, stride, extent of the result, the window's dilation and front padding.
     """
-    axes: list[tuple[int, int, Array]] = []
-    for i in range(2, len(facts), 5):
+    axes = _windows(facts[2:-10])
+    for i in range(len(facts) - 10, len(facts), 5):
         extent, stride, places, dilation, front = facts[i : i + 5]
         axes.append((extent, stride, np.arange(4)[:, None] * dilation + _tiles(places, dilation) - front))
     return _behind(facts[0], facts[1], axes)
 
 
-def _behind(images: int, step: int, axes: Sequence[tuple[int, int, Array]]) -> Array:
-    """[tap][place] of the product of axes: each its extent, its stride, and its places in the image, [tap][place]."""
+def _behind(images: int, step: int, axes: Sequence[_Axis]) -> Array:
+    """[tap][place of the result] of the product of axes."""
     found = (np.arange(images) * step).reshape(1, -1)
     inside = np.ones((1, images), bool)
     for extent, stride, at in axes:

@@ -41,13 +41,14 @@ class WinogradSpec:
 def winograd_kernel(spec: WinogradSpec, target: Target) -> Kernel:
     """The kernel of such a convolution.
 
-    Parameters: out, image, filters (panels [filter / width][16][channel][width]), zeros (a row of channels), places (i32
-    [16][tile]: where the channels of a place begin, -1 outside of the image), results (i32 [4][tile]: the row of the result
-    that a place of the tile is, -1 for none), a pointer per operand; channels, tiles, filters; block_t (tiles), block_n
+    Parameters: out, image, filters (panels [filter / width][16][tap, channel][width]), zeros (a row of channels), places (i32
+    [tap][16][tile]: where the channels of a place begin, -1 outside of the image), results (i32 [4][tile]: the row of the
+    result that a place of the tile is, -1 for none), a pointer per operand; channels, taps (along other axes than the two of
+    the tiles: they count as channels), tiles, filters; block_t (tiles), block_n
     (panels), blocks_t, blocks_n; the stride of a row of out and of each operand.
 
-    Task: (block of panels, block of tiles), the tiles fastest. Scratch: for block_t tiles 16 rows of channels + GAP elements
-    and 16 of a panel's width, and an i32 each.
+    Task: (block of panels, block of tiles), the tiles fastest. Scratch: for block_t tiles 16 rows of taps * channels + GAP
+    elements and 16 of a panel's width, and an i32 each.
     """
     tile = micro_tile(f32, target)
     lanes, width = tile.lanes, tile.width
@@ -56,11 +57,12 @@ def winograd_kernel(spec: WinogradSpec, target: Target) -> Kernel:
     image, filters, zeros = k.ptr("image", f32), k.ptr("filters", f32), k.ptr("zeros", f32)
     places, results = k.ptr("places", i32), k.ptr("results", i32)
     operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
-    channels, tiles, n = (k.param(x) for x in ("channels", "tiles", "n"))
+    depth, taps, tiles, n = (k.param(x) for x in ("channels", "taps", "tiles", "n"))
     block_t, block_n, blocks_t, blocks_n = (k.param(x) for x in ("block_t", "block_n", "blocks_t", "blocks_n"))
     steps = [k.param(f"step{i}") for i in range(len(operands) + 1)]
     scratch = k.scratch(f32)
     with k.setup():
+        channels = k.let("all_channels", depth * taps)
         block = Block(k, f32, tile, channels, k.let("one", 1), block_t)
         pitch = k.let("pitch", channels + GAP)
         spread = k.let("spread", block_t * pitch)  # from one of the 16 to the next
@@ -75,9 +77,10 @@ def winograd_kernel(spec: WinogradSpec, target: Target) -> Kernel:
     jb, ib = decode(k, k.task, [blocks_n, blocks_t])
     first = k.let("first", ib * block_t)
     count = k.let("count", binary("min", first + block_t, tiles) - first)
-    with k.loop("t", 0, count) as t:
-        sources = [row_start(k, Rows(image, zeros, places), tiles * i + first + t) for i in range(PLACES)]
-        kept = scratch.at(t * pitch)
+    with k.loop("t", 0, count) as t, k.loop("tap", 0, taps) as tap:
+        rows = Rows(image, zeros, places)
+        sources = [row_start(k, rows, tiles * (tap * PLACES + i) + first + t) for i in range(PLACES)]
+        kept = scratch.at(t * pitch + tap * depth)
 
         def enter(c: Expr, mask: Expr | None, sources: Sequence[Pointer] = sources, kept: Pointer = kept) -> None:
             rows = [[s.load(c, lanes, mask) for s in sources[4 * i : 4 * i + 4]] for i in range(4)]
@@ -85,7 +88,7 @@ def winograd_kernel(spec: WinogradSpec, target: Target) -> Kernel:
                 for j, value in enumerate(row):
                     kept.at(spread * (4 * i + j)).store(c, value, mask)
 
-        k.strip("c", 0, channels, lanes, enter)
+        k.strip("c", 0, depth, lanes, enter)
 
     with k.loop("j", jb * block_n, binary("min", (jb + 1) * block_n, panels)) as j:
         column = k.let("column", j * width)

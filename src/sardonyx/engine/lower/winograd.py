@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,28 +48,32 @@ def winograd_heads(
         return []
     if low.target.at_least("amx") and (low.precision != "highest" or weights.shape[0] > UNIT):
         return []
-    if weights.shape[2:] != (3, 3) or min(weights.shape[:2]) < LEAST:
+    if weights.ndim < 4 or weights.shape[-2:] != (3, 3) or min(weights.shape[:2]) < LEAST:
         return []
-    w = Windows.of(attrs, (3, 3), low.shape(source)[2:])
-    if w.strides != (1, 1) or not _fill(low.shape(node.output)[2:], w.dilations):
+    w = Windows.of(attrs, weights.shape[2:], low.shape(source)[2:])
+    if w.strides[-2:] != (1, 1) or not _fill(low.shape(node.output)[-2:], w.dilations[-2:]):
         return []
-    count, depth = weights.shape[:2]
+    (count, depth), taps = weights.shape[:2], math.prod(weights.shape[2:-2])
     shape, x = low.shape(node.output), low.view(source)
     low.claim(x.shape[1], depth, f"{node!r} needs as many channels as its filters have")
     x, shape = replace(x, shape=(x.shape[0], depth, *x.shape[2:])), (shape[0], count, *shape[2:])
     nodes = (node.name or node.op_type,)
-    x = x if x.strides[1] == 1 else low.contiguous(x, (0, 2, 3, 1))
+    order = (0, *range(2, x.rank), 1)
+    x = x if x.strides[1] == 1 else low.contiguous(x, order)
     facts: list[Dim] = [x.shape[0], x.strides[0]]
-    for axis, dilation, front in zip((2, 3), w.dilations, w.fronts, strict=True):
-        facts += [x.shape[axis], x.strides[axis], shape[axis], dilation, front]
-    places, parts = Table(tile_places, tuple(facts)), -(-depth // MOST_CHANNELS)
+    for i, (kernel, step, dilation, front) in enumerate(
+        zip(w.kernel, w.strides, w.dilations, w.fronts, strict=True), 2
+    ):
+        along = (kernel, step, dilation, front) if i < x.rank - 2 else (dilation, front)
+        facts += [x.shape[i], x.strides[i], shape[i], *along]
+    places, parts = Table(tile_places, tuple(facts)), -(-depth * taps // MOST_CHANNELS)
     edges = [depth * i // parts for i in range(parts + 1)]
     heads: list[WinogradHead] = []
     for start, stop in itertools.pairwise(edges):
         own = low.view(filters) if parts == 1 else low.view(filters).narrowed(1, start, stop - start)
-        left = Left(x.narrowed(1, start, stop - start), (), places, stop - start, PLACES, 0)
-        right = _filters(low, own, nodes)
-        heads.append(WinogradHead(shape, (0, 2, 3, 1), Axes((), (0, 2, 3), 1), left, right, dilations=w.dilations))
+        left = Left(x.narrowed(1, start, stop - start), (), places, stop - start, taps, 0)
+        right = _filters(low, own, taps, nodes)
+        heads.append(WinogradHead(shape, order, Axes((), order[:-1], 1), left, right, dilations=w.dilations[-2:]))
     return heads
 
 
@@ -86,8 +91,12 @@ def tiles_along(extent: Dim, dilation: int) -> Dim:
     return whole + dmin(extent - 2 * whole, dilation)
 
 
-def _filters(low: Lowering, w: View, nodes: tuple[str, ...]) -> Right:
-    """The transformed filters, in panels."""
+def _filters(low: Lowering, w: View, taps: int, nodes: tuple[str, ...]) -> Right:
+    """The transformed filters, in panels; taps along other axes count as channels."""
+    if w.rank > 4:
+        assert w.const is not None
+        apart = np.moveaxis(w.const.reshape(*w.shape[:2], taps, 3, 3), 2, 1)  # pyright: ignore[reportArgumentType] ints
+        w = low.constant(np.ascontiguousarray(apart).reshape(apart.shape[0], -1, 3, 3), w.buffer.name)
     n, channels = w.shape[:2]
     width = micro_tile(f32, low.target).width
     panels = ceildiv(n, width)
@@ -116,9 +125,11 @@ class WinogradHead(ContractHead):
         found = self.geometry(out, operands)
         assert found is not None  # `accepts` has seen every operand
         kernel = winograd_kernel(WinogradSpec(self.epilogue(found, formula)), low.target)
-        images, n, height, width = self.shape
+        images, n, *others, height, width = self.shape
+        images = product((images, *others))
         down, right = self.dilations
         tiles, channels = images * tiles_along(height, down) * tiles_along(width, right), self.left.depth
+        whole = channels * self.left.taps
         blocking = TileBlocking(micro_tile(f32, low.target).width)
         args: list[Argument | None] = [
             Address(out.buffer, out.offset, True),
@@ -129,16 +140,16 @@ class WinogradHead(ContractHead):
             Table(tile_results, (images, height, width, down, right)),
             *(Address(v.buffer, v.offset) for v in operands),
         ]
-        args += [channels, tiles, n, None, None, None, None, *found.steps]
+        args += [channels, self.left.taps, tiles, n, None, None, None, None, *found.steps]
         low.call(
             Call(
                 kernel,
                 args,
                 1,
                 nodes,
-                scratch=blocking.scratch(channels),
+                scratch=blocking.scratch(whole),
                 blocking=blocking,
-                blocking_of=(tiles, n, channels),
-                flops=out.size * channels * 18,
+                blocking_of=(tiles, n, whole),
+                flops=out.size * whole * 18,
             )
         )
