@@ -16,6 +16,7 @@ from sardonyx.passes.rules import (
     activation,
     attention,
     contrib,
+    contrib_embed,
     contrib_layers,
     contrib_nn,
     contrib_states,
@@ -66,10 +67,14 @@ PIPELINE: tuple[Stage, ...] = (
         2,
         rules_pass(
             "say-in-standard-operators",
-            [*contrib.CONTRIB, *contrib_layers.LAYERS, *contrib_nn.WINDOWS, *contrib_states.STATES],
+            [
+                *contrib.CONTRIB, *contrib_embed.EMBEDDINGS, *contrib_layers.LAYERS, *contrib_nn.WINDOWS,
+                *contrib_states.STATES,
+            ],  # fmt: skip
             requires=NEWEST,
         ),
     ),
+    Stage(2, _again(share, "share-what-was-said")),
     Stage(2, rules_pass("multiply-bytes", quant.QUANT, requires=NEWEST)),
     Stage(2, rules_pass("fold-into-contractions", [*nn.FOLDS, *linalg.PRODUCTS], requires=NEWEST)),
     Stage(2, rules_pass("fuse-norms", norm.NORMS, requires=NEWEST)),

@@ -13,17 +13,22 @@ from sardonyx.rewrite import Expr, Match, Op, Rule, Term, Var, rewrite, values
 from sardonyx.rewrite.example import Spec, f32, i32, i64
 from sardonyx.rewrite.op import (
     Add,
+    And,
     Attention,
     Cast,
     Concat,
     Gather,
     Greater,
+    GreaterOrEqual,
     LayerNormalization,
+    Less,
     MatMul,
     MatMulInteger,
     Mul,
     RMSNormalization,
+    Range,
     RotaryEmbedding,
+    Shape,
     Split,
     Unsqueeze,
     Where,
@@ -146,14 +151,33 @@ say_rotary.refuses(x=f32[1, 3, 8], **{**_TURN, "places": i64[1]}, because="count
 # -- attention ------------------------------------------------------------------------------------------------------------
 
 
-def _added(m: Match, term: Term) -> Expr:
-    """What a mask and a bias add to the scores; None if there is neither."""
+def _seen(m: Match, keys: Var, before: Expr) -> Expr:
+    """Which keys a mask lets through, [batch, 1, queries or 1, keys]: it has a number for each, or says where they end."""
+    rank = m[mask].rank
+    m.require(rank in (1, 2, 3), "the mask has a number by head")
+    if rank != 1:
+        return Unsqueeze(Greater(mask, np.zeros((), np.int32)), np.array([1, 2] if rank == 2 else [1]))
+    count, batch, rows = m[mask].dim(0), m[keys].dim(0), m[keys].dim(1)
+    m.require(count is not None and batch is not None and count in (batch, 2 * batch), "the mask counts something else")
+    length: Expr = np.array(rows) if isinstance(rows, int) else Gather(Shape(keys), np.array(1))
+    places = Range(np.array(0), length if before is None else Add(length, before), np.array(1))
+    numbers, axes = Cast(mask, to=d.INT64.code), np.array([1, 2, 3])
+    if count == batch:
+        return Less(places, Unsqueeze(numbers, axes))
+    halves = Split(numbers, axis=0, num_outputs=2)  # where they end, and where they begin
+    return And(Less(places, Unsqueeze(halves[0], axes)), GreaterOrEqual(places, Unsqueeze(halves[1], axes)))
+
+
+def _added(m: Match, term: Term, keys: Var, before: Expr) -> Expr:
+    """What a mask and a bias add to the scores; None if there is neither.
+
+    Args:
+        keys: what has as many rows as there are new keys.
+        before: how many there were.
+    """
     found: Expr = None
     if mask in m:
-        rank = m[mask].rank
-        m.require(rank in (2, 3), "the mask counts keys")
-        value = m.attr(term, "mask_filter_value")
-        seen = Unsqueeze(Greater(mask, np.zeros((), np.int32)), np.array([1, 2] if rank == 2 else [1]))
+        value, seen = m.attr(term, "mask_filter_value"), _seen(m, keys, before)
         found = Where(seen, np.zeros((), np.float32), np.array(-10000.0 if value is None else value, np.float32))
     if extra in m:
         found = extra if found is None else Add(found, extra)
@@ -167,12 +191,14 @@ def _one_way(m: Match, term: Term, queries: Any, keys: Any, continued: bool) -> 
     return int(causal)
 
 
-def _attend(m: Match, term: Term, parts: Any, pasts: tuple[Expr, Expr], causal: int) -> Expr:
+def _attend(
+    m: Match, term: Term, parts: Any, pasts: tuple[Expr, Expr], causal: int, keys: Var, before: Expr = None
+) -> Expr:
     heads, scale = m.attr(term, "num_heads"), m.attr(term, "scale")
     attrs: dict[str, Any] = {"q_num_heads": heads, "kv_num_heads": heads, "is_causal": causal}
     if scale:
         attrs["scale"] = scale
-    return Attention(*parts, _added(m, term), *pasts, **attrs)
+    return Attention(*parts, _added(m, term, keys, before), *pasts, **attrs)
 
 
 _MULTI = microsoft("MultiHeadAttention").any(q, k, v, bias, mask, extra, past_k, past_v)
@@ -191,7 +217,8 @@ def _multi_head(m: Match) -> Expr:
         parts = [Add(p, np.ascontiguousarray(array[a:b])) for p, a, b in zip(parts, ends, ends[1:], strict=False)]
     continued = past_k in m and past_v in m
     causal = _one_way(m, _MULTI, m[q].dim(1), m[k].dim(1), continued)
-    return _attend(m, _MULTI, parts, (past_k, past_v) if continued else (None, None), causal)
+    before = Gather(Shape(past_k), np.array(2)) if continued else None
+    return _attend(m, _MULTI, parts, (past_k, past_v) if continued else (None, None), causal, k, before)
 
 
 @rewrite(_MULTI)
@@ -257,7 +284,8 @@ def _self_attention(m: Match, term: Term, projected: Expr) -> Expr:
     if past in m:
         pasts = (Gather(past, np.array(0), axis=0), Gather(past, np.array(1), axis=0))
     causal = _one_way(m, term, 0, 0, True)
-    return _attend(m, term, (cut[0], cut[1], cut[2]), pasts, causal)
+    before = Gather(Shape(past), np.array(3)) if past in m else None
+    return _attend(m, term, (cut[0], cut[1], cut[2]), pasts, causal, x, before)
 
 
 def _projection(m: Match) -> Expr:
@@ -302,11 +330,16 @@ say_attention.fires(
     microsoft("Attention")(x, w, bias, num_heads=2, unidirectional=1, qkv_hidden_sizes=[8, 8, 8]), **_WHOLE
 )
 say_attention.refuses(
-    microsoft("Attention")(x, w, bias, mask, num_heads=2), **{k: v for k, v in _WHOLE.items() if k != "tolerance"}, mask=i32["b"],
-    because="counts keys",
+    microsoft("Attention")(x, w, bias, mask, num_heads=2), **{k: v for k, v in _WHOLE.items() if k != "tolerance"}, mask=i32[3],
+    because="counts something else",
 )  # fmt: skip
 _THEN = microsoft("Attention")(x, w, bias, None, past, num_heads=2, unidirectional=1)
 say_attention_and_present.fires(_THEN, _THEN[1], **_PASSED)
+_TWO: dict[str, Any] = {**_WHOLE, "x": f32[2, 3, 6]}
+say_attention.fires(microsoft("Attention")(x, w, bias, mask, num_heads=2), mask=np.array([3, 2], np.int32), **_TWO)
+say_attention.fires(microsoft("Attention")(x, w, bias, mask, num_heads=2), mask=np.array([3, 2, 1, 0], np.int32), **_TWO)
+_ENDED = microsoft("Attention")(x, w, bias, mask, past, num_heads=2)
+say_attention_and_present.fires(_ENDED, _ENDED[1], mask=np.array([4, 5], np.int32), **_PASSED)
 _SHARED = microsoft("Attention")(x, w, bias, None, past, num_heads=2, past_present_share_buffer=1)
 say_attention_and_present.refuses(
     _SHARED, _SHARED[1], **{k: v for k, v in _PASSED.items() if k != "tolerance"}, because="shares its past"
@@ -320,7 +353,7 @@ _BYTES: dict[str, Any] = {
 }
 _Q = microsoft("QAttention")(x, w, bias, sx, sw, mask, zx, zw, num_heads=2)
 say_qattention.fires(_Q, mask=i32[2, 3], zx=np.uint8(3), zw=np.int8(1), tolerance=TOLERANCE, **_BYTES)
-say_qattention.refuses(_Q, mask=i32[2], zx=np.uint8(3), zw=np.int8(1), because="counts keys", **_BYTES)
+say_qattention.refuses(_Q, mask=i32[2, 1, 3, 3], zx=np.uint8(3), zw=np.int8(1), because="number by head", **_BYTES)
 _QP = microsoft("QAttention")(x, w, bias, sx, sw, None, zx, zw, past, num_heads=2, unidirectional=1)
 say_qattention_and_present.fires(
     _QP, _QP[1], zx=np.uint8(3), zw=np.int8(1), past=f32[2, 2, 2, 4, 4], tolerance=TOLERANCE, **_BYTES
