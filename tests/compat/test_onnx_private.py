@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx as official
 import pytest
 
+import sardonyx.compat.onnx as ours
 from tests.compat.programs import parsed, same
 
 TEXT = """<ir_version: 8, opset_import: ["": 15, "d": 1]> g (float[2] X, bool c) => (float[2] Y) <float[1] w = {1}> {
@@ -91,3 +93,24 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_private_names(name: str) -> None:
     same(PROGRAMS[name])
+
+
+@pytest.mark.parametrize("name", ["onnx_ml_pb2", "onnx_data_pb2", "onnx_operators_ml_pb2"])
+def test_descriptors_of_generated_modules(name: str) -> None:
+    names = [key for key in vars(module(official, name)) if key[0] == "_" and key[1:].replace("_", "").isupper()]
+    assert names
+
+    def program(o: Any) -> Any:
+        held = module(o, name)
+        file = held.DESCRIPTOR
+        kinds = [sorted(file.message_types_by_name), sorted(file.enum_types_by_name)]
+        return (
+            file.name,
+            file.package,
+            kinds,
+            [(key, getattr(held, key).full_name) for key in sorted(names) if key != "_START_VERSION"],
+        )
+
+    same(program)
+    with pytest.raises(AttributeError, match="_NOTHING"):
+        _ = module(ours, name)._NOTHING
