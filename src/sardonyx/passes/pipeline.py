@@ -68,9 +68,12 @@ PIPELINE: tuple[Stage, ...] = (
         rules_pass(
             "say-in-standard-operators",
             [
-                *contrib.CONTRIB, *contrib_embed.EMBEDDINGS, *contrib_layers.LAYERS, *contrib_nn.WINDOWS,
+                *contrib.CONTRIB,
+                *contrib_embed.EMBEDDINGS,
+                *contrib_layers.LAYERS,
+                *contrib_nn.WINDOWS,
                 *contrib_states.STATES,
-            ],  # fmt: skip
+            ],
             requires=NEWEST,
         ),
     ),

@@ -25,8 +25,8 @@ from sardonyx.rewrite.op import (
     MatMul,
     MatMulInteger,
     Mul,
-    RMSNormalization,
     Range,
+    RMSNormalization,
     RotaryEmbedding,
     Shape,
     Split,
@@ -337,7 +337,9 @@ _THEN = microsoft("Attention")(x, w, bias, None, past, num_heads=2, unidirection
 say_attention_and_present.fires(_THEN, _THEN[1], **_PASSED)
 _TWO: dict[str, Any] = {**_WHOLE, "x": f32[2, 3, 6]}
 say_attention.fires(microsoft("Attention")(x, w, bias, mask, num_heads=2), mask=np.array([3, 2], np.int32), **_TWO)
-say_attention.fires(microsoft("Attention")(x, w, bias, mask, num_heads=2), mask=np.array([3, 2, 1, 0], np.int32), **_TWO)
+say_attention.fires(
+    microsoft("Attention")(x, w, bias, mask, num_heads=2), mask=np.array([3, 2, 1, 0], np.int32), **_TWO
+)
 _ENDED = microsoft("Attention")(x, w, bias, mask, past, num_heads=2)
 say_attention_and_present.fires(_ENDED, _ENDED[1], mask=np.array([4, 5], np.int32), **_PASSED)
 _SHARED = microsoft("Attention")(x, w, bias, None, past, num_heads=2, past_present_share_buffer=1)
