@@ -10,6 +10,7 @@ from typing import Any
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.types import clear_shape, fill_dim, inner_type, kind_of, merge_shape, unite_types
+from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.ops import Schema
 from sardonyx.proto import TensorProto, TensorShapeProto, TypeProto
 
@@ -87,6 +88,8 @@ def infer_loop(ctx: InferenceContext, schema: Schema) -> None:
     given = [count, ctx.get_input_type(1), *bare]
     data = [None, *(ctx.get_input_data(i) for i in range(1, n_inputs))]
     results = ctx.get_graph_attribute_inferencer("body").do_inferencing(given, data)
+    if ctx.get_num_outputs() < len(state):
+        raise ValidationError(f"Output {ctx.get_num_outputs()} is out of bounds.")
     if not results:
         for i, type in enumerate(state):
             ctx.set_output_type(i, type)

@@ -8,7 +8,9 @@ from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.control import CONTROL
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
+from sardonyx.compat.onnx._inference.refusals import refuse
 from sardonyx.compat.onnx._inference.views import Asked, looked_at, seen
+from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.dtypes import INT64
 from sardonyx.core.errors import ShapeError
 from sardonyx.io.read import Scope, read_attr
@@ -60,6 +62,12 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
 
 # Attributes of later versions that are heeded in the older ones too.
 EARLY = {"AveragePool": ("ceil_mode",), "LpPool": ("ceil_mode",), "MaxPool": ("ceil_mode",)}
+ONLY_ONE = ("ceil_mode", "keepdims")  # flags that only a 1 sets; others are set by whatever is not 0
+# Operators for which the official package calls contradictions errors of type, whatever they are.
+OF_TYPE = (
+    *("Bernoulli", "BitCast", "Cast", "EyeLike", "LinearAttention", "OneHot", "OptionalGetElement", "QuantizeLinear"),
+    *("SequenceMap", "Split", "Transpose"),
+)
 # Operators whose bodies are inferred with them; others leave theirs as they are.
 BODIES = ("SequenceMap",)
 
@@ -70,22 +78,43 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     if control is not None:
         control(ctx, schema)
         return
-    inputs = [_input(ctx, schema, i) for i in range(ctx.get_num_inputs())]
+    n_inputs = ctx.get_num_inputs()
+    if n_inputs == 0 and schema.min_inputs:
+        raise ValidationError("Input 0 is out of bounds.")
+    taken = n_inputs if schema.inputs and schema.inputs[-1].variadic else min(n_inputs, len(schema.inputs))
+    inputs = [_input(ctx, schema, i) for i in range(taken)]  # what else there is, nobody reads
     attrs = _attributes(ctx, schema)
+    stated = frozenset(a.name for a in ctx.node.attribute)
+    asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
+    refuse(schema.operator.domain, asked)
+    _must_be_typed(schema, inputs)
     try:
         found = _outputs(schema, inputs, attrs, ctx.get_num_outputs())
     except InferenceError:
         raise
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
-        raise refuse_shape(str(error) or type(error).__name__) from error
+        reason = str(error) or type(error).__name__
+        refuse_as = refuse_type if schema.operator.name in OF_TYPE else refuse_shape
+        raise refuse_as(reason) from error
     declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
     for i, known in enumerate(found[:declared]):
         if ctx.has_output(i) and (known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)):
             raise refuse_type(f"the type of output {i} does not follow from the inputs")
-    stated = frozenset(a.name for a in ctx.node.attribute)
-    asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
     for i, known in enumerate(seen(schema.operator.domain, asked, found)[:declared]):
         ctx.set_output_type(i, type_message(known.type))
+
+
+def _must_be_typed(schema: Schema, inputs: list[Known | None]) -> None:
+    """The input that tells the first output's type must have one."""
+    wanted = schema.outputs[0].type
+    for i, x in enumerate(inputs):
+        formal = schema.inputs[min(i, len(schema.inputs) - 1)]
+        if formal.type == wanted:
+            if (x is None and not formal.optional) or (x is not None and x.type is None):
+                raise refuse_type(f"Input {i} expected to have type but instead is null")
+            if x is not None and isinstance(x.type, TensorType) and x.type.dtype is None:
+                raise refuse_type(f"Element type of input {i} unknown")
+            return
 
 
 def _outputs(schema: Schema, inputs: list[Known | None], attrs: dict[str, Any], count: int) -> list[Known]:
@@ -107,7 +136,7 @@ def _without_shape(x: Known | None) -> Known | None:
 
 def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     if not ctx.has_input(i):
-        return None
+        return _gap(ctx, schema, i)
     message = ctx.get_input_type(i)
     kind = None if message is None else known_type(message)
     tensor = ctx.get_input_data(i)
@@ -121,6 +150,15 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
             return with_values(kind, read_extents(values))
     ignored = i in IGNORED.get(schema.operator.name, ()) and not schema.operator.domain
     return None if ignored and not Known(kind).has_shape else Known(kind)
+
+
+def _gap(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
+    """An input that is left out; among inputs that are all alike, one whose shape is unknown."""
+    if i == 0 or i < len(schema.inputs) - 1 or not schema.inputs[-1].variadic or not schema.inputs[-1].homogeneous:
+        return None
+    alike = (_input(ctx, schema, j) for j in range(len(schema.inputs) - 1, ctx.get_num_inputs()) if ctx.has_input(j))
+    dtype = next((x.dtype for x in alike if x is not None), None)
+    return None if dtype is None else Known(TensorType(dtype, None))
 
 
 def _must_be_taken(ctx: InferenceContext, tensor: TensorProto, schema: Schema, i: int) -> None:
@@ -151,10 +189,12 @@ def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
             value = _body(ctx, name) if schema.operator.name in BODIES else None
         else:
             value = read_attr(given, Scope(None, None)).value
-        values[name] = bool(value) if spec.is_flag and value is not None else value
+        if spec.is_flag and value is not None:
+            value = value == 1 if name in ONLY_ONE else bool(value)
+        values[name] = value
     for name in EARLY.get(schema.operator.name, ()):
         if name not in values and (given := ctx.get_attribute(name)) is not None:
-            values[name] = read_attr(given, Scope(None, None)).value
+            values[name] = read_attr(given, Scope(None, None)).value == 1
     if values.get("pads") and values.get("auto_pad"):
         values["auto_pad"] = "NOTSET"  # pads that are given are taken
     return values

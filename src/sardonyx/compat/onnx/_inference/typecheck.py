@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.known import known_type, type_message
+from sardonyx.compat.onnx._inference.types import inner_type, kind_of, tensor_of
 from sardonyx.compat.onnx._schema_parts import FormalParameter, FormalParameterOption
 from sardonyx.compat.onnx._schemas import OpSchema
 from sardonyx.compat.onnx._validation import ValidationError
@@ -16,6 +17,7 @@ from sardonyx.infer.typecheck import spell
 from sardonyx.ir import TensorType
 from sardonyx.ops import FormalSpec, Schema
 from sardonyx.ops.typesets import TypeSet
+from sardonyx.proto import TensorProto, TypeProto
 
 __all__ = ["Formals", "check_node"]
 
@@ -68,6 +70,7 @@ def check_node(ctx: InferenceContext, formals: Formals) -> None:
     """Check inputs and outputs, and set the types of outputs that follow from the constraints alone.
 
     Raises:
+        ValueError: a type does not say what it is a type of.
         ValidationError: there are too few or too many of them, or one has a type that its place does not allow.
     """
     numbers = ctx.get_num_inputs(), ctx.get_num_outputs()
@@ -78,12 +81,14 @@ def check_node(ctx: InferenceContext, formals: Formals) -> None:
     bound: dict[str, DType | str] = {}
     for i in range(numbers[0]):
         message = ctx.get_input_type(i)
+        _must_be_whole(message)
         kind = None if message is None else spell(known_type(message))
         if kind is not None:
             formal = _pick(formals.inputs, i)
             _fit(formal, kind, bound, f"typestr: {formal.constraint}, has unsupported type: ")
     for i in range(numbers[1]):
         formal = _pick(formals.outputs, i)
+        _must_be_whole(ctx.get_output_type(i))
         kind = spell(known_type(ctx.get_output_type(i)))
         if kind is None:
             kind = next(iter(formal.types)) if len(formal.types) == 1 else bound.get(formal.constraint)
@@ -91,6 +96,21 @@ def check_node(ctx: InferenceContext, formals: Formals) -> None:
                 ctx.set_output_type(i, type_message(TensorType(kind)))
         if kind is not None:
             _fit(formal, kind, bound, "has unsupported type ")
+
+
+def _must_be_whole(type: TypeProto | None) -> None:
+    """Refuse a type that says something, but not all of what type constraints spell.
+
+    Raises:
+        ValueError: as the official package has it; no inference error, so that it is raised however lenient the caller.
+    """
+    while type is not None and kind_of(type) is not None:
+        tensor = tensor_of(type)
+        if tensor is not None and TensorProto.DataType.names_by_value.get(tensor.elem_type, "UNDEFINED") == "UNDEFINED":
+            raise ValueError(f"Invalid tensor data type {tensor.elem_type}.")
+        type = inner_type(type)
+        if type is not None and kind_of(type) is None:
+            raise ValueError("Unsupported type proto value case:0")
 
 
 def _pick(formals: Sequence[Formal], index: int) -> Formal:

@@ -180,10 +180,6 @@ def _numbers(dims: Sequence[Dim | None]) -> bool:
     return all(isinstance(d, int) for d in dims)
 
 
-def only_last_known(asked: Asked, found: Results) -> Results:
-    return [reshaped(x, (*(None,) * (x.rank - 1), x.shape[-1])) if x.has_shape and x.rank else x for x in found]
-
-
 def without_resized(asked: Asked, found: Results) -> Results:
     """Without constant scales, and without sizes, nothing is said of any extent, resized or not."""
     if asked.version < 11:
@@ -315,8 +311,9 @@ def _grid(asked: Asked, found: Results) -> Results:
     size = asked.given(1)
     if not asked.hidden(1) or size is None:
         return found
-    known = size.has_shape and size.rank == 1 and isinstance(size.shape[0], int)
-    return only_last_known(asked, found) if known else no_shape(asked, found)
+    if not (size.has_shape and size.rank == 1 and isinstance(size.shape[0], int)):
+        return no_shape(asked, found)
+    return [reshaped(x, (*(None,) * (size.shape[0] - 1), size.shape[0] - 2)) for x in found]
 
 
 def _features(asked: Asked, found: Results) -> Results:
@@ -374,10 +371,19 @@ def _number_of_parts(asked: Asked, found: Results) -> Results:
     """Parts of an axis whose extent is no number may have any size."""
     x, axis = asked.given(0), _axis(asked)
     number = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
-    if number or x is None or not x.has_shape or asked.given(1) is None:
+    left_out = asked.given(1) is None  # which counts as unknown where the node has a place for it
+    if x is None or not x.has_shape or (len(asked.inputs) < 2 if left_out else number):
         return found
     shape = [None if i == axis % x.rank else d for i, d in enumerate(x.shape)]
     return [Known(SequenceType(TensorType(x.dtype, tuple(shape))))]
+
+
+def _loss_of_each_label(asked: Asked, found: Results) -> Results:
+    """Without a reduction, a loss for each label."""
+    labels = asked.given(1)
+    if labels is None or not labels.has_shape or asked.attrs.get("reduction") != "none":
+        return found
+    return [reshaped(found[0], labels.shape), *found[1:]]
 
 
 def _both_given(asked: Asked) -> bool:
@@ -512,6 +518,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         since(18, _last_takes_the_rest),
         since(18, refuses("Neither 'split' input nor 'num_outputs' attribute has been given", _nothing_given)),
     ),
+    ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
     ("", "STFT"): _frames,
     ("", "StringSplit"): nothing_without_rank,
@@ -528,7 +535,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ),
     ("", "Tile"): (until(6, no_shape), only_from_numbers()),
     ("", "TopK"): since(10, number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1)),
-    ("", "Unique"): lambda asked, found: [*found[:1], *no_extents(asked, found[1:])],
+    ("", "Unique"): lambda asked, found: [*found[:1], *(reshaped(x, (None,)) for x in found[1:])],
     ("ai.onnx.ml", "ArrayFeatureExtractor"): _features,
     ("ai.onnx.ml", "CategoryMapper"): refuses("Attributes 'cats_*' are required", _categories_missing),
     ("ai.onnx.ml", "LabelEncoder"): until(2, no_shape),

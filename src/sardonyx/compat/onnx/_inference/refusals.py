@@ -1,0 +1,292 @@
+"""What the official package refuses of a node, though our rules would say something of it.
+
+Our rules stop where a value cannot be computed. The official ones look at a node's own contradictions first, such as
+lists of the wrong length, even where nothing else is known. A row names an operator, and gives each reason in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
+from sardonyx.compat.onnx._inference.views import Asked
+from sardonyx.core.dims import Dim
+from sardonyx.ir import SequenceType, TensorType
+from sardonyx.ops import Known
+
+__all__ = ["refuse"]
+
+Reasons: TypeAlias = Callable[[Asked], Iterator[str]]
+
+
+def refuse(domain: str, asked: Asked) -> None:
+    """Raise the first reason against a node, if there is one."""
+    for reasons, of_type in (
+        (REFUSED.get((domain, asked.op_type)), False),
+        (MISTYPED.get((domain, asked.op_type)), True),
+    ):
+        for reason in reasons(asked) if reasons is not None else ():
+            raise refuse_type(reason) if of_type else refuse_shape(reason)
+
+
+def _ranked(asked: Asked, index: int) -> Known | None:
+    """An input whose rank is known."""
+    x = asked.given(index)
+    return x if x is not None and x.has_shape else None
+
+
+def _listed(asked: Asked, name: str) -> list[int] | None:
+    """A list that the node states; what is only a default does not count."""
+    return list(asked.attrs.get(name) or ()) if name in asked.stated else None
+
+
+# -- windows -------------------------------------------------------------------------------------------------------------
+
+
+def _window(*others: int, images: int = 0) -> Reasons:
+    """Lists that have an entry, or two, for each spatial axis; they are counted once these inputs have a rank."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        x = _ranked(asked, images)
+        if x is None or any(_ranked(asked, i) is None for i in others):
+            return
+        if x.rank < 2:
+            yield "Input tensor must have at least 2 dimensions"
+        for name, each in (("dilations", 1), ("strides", 1), ("kernel_shape", 1), ("pads", 2)):
+            found = _listed(asked, name)
+            if found is not None and name in asked.attrs and len(found) != each * (x.rank - 2):
+                yield f"Attribute {name} has incorrect size"
+            if name != "pads" and any(n <= 0 for n in found or ()):
+                yield f"Attribute {name} must only contain positive values"
+
+    return reasons
+
+
+def _unpooled(asked: Asked) -> Iterator[str]:
+    yield from _window(1)(asked)
+    x, target = _ranked(asked, 0), _ranked(asked, 2)
+    if x is None or target is None or _ranked(asked, 1) is None:
+        return
+    if target.rank != 1:
+        yield "'output_shape' must be rank 1 tensor."
+    if target.rank == 1 and isinstance(target.shape[0], int) and target.shape[0] != x.rank:
+        yield "'output_shape' must have same number of elements as the shape of input tensor X."
+
+
+def _transposed(asked: Asked) -> Iterator[str]:
+    yield from _window(1)(asked)
+    group = asked.attrs.get("group")
+    if group is not None and group <= 0:
+        yield f"Attribute group must be > 0 for ConvTranspose. group={group}."
+
+
+def _columns(asked: Asked) -> Iterator[str]:
+    """Image, block and attributes speak of the same number of axes."""
+    counts: list[Dim] = []
+    for i in (1, 2):
+        x = _ranked(asked, i)
+        if x is not None and x.rank != 1:
+            yield f"Input {i} expected to have rank 1 but has rank {x.rank}"
+        counts += [] if x is None else [x.shape[0]]
+    for name, each in (("dilations", 1), ("strides", 1), ("pads", 2)):
+        found = _listed(asked, name)
+        if found is not None and len(found) % each:
+            yield f"Attribute {name} has incorrect size"
+        counts += [] if found is None else [len(found) // each]
+    numbers = [n for n in counts if isinstance(n, int)]
+    for n in numbers:
+        if n != numbers[0]:
+            yield f"Dimension mismatch in unification between {numbers[0]} and {n}"
+
+
+# -- counts --------------------------------------------------------------------------------------------------------------
+
+
+def _in_groups(size: int) -> Reasons:
+    """After the rate and the count, each optimized tensor comes with its gradient and its state."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        if (len(asked.inputs) - 2) % size:
+            yield f"The number of tensors after the first two inputs should be a multiple of {size}"
+
+    return reasons
+
+
+def _statistics(asked: Asked) -> Iterator[str]:
+    training = bool(asked.attrs.get("training_mode"))
+    if asked.version >= 14 and asked.n_outputs != (3 if training else 1):
+        n = 3 if training else 1
+        yield f"This number of op outputs should be {n} when Training_mode = {training}, but it is not."
+
+
+def _parts(asked: Asked) -> Iterator[str]:
+    n = asked.attrs.get("num_outputs") if "num_outputs" in asked.stated else None
+    if n is not None and asked.given(1) is not None:
+        yield "Both 'split' input and 'num_outputs' attribute were given"
+    if n is not None and n < 1:
+        yield "Attribute `num_outputs` value cannot be lower than 1"
+
+
+def _sequence(asked: Asked) -> Iterator[str]:
+    x, split, axis = _ranked(asked, 0), asked.given(1), int(asked.attrs.get("axis") or 0)
+    if x is None:
+        return
+    if not -x.rank <= axis < x.rank:
+        yield f"Invalid value of attribute 'axis'. Rank={x.rank} Value={axis}"
+    if split is not None and split.value is not None and split.value.ndim == 0 and split.value.item() <= 0:
+        yield "Scalar input 'split' must be greater than zero."
+
+
+def _labels(asked: Asked) -> Iterator[str]:
+    sides: list[list[str]] = []
+    for side in ("keys", "values"):
+        kinds = [f"{side}_{k}" for k in ("tensor", "strings", "int64s", "floats")]
+        given = [k for k in kinds if k in asked.stated]
+        if asked.version >= 2 and len(given) != 1:
+            yield f"One and only one attribute must be set out of {', '.join(kinds)}"
+        sides.append(given)
+    if asked.version >= 2 and not any(g[0].endswith("tensor") for g in sides):
+        keys, values = (len(asked.attrs.get(g[0]) or ()) for g in sides)
+        if keys != values:
+            yield f"The number of keys {keys} and the number of values {values} must be the same in the LabelEncoder."
+
+
+# -- shapes of single inputs -----------------------------------------------------------------------------------------------
+
+
+def _one_number(asked: Asked) -> Iterator[str]:
+    """How many elements are wanted, where that is a constant and there is something to choose from."""
+    x, k = asked.given(0), asked.given(1)
+    if asked.version < 10 or x is None or not x.has_shape or asked.hidden(1):
+        return
+    if k is not None and k.has_shape and k.shape != (1,):
+        yield "K input must be a one-dimensional tensor of size 1."
+
+
+def _image(asked: Asked) -> Iterator[str]:
+    x = _ranked(asked, 0)
+    if x is not None and x.rank != 1:
+        yield "Input tensor must be 1-dimensional"
+
+
+def _pair(asked: Asked) -> Iterator[str]:
+    """What is put where no index points, and where one does."""
+    depth, values = _ranked(asked, 1), _ranked(asked, 2)
+    if depth is not None and depth.rank > 1:
+        yield "Input 'depth' must be a scalar or rank 1 tensor."
+    if depth is not None and depth.rank == 1 and isinstance(depth.shape[0], int) and depth.shape[0] != 1:
+        yield "Input 'depth' must have exactly one element."
+    if values is not None and values.rank != 1:
+        yield "Input 'values' must be rank 1 tensor."
+    if values is not None and values.rank == 1 and isinstance(values.shape[0], int) and values.shape[0] != 2:
+        yield "Input 'values' must have exactly two elements."
+
+
+def _reduced(asked: Asked) -> Iterator[str]:
+    """A scalar has no axis, not even the first."""
+    x, given = _ranked(asked, 0), asked.given(1)
+    axes = asked.attrs.get("axes") if given is None else given.numbers()
+    if x is not None and x.rank == 0 and axes:
+        yield f"axis must be in [-rank, rank-1]. input rank was 0, axis {axes[0]}"
+
+
+def _heads(asked: Asked) -> Iterator[str]:
+    for name in ("left_window_size", "right_window_size"):
+        size = asked.attrs.get(name)
+        if size is not None and size < -1:
+            yield f"{name} must be -1 or nonnegative, got {size}"
+
+
+def _four_axes(asked: Asked) -> Iterator[str]:
+    if any(x.rank != 4 for i in range(3) if (x := _ranked(asked, i)) is not None):
+        yield "FlexAttention requires rank-4 inputs: Q (B, Hq, L, Dqk), K (B, Hkv, S, Dqk), V (B, Hkv, S, Dv)."
+
+
+def _cached(asked: Asked) -> Iterator[str]:
+    """All speak of one batch."""
+    indices = _ranked(asked, 2)
+    if indices is not None and indices.rank != 1:
+        yield f"Input 2 expected to have rank 1 but has rank {indices.rank}"
+    extents = [x.shape[0] for i in range(3) if (x := _ranked(asked, i)) is not None and x.rank]
+    numbers = [d for d in extents if isinstance(d, int)]
+    for d in numbers:
+        if d != numbers[0]:
+            yield f"Dimension mismatch in unification between {numbers[0]} and {d}"
+
+
+def _sized_or_scaled(asked: Asked) -> Iterator[str]:
+    if asked.version >= 13 and asked.given(2) is None and asked.given(3) is None:
+        yield "Either `sizes` or `scales` must be provided, but not both of them"
+
+
+# -- kinds of values -------------------------------------------------------------------------------------------------------
+
+
+def _sequence_first(asked: Asked) -> Iterator[str]:
+    x = asked.given(0)
+    if x is not None and x.type is not None and not isinstance(x.type, SequenceType):
+        yield "Input 0 expected to be a sequence type"
+
+
+def _fitting_element(asked: Asked) -> Iterator[str]:
+    yield from _sequence_first(asked)
+    x, y = asked.given(0), asked.given(1)
+    inside = x.type.element if x is not None and isinstance(x.type, SequenceType) else None
+    if y is not None and isinstance(inside, TensorType) and isinstance(y.type, TensorType) and inside.dtype != y.dtype:
+        shown = f"Sequence={inside.dtype} Tensor={y.dtype}"
+        yield f"Input Sequence and Tensor are expected to have the same elem type. {shown}"
+
+
+def _zero_points(*pairs: tuple[int, int]) -> Reasons:
+    """A zero point is of the type of what it belongs to."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        for i, j in pairs:
+            x, zero = asked.given(i), asked.given(j)
+            if x is not None and zero is not None and x.dtype != zero.dtype:
+                yield "input and zero_point pair is expected to have same type."
+
+    return reasons
+
+
+def _nothing_to_hold(asked: Asked) -> Iterator[str]:
+    if asked.given(0) is None and "type" not in asked.stated:
+        yield "Optional is expected to have either an input or the type attribute set."
+
+
+REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+
+REFUSED: dict[tuple[str, str], Reasons] = {
+    **{("", f"Reduce{name}"): _reduced for name in REDUCTIONS},
+    ("", "Attention"): _heads,
+    ("", "AveragePool"): _window(),
+    ("", "BatchNormalization"): _statistics,
+    ("", "Col2Im"): _columns,
+    ("", "Conv"): _window(1),
+    ("", "ConvInteger"): _window(1),
+    ("", "ConvTranspose"): _transposed,
+    ("", "DeformConv"): _window(1),
+    ("", "ImageDecoder"): _image,
+    ("", "MaxPool"): _window(),
+    ("", "MaxUnpool"): _unpooled,
+    ("", "QLinearConv"): _window(3),
+    ("", "Resize"): _sized_or_scaled,
+    ("", "Split"): _parts,
+    ("", "SplitToSequence"): _sequence,
+    ("", "TensorScatter"): _cached,
+    ("", "TopK"): _one_number,
+    ("ai.onnx.preview", "FlexAttention"): _four_axes,
+    ("ai.onnx.ml", "LabelEncoder"): _labels,
+    ("ai.onnx.preview.training", "Adagrad"): _in_groups(3),
+    ("ai.onnx.preview.training", "Adam"): _in_groups(4),
+    ("ai.onnx.preview.training", "Momentum"): _in_groups(3),
+}
+MISTYPED: dict[tuple[str, str], Reasons] = {
+    ("", "OneHot"): _pair,
+    ("", "Optional"): _nothing_to_hold,
+    ("", "QLinearConv"): _zero_points((0, 2), (3, 5)),
+    ("", "QLinearMatMul"): _zero_points((0, 2), (3, 5)),
+    ("", "SequenceInsert"): _fitting_element,
+    ("", "SequenceMap"): _sequence_first,
+}

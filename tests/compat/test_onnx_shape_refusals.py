@@ -1,0 +1,169 @@
+"""A node that contradicts itself is refused where the official package refuses it, and passed over where that does."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.compat.programs import same
+
+MODES = list(itertools.product((False, True), repeat=3))  # strict_mode, check_type, data_prop
+
+
+def both(text: str, *, strict: bool = False, check: bool = False, follow: bool = False) -> Any:
+    """What both packages write, or the error both raise."""
+    return same(
+        lambda o: o.shape_inference.infer_shapes(
+            o.parser.parse_model(text), strict_mode=strict, check_type=check, data_prop=follow
+        )
+    )
+
+
+def model(inputs: str, body: str, *, outputs: str = "", version: int = 22, imports: str = "") -> str:
+    return f'<ir_version: 10, opset_import: ["" : {version}{imports}]> g ({inputs}) => ({outputs}) {{ {body} }}'
+
+
+PLANE = "float[1, 1, 5, 5] x, float[1, 1, 3, 3] w"
+TRAINING = ', "ai.onnx.preview.training" : 1'
+ML = ', "ai.onnx.ml" : 4'
+REFUSED: dict[str, str] = {
+    "strides of a Conv": model(PLANE, "y = Conv<strides = [1]>(x, w)"),
+    "dilations of a Conv": model(PLANE, "y = Conv<dilations = [1, 1, 1]>(x, w)"),
+    "no stride": model(PLANE, "y = Conv<strides = [1, 0]>(x, w)"),
+    "pads of a MaxPool": model(PLANE, "y = MaxPool<kernel_shape = [2, 2], pads = [0, 0]>(x)"),
+    "a kernel of no extent": model(PLANE, "y = AveragePool<kernel_shape = [2, 0]>(x)"),
+    "groups of a ConvTranspose": model(PLANE, "y = ConvTranspose<group = 0>(x, w)"),
+    "the kernel of a MaxUnpool": model(
+        "float[1, 1, 2, 2] x, int64[1, 1, 2, 2] i", "y = MaxUnpool<kernel_shape = [2]>(x, i)"
+    ),
+    "the target of a MaxUnpool": model(
+        "float[1, 1, 2, 2] x, int64[1, 1, 2, 2] i, int64[3] s", "y = MaxUnpool<kernel_shape = [2, 2]>(x, i, s)"
+    ),
+    "image and block": model("float[1, 5, 15] x, int64[2] i, int64[3] b", "y = Col2Im(x, i, b)"),
+    "dilations of an image": model("float[1, 5, 15] x, int64[2] i, int64[2] b", "y = Col2Im<dilations = [1]>(x, i, b)"),
+    "an image of bytes in rows": model("uint8[9, 9] x", "y = ImageDecoder(x)"),
+    "statistics while not training": model(
+        "float[2, 3] x, float[3] s", "y, m, v = BatchNormalization(x, s, s, s, s)", version=15
+    ),
+    "parts named twice": model("float[4] x, int64[2] s", "y, z = Split<num_outputs = 2>(x, s)"),
+    "no parts": model("float[4] x", "y = Split<num_outputs = 0>(x)"),
+    "parts of nothing": model("float[4] x", "s = Constant<value_int = 0>() y = SplitToSequence(x, s)"),
+    "two numbers of elements": model("float[4] x", "k = Constant<value_ints = [1, 2]>() y, i = TopK(x, k)"),
+    "values of a OneHot": model("int64[4] i, int64 d, float[3] v", "y = OneHot(i, d, v)"),
+    "a depth of two": model("int64[4] i, int64[2] d, float[2] v", "y = OneHot(i, d, v)"),
+    "an empty optional": model("float x", "y = Optional()"),
+    "what a sequence takes": model("seq(float[2]) x, int64[2] y", "z = SequenceInsert(x, y)"),
+    "no sequence to map": model(
+        "float[2] x", "z = SequenceMap<body = b (float[2] i) => (float[2] o) { o = Relu(i) }>(x)"
+    ),
+    "neither sizes nor scales": model("float[1, 4] x", "y = Resize(x)"),
+    "an axis of a scalar": model("float x", "a = Constant<value_ints = [0]>() y = ReduceSum(x, a)"),
+    "batches of a cache": model(
+        "float[2, 1, 4, 5] p, float[2, 1, 1, 5] u, int64[3] w", "y = TensorScatter(p, u, w)", version=24
+    ),
+    "windows of Attention": model(
+        "float[1, 2, 3, 4] q", "y = Attention<left_window_size = -2>(q, q, q)", version=28
+    ),
+    "gradients left over": model(
+        "float r, int64 t, float[2] x", "y = ai.onnx.preview.training.Momentum(r, t, x, x, x, x)", imports=TRAINING
+    ),
+    "keys without values": model(
+        "string[2] x", 'y = ai.onnx.ml.LabelEncoder<keys_strings = ["a", "b"], values_int64s = [1]>(x)', imports=ML
+    ),
+    "two kinds of values": model(
+        "string[1] x",
+        'y = ai.onnx.ml.LabelEncoder<keys_strings = ["a"], values_int64s = [1], values_floats = [1.0]>(x)',
+        imports=ML,
+    ),
+    "zero points": model(
+        "uint8[2, 2] a, float s, int8 z, uint8 w", "y = QLinearMatMul(a, s, z, a, s, w, s, w)", version=21
+    ),
+    "a sum of nothing": model("float[2] x", "y = Max(, x)"),
+    "a result without a type": model("x, float[2] y", "z = Add(x, y)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", REFUSED)
+def test_refused(title: str) -> None:
+    assert both(REFUSED[title], strict=True) == ("raises", "InferenceError")
+    for strict, check, follow in MODES:
+        both(REFUSED[title], strict=strict, check=check, follow=follow)
+
+
+TAKEN: dict[str, str] = {
+    "lists of the right length": model(PLANE, "y = Conv<strides = [1, 2], dilations = [1, 1]>(x, w)"),
+    "a gap among many": model("float[3] x, float[3] y", "z = Mean(x, , y) w = Max(x, )"),
+    "a gap that is joined": model("float[2, 2] x", "z = Concat<axis = 0>(x, )"),
+    "more than an operator reads": model("float[2] x", "z = Relu(x, x)"),
+    "statistics while training": model(
+        "float[2, 3] x, float[3] s", "y, m, v = BatchNormalization<training_mode = 1>(x, s, s, s, s)", version=15
+    ),
+    "a number of elements that is not known": model("float[4] x, int64[2] k", "y, i = TopK(x, k)"),
+    "a split that is left out": model("float[3, 6] x", "y = SplitToSequence<keepdims = 0>(x, )"),
+    "what is unique of something": model("x", "y, i, j, n = Unique(x)"),
+    "a loss for each label": model(
+        "float[3, 5] x, int64[4] y", 'z, p = SoftmaxCrossEntropyLoss<reduction = "none">(x, y)'
+    ),
+    "a space by its size": model("float[2, 2, 3] t, int64[5] s", "y = AffineGrid(t, s)"),
+}
+
+
+@pytest.mark.parametrize("title", TAKEN)
+def test_taken(title: str) -> None:
+    for strict, follow in itertools.product((False, True), repeat=2):
+        both(TAKEN[title], strict=strict, follow=follow)
+
+
+@pytest.mark.parametrize("flag", [-1, 0, 1, 2])
+@pytest.mark.parametrize(
+    "node",
+    [
+        "ReduceMax<keepdims = {}>(x)",
+        "ArgMin<keepdims = {}>(x)",
+        "MaxPool<ceil_mode = {}, kernel_shape = [2, 2], strides = [3, 3]>(x)",
+        "Gemm<transA = {}>(m, m)",
+    ],
+)
+def test_flags_that_are_neither_0_nor_1(node: str, flag: int) -> None:
+    both(model("float[1, 1, 5, 5] x, float[3, 3] m", f"y = {node.format(flag)}"))
+
+
+# --- types that do not say what they are types of
+
+UNTYPED = ("an input", "in a sequence", "an output")
+
+
+def untyped(o: Any, title: str, **modes: bool) -> Any:
+    """A model with a tensor whose elements are of no type, which the text syntax cannot say."""
+    h, none = o.helper, o.TensorProto.UNDEFINED
+    tensor = h.make_tensor_value_info("x", none, [2])
+    node = h.make_node("Shape", ["x"], ["y"])
+    if title == "in a sequence":
+        tensor = h.make_tensor_sequence_value_info("x", none, [2])
+        node = h.make_node("SequenceLength", ["x"], ["y"])
+    elif title == "an output":
+        tensor = h.make_tensor_value_info("x", o.TensorProto.INT32, [])
+        node = h.make_node("HannWindow", ["x"], ["y"], output_datatype=0)
+    graph = h.make_graph([node], "g", [tensor], [])
+    made = h.make_model(graph, opset_imports=[h.make_opsetid("", 22)], ir_version=10)
+    return o.shape_inference.infer_shapes(made, **modes)
+
+
+@pytest.mark.parametrize("title", UNTYPED)
+def test_types_that_are_not_whole(title: str) -> None:
+    """Whoever asks for types to be checked gets a ValueError at once, strict or not."""
+    for strict, follow in itertools.product((False, True), repeat=2):
+        modes = {"strict_mode": strict, "data_prop": follow}
+        found = same(lambda o, m=modes: untyped(o, title, check_type=True, **m))
+        assert found == ("raises", "ValueError")
+    same(lambda o: untyped(o, title))
+
+
+def test_a_loop_that_gives_less_than_its_state() -> None:
+    """There is no place for the state, so that the node is refused at once."""
+    body = "b (int64 i, bool c, float a, float b) => (bool d, float e, float f) { d = Identity(c) e = Relu(a) f = Relu(b) }"
+    text = model("int64 n, bool c, float x", f"y = Loop<body = {body}>(n, c, x, x)")
+    for strict in (False, True):
+        assert both(text, strict=strict) == ("raises", "InferenceError")
