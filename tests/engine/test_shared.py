@@ -86,6 +86,20 @@ def test_two_sessions_on_a_file_hold_the_same_arrays_and_nothing_stays(name: str
     assert known() == before
 
 
+def test_a_session_goes_with_the_last_who_holds_it() -> None:
+    """Nothing waits for the collector of cycles: what a session packed is large."""
+    model, x = make("dense")
+    before = known()
+    gc.disable()
+    try:
+        session = Session(model)
+        session(x)
+        del session
+        assert len(room._by_content) + len(room._by_source) == before  # pyright: ignore[reportPrivateUsage]
+    finally:
+        gc.enable()
+
+
 def test_a_second_session_packs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(make("dense")[0], tmp_path / "m.onnx")
     first = Session(path)

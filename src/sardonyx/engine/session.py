@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -279,14 +280,17 @@ class Session:
         with self._lock:
             found = self._runners.get(choice)
             if found is None:
-                found = self._runners[choice] = self._compiled(specialize(self.model, choice))
+                model = specialize(self.model, choice)
+                found = self._runners[choice] = _ready(model, self.precision, self._cache, self.threads)
             return found
 
-    def _compiled(self, model: Model) -> Runner:
-        """A model, or the body of a node in it, ready to run."""
-        from sardonyx.engine.make import make  # the compiler is not loaded for a session that is found compiled
 
-        return Runner(make(model, self.precision, self._cache, self._compiled), self.threads)
+def _ready(model: Model, precision: Precision, cache: bool, threads: int) -> Runner:
+    """A model, or the body of a node in it, ready to run. Bodies do not hold the session: it goes when nobody else does."""
+    from sardonyx.engine.make import make  # the compiler is not loaded for a session that is found compiled
+
+    body = functools.partial(_ready, precision=precision, cache=cache, threads=threads)
+    return Runner(make(model, precision, cache, body), threads)
 
 
 def _copy_into(array: Array, result: Any, name: str) -> None:

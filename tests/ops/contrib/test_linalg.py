@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from tests.ops.contrib.peer import compare, floats, whole
+from tests.ops.contrib.peer import compare, evaluated, floats, whole
 
 F = np.float32
 KINDS = ["uint8", "int8"]
@@ -101,3 +102,16 @@ def test_gather_block_quantized(points: bool) -> None:
     zero = whole("uint8", 6, 1, seed=2) if points else None
     picked = np.array([[0, 5], [3, 1]])
     compare("GatherBlockQuantized", [data, picked, scales, zero], bits=4, block_size=16, gather_axis=0, quantize_axis=1)
+
+
+@pytest.mark.parametrize(("gather", "quantize"), [(0, 1), (1, 0), (2, 1), (1, 2), (1, 1)])
+def test_rows_are_restored_wherever_blocks_lie(gather: int, quantize: int) -> None:
+    """onnxruntime takes four-bit integers from files only: against restoring everything first."""
+    data = np.random.default_rng(0).integers(-8, 8, (4, 6, 16)).astype(ml_dtypes.int4)
+    shape = [-(-n // 16) if axis == quantize else n for axis, n in enumerate(data.shape)]
+    scales, picked = floats(*shape, seed=1), np.array([[1, -1], [0, 3]])
+    spread = np.repeat(scales, 16, quantize).take(range(data.shape[quantize]), quantize)
+    want = np.take(data.astype(np.float32) * spread, picked, gather)
+    facts: dict[str, Any] = {"block_size": 16, "gather_axis": gather, "quantize_axis": quantize}
+    [got] = evaluated("GatherBlockQuantized", [data, picked, scales], **facts)
+    np.testing.assert_array_equal(got, want)

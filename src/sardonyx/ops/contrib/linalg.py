@@ -375,16 +375,28 @@ class GatherBlockQuantized:
         gather_axis: int, quantize_axis: int,
     ) -> Array:  # fmt: skip
         packed = data.dtype == np.uint8
-        numbers = (unpacked(data, bits) if packed else data).astype(np.float32)
-        axis = quantize_axis % data.ndim
-        extent = numbers.shape[axis]
-        spread = np.repeat(single(scales), block_size, axis).take(range(extent), axis)
-        points: Any = np.float32(1 << (bits - 1) if packed else 0)
-        if zero_points is not None:
-            given = unpacked(zero_points, bits).take(range(scales.shape[-1]), -1) if packed else zero_points
-            points = np.repeat(given.astype(np.float32), block_size, axis).take(range(extent), axis)
-        values = (numbers - points) * spread
-        return np.take(values, indices, gather_axis).astype(scales.dtype)
+        axis, at = quantize_axis % data.ndim, gather_axis % data.ndim
+        if at < data.ndim - 1 and at != axis:  # what is not picked need not be restored
+            data, scales = np.take(data, indices, at), np.take(scales, indices, at)
+            zero_points = None if zero_points is None else np.take(zero_points, indices, at)
+            axis += indices.ndim - 1 if at < axis else 0
+            return _by_blocks(data, scales, zero_points, bits, block_size, axis, packed).astype(scales.dtype)
+        values = _by_blocks(data, scales, zero_points, bits, block_size, axis, packed)
+        return np.take(values, indices, at).astype(scales.dtype)
+
+
+def _by_blocks(
+    data: Array, scales: Array, zero_points: Array | None, bits: int, block: int, axis: int, packed: bool
+) -> Array:
+    """(number - zero point) * scale, in float32, with a scale for each block along an axis."""
+    numbers = (unpacked(data, bits) if packed else data).astype(np.float32)
+    extent = numbers.shape[axis]
+    spread = np.repeat(single(scales), block, axis).take(range(extent), axis)
+    points: Any = np.float32(1 << (bits - 1) if packed else 0)
+    if zero_points is not None:
+        given = unpacked(zero_points, bits).take(range(scales.shape[-1]), -1) if packed else zero_points
+        points = np.repeat(given.astype(np.float32), block, axis).take(range(extent), axis)
+    return (numbers - points) * spread
 
 
 __all__ = ["few_bits", "unpacked"]
