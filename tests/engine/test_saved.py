@@ -15,6 +15,8 @@ import pytest
 import sardonyx as sx
 from sardonyx.core import dims
 from sardonyx.engine import saved
+from sardonyx.engine.saved import writer
+from sardonyx.engine.saved.entry import Start
 from sardonyx.engine.session import Session
 from sardonyx.ir import Array, Tensor
 from tests.engine.oracle import floats, parse
@@ -236,7 +238,6 @@ def test_an_entry_names_only_what_is_ours(tmp_path: Path, folder: Path) -> None:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, ("exit 1",)
 
-    import hashlib
     import pickle
 
     path = write(build("dense"), tmp_path / "m.onnx")
@@ -244,8 +245,7 @@ def test_an_entry_names_only_what_is_ours(tmp_path: Path, folder: Path) -> None:
     forget()
     (entry,) = entries(folder)
     head = pickle.dumps(Evil())
-    packed = saved._HEAD.pack(saved._MAGIC, len(head), 0, hashlib.sha256(head).digest())  # pyright: ignore[reportPrivateUsage]
-    entry.write_bytes(packed + head)
+    entry.write_bytes(Start.of(head, 0).pack() + head)
     assert not found(Session(path))
 
 
@@ -284,10 +284,10 @@ def test_old_entries_make_room(tmp_path: Path, folder: Path, monkeypatch: pytest
     os.utime(first, (1, 1))
     Session(paths[1])
     assert first in entries(folder)
-    monkeypatch.setattr(saved, "ALL", sum(e.stat().st_size for e in entries(folder)))
+    monkeypatch.setattr(writer, "ALL", sum(e.stat().st_size for e in entries(folder)))
     Session(paths[2])
     assert first not in entries(folder) and len(entries(folder)) == 2
-    monkeypatch.setattr(saved, "MOST", 100)
+    monkeypatch.setattr(writer, "MOST", 100)
     Session(write(build("steps"), tmp_path / "s.onnx"))
     assert len(entries(folder)) == 2
 

@@ -1,0 +1,77 @@
+"""Where a compiled model is kept: by all that it follows from."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from sardonyx import __version__
+from sardonyx.engine.codegen import cache, detect, native
+from sardonyx.io.paths import identity
+
+__all__ = ["Identity", "Place", "identity_of", "place_of"]
+
+Identity = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a compiled model is kept.
+
+    Attributes:
+        key: all that it follows from.
+        path: of the model's file; None for bytes.
+    """
+
+    key: str
+    path: Path | None
+
+
+def place_of(model: Any, precision: str) -> Place | None:
+    """Where the compiled form of a file, or of its bytes, is kept; None if it cannot be, now."""
+    if cache.folder() is None or not isinstance(model, (str, os.PathLike, bytes)):
+        return None
+    path: Path | None = None
+    if isinstance(model, bytes):
+        told: object = hashlib.sha256(model).hexdigest()
+    else:
+        path = Path(os.path.realpath(model))
+        told = (str(Path(model).parent.absolute()), path.name, identity_of(path))
+        if told[-1] is None:
+            return None
+    code = native.key_of(_source(), detect())
+    facts = (code, np.__version__, ml_dtypes.__version__, precision, told)
+    return Place(hashlib.sha256(repr(facts).encode()).hexdigest(), path)
+
+
+def identity_of(path: Path) -> Identity | None:
+    try:
+        return identity(path.stat())
+    except OSError:
+        return None
+
+
+@functools.cache
+def _source() -> str:
+    """What tells this package's code from any other."""
+    root = Path(__file__).parents[2]
+    facts = sorted((path[len(str(root)) :], size, time) for path, size, time in _modules(str(root)))
+    return hashlib.sha256(f"{__version__} {cache.SOURCE} {facts}".encode()).hexdigest()
+
+
+def _modules(folder: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                info = entry.stat()
+                yield entry.path, info.st_size, info.st_mtime_ns
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _modules(entry.path)
