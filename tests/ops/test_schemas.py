@@ -63,3 +63,26 @@ def test_facts_equal_the_official_ones(op: Operator) -> None:
             assert int(mine.kind) == attribute.type.value, there
             assert mine.required == attribute.required, there
             assert mine.default == pytest.approx(default_of(attribute)), there
+
+
+def refused_counts(theirs: OpSchema) -> set[int]:
+    """The numbers of outputs, between the least and the most, that the official checker does not allow all the same."""
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version, context.opset_imports = onnx.IR_VERSION, {theirs.domain: theirs.since_version}
+    inputs = [f"x{i}" for i in range(theirs.min_input)]
+    found = set[int]()
+    for count in range(theirs.min_output, min(theirs.max_output, theirs.min_output + 8) + 1):
+        node = onnx.helper.make_node(theirs.name, inputs, [f"y{i}" for i in range(count)], domain=theirs.domain)
+        try:
+            onnx.checker.check_node(node, context)
+        except onnx.checker.ValidationError as refusal:
+            if "not in allowed output sizes" in str(refusal):
+                found.add(count)
+    return found
+
+
+def test_outputs_that_come_together_are_known() -> None:
+    for op in STANDARD:
+        for version, theirs in HISTORY[op.domain, op.name].items():
+            between = set(range(theirs.min_output + 1, theirs.max_output)) if op.outputs_together else set[int]()
+            assert theirs.deprecated or refused_counts(theirs) == between, (op, version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from sardonyx.check.messages.values import linear_size
 from sardonyx.check.rule import Finding, Findings, Site, rule
 from sardonyx.core.dtypes import INT64, UNDEFINED
 from sardonyx.core.errors import SardonyxError
@@ -91,11 +92,8 @@ def sparse_tensor_is_consistent(site: Site) -> Findings:
         )
         return
     rows = indices.numpy()
-    total = 1
-    for d in shape:
-        total *= d
     linear = [int(r) for r in rows] if indices.rank == 1 else []
-    bounds = [total] if indices.rank == 1 else list(shape)
+    bounds = [linear_size(shape)] if indices.rank == 1 else list(shape)
     if indices.rank == 2:
         for row in rows.tolist():
             place = 0

@@ -48,6 +48,12 @@ def number_of_outputs(site: Site) -> Findings:
             f"at version {schema.version} its outputs are ({names})",
             "name the missing outputs" if count < schema.min_outputs else "remove the superfluous outputs",
         )
+    elif schema.operator.outputs_together and count not in (schema.min_outputs, schema.max_outputs):
+        yield Finding(
+            f"{node!r} has {count} outputs, {schema.operator.name} gives {schema.min_outputs} or {schema.max_outputs}",
+            "of the outputs that may be left out, all are given or none is",
+            "name all outputs, or only those that are needed always",
+        )
 
 
 @rule("SDX-C124", on="schema node")

@@ -39,10 +39,10 @@ def standard_opset_is_imported(site: Site) -> Findings:
         )
 
 
-@rule("SDX-C113", on="model")
+@rule("SDX-C113", on="graph")
 def opset_is_positive(site: Site) -> Findings:
     """Versions of operator sets count from 1."""
-    for domain, version in site.model.opsets.items():
+    for domain, version in site.opsets.items() if site.is_main else ():  # once for the model and for each function
         if not 1 <= version < 2**31:
             yield Finding(
                 f"opset {version} of '{domain or 'ai.onnx'}' does not exist",

@@ -231,6 +231,7 @@ def operator(
     commutative: bool = False,
     deterministic: bool = True,
     elementwise: bool = False,
+    outputs_together: bool = False,
 ) -> Callable[[type], Operator]:
     """Make the decorated block an operator and register it.
 
@@ -242,6 +243,7 @@ def operator(
         commutative: swapping its two inputs changes nothing.
         deterministic: equal inputs give equal outputs (random operators say False).
         elementwise: each output element depends only on the input elements at its (broadcast) place.
+        outputs_together: the outputs that may be left out are all given, or none is.
     """
 
     def declare(block: type) -> Operator:
@@ -281,6 +283,7 @@ def operator(
             commutative=commutative,
             deterministic=deterministic,
             elementwise=elementwise,
+            outputs_together=outputs_together,
         ).register()
 
     return declare

@@ -94,7 +94,7 @@ class LayerNormalization:
         return [(y if B is None else y + B).astype(X.dtype), mean.astype(stash), inverse.astype(stash)]
 
 
-@operator("BatchNormalization", since=(1, 6, 7, 9, 14, 15))
+@operator("BatchNormalization", since=(1, 6, 7, 9, 14, 15), outputs_together=True)
 class BatchNormalization:
     """Y = (X - mean) / sqrt(var + epsilon) * scale + B, per channel; training mode takes the statistics of the batch."""
 

@@ -177,6 +177,7 @@ class Operator:
     commutative: bool
     deterministic: bool
     elementwise: bool
+    outputs_together: bool
 
     def register(self) -> Operator:
         if (self.domain, self.name) in _REGISTRY:

@@ -40,6 +40,7 @@ class Signature:
     outputs: tuple[bool, ...]
     input_range: tuple[int, int]
     output_range: tuple[int, int]
+    outputs_together: bool  # whether no number between the least and the most will do
     attributes: Mapping[str, tuple[int, bool]]  # the kind, and whether it must be given
 
     @staticmethod
@@ -53,6 +54,7 @@ class Signature:
             _must(schema.outputs),
             (schema.min_inputs, schema.max_inputs),
             (schema.min_outputs, schema.max_outputs),
+            schema.operator.outputs_together,
             {name: (int(spec.kind), spec.required) for name, spec in schema.attributes.items()},
         )
 

@@ -119,6 +119,9 @@ def compare(node: NodeProto, signature: Signature) -> Breaches:
     yield from _compare_values(
         ("output", "SDX-C123", "SDX-C125"), outputs, signature.outputs, signature.output_range, node, signature
     )
+    if signature.outputs_together and signature.output_range[0] < len(outputs) < signature.output_range[1]:
+        what = f"{_named(node, signature)} has output size {len(outputs)} not in allowed output sizes."
+        yield Breach("SDX-C123", what)
     declared, attributes = signature.attributes, node.entries("attribute")
     for attr in attributes:
         kind, _ = declared.get(attr.name, (None, False))

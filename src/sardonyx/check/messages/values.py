@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from sardonyx.io.paths import safe_path
 from sardonyx.io.tensors import typed_field
 from sardonyx.proto import SparseTensorProto, TensorProto, TypeProto, ValueInfoProto
 
-__all__ = ["check_sparse_tensor", "check_tensor", "check_value_info", "external_file", "misplaced"]
+__all__ = ["check_sparse_tensor", "check_tensor", "check_value_info", "external_file", "linear_size", "misplaced"]
 
 LARGEST = 2**63 - 1
 FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "raw_data", "double_data", "uint64_data")
@@ -238,10 +240,7 @@ def _check_places(indices: TensorProto, count: int, shape: list[int]) -> Breache
     if not linear and indices.dims[1] != len(shape):
         yield Breach("SDX-C165", f"{shown}: the second dimension does not match the rank of the tensor.")
         return
-    total = 1
-    for extent in shape:
-        total *= extent
-    extents = [total] if linear else shape
+    extents = [linear_size(shape)] if linear else shape
     flat, wanted = _integers(indices), _count(indices)
     if len(flat) != wanted:
         sizes = f"expected num elements {wanted} does not match the actual num elements {len(flat)}"
@@ -255,6 +254,11 @@ def _check_places(indices: TensorProto, count: int, shape: list[int]) -> Breache
     for i, (before, after) in enumerate(itertools.pairwise(rows)):
         if after <= before:
             yield Breach("SDX-C165", f"{shown}: the place of value {i + 1} is not in sorted order.")
+
+
+def linear_size(shape: Sequence[int]) -> int:
+    """How many places linear indices can name: the official checker counts them in 64 bits, with sign, and so do we."""
+    return (math.prod(shape) + 2**63) % 2**64 - 2**63
 
 
 def _integers(tensor: TensorProto) -> list[int]:

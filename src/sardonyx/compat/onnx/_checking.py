@@ -103,6 +103,7 @@ def _signature(schema: OpSchema) -> Signature:
         _must(schema.outputs),
         (schema.min_input, schema.max_input),
         (schema.min_output, schema.max_output),
+        schema._operator is not None and schema._operator.outputs_together,
         {name: (int(spec.type), spec.required) for name, spec in schema.attributes.items()},
     )
 
