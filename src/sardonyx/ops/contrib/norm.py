@@ -256,9 +256,6 @@ class SkipGroupNorm:
         return [_by_group(total, gamma, beta, groups, epsilon, channels_last, activation), total]
 
 
-__all__: list[str] = ["layer_normalized", "rms_normalized"]
-
-
 # -- by parts of the last axis --------------------------------------------------------------------------------------------
 
 
@@ -310,3 +307,6 @@ class BranchwiseRMSNorm:
         if factor.size == x.shape[-1] * x.shape[-2]:
             factor = factor.reshape(x.shape[-2:])
         return rms_normalized(x, factor, epsilon)[0].reshape(X.shape).astype(X.dtype)
+
+
+__all__: list[str] = ["layer_normalized", "rms_normalized"]
