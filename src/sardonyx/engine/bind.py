@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from sardonyx.core.errors import ExecutionError
 from sardonyx.engine.link import Layout, Linked
 from sardonyx.engine.outputs import LARGE, Outputs, room_for
-from sardonyx.engine.program import Address, Call, Fallback, Table, arguments
+from sardonyx.engine.program import Call, Fallback, Table, blocked
 from sardonyx.engine.threads import NativePlan, execute
 from sardonyx.engine.views import Buffer, View
 from sardonyx.evaluate import Scope
@@ -57,8 +57,6 @@ class Bound:
         self._large = [(i, size) for i, size in enumerate(sizes) if size >= LARGE]
         self._room = sum(room_for(size) for _, size in self._large)
         self._place(layout.offsets)
-        self._args: list[int] = []
-        self._patches: dict[Buffer, list[tuple[int, int]]] = {}  # (slot, offset in bytes) of addresses in arguments
         self._keep: list[Array] = []
         self._compose()
 
@@ -67,18 +65,12 @@ class Bound:
     def _place(self, offsets: Mapping[Buffer, int]) -> None:
         base = address(self.memory)
         self._base: dict[Buffer, int] = {b: base + o for b, o in offsets.items()}
-        self._arrays: dict[Buffer, Array] = {}
-        for buffer, offset in offsets.items():
-            self._arrays[buffer] = self.memory[offset:]
-        for buffer in self.linked.buffers:
-            if buffer.kind == "dims":
-                self._arrays[buffer] = np.array([self.extents[d] for d in buffer.dims]).astype(buffer.dtype.numpy)
-            elif buffer.kind == "const":
-                assert buffer.array is not None
-                self._arrays[buffer] = buffer.array
-            else:
-                continue
+        self._arrays: dict[Buffer, Array] = {b: self.memory[o:] for b, o in offsets.items()}
+        self._arrays |= self.linked.constants
+        for buffer in self.linked.counts:
+            self._arrays[buffer] = np.array([self.extents[d] for d in buffer.dims]).astype(buffer.dtype.numpy)
             self._base[buffer] = address(self._arrays[buffer])
+        self._base |= self.linked.constant_bases
 
     def _view(self, view: View, given: Mapping[Buffer, Array]) -> Array:
         """The elements of a view as an array over the same memory."""
@@ -96,23 +88,28 @@ class Bound:
 
     def _compose(self) -> None:
         """Write the argument blocks and group consecutive calls into native plans."""
+        template = self.linked.template
+        numbers = np.fromiter(self.extents.values(), np.int64, len(self.extents))
+        self.args, patches = template.fill(numbers, self._base)
+        for slot, table in template.tables:
+            self.args[slot] = address(self._table(table))
         runs: list[Fallback | list[tuple[Call, tuple[int, int, int, int, int]]]] = []
-        for step, code in zip(self.linked.program.steps, self.linked.code, strict=True):
+        for step, code, block in zip(self.linked.program.steps, self.linked.code, template.blocks, strict=True):
             if isinstance(step, Fallback):
                 runs.append(step)
                 continue
-            assert code is not None
-            slots, tasks, phases = arguments(step, self.extents, self.threads)
+            assert code is not None and block is not None
+            chosen, tasks, phases = blocked(step, self.extents, self.threads)
             if tasks == 0:
                 continue
-            row = (code.address, len(self._args), tasks, self.extents[step.grain], phases - 1)
-            self._write(slots)
+            for slot, value in zip(block.chosen, chosen, strict=True):
+                self.args[slot] = value
+            row = (code.address, block.start, tasks, self.extents[step.grain], phases - 1)
             if not runs or isinstance(runs[-1], Fallback):
                 runs.append([])
             last = runs[-1]
             assert isinstance(last, list)
             last.append((step, row))
-        self.args = np.array(self._args, np.int64)
         base = address(self.args)
         scratch = address(self.memory)
         self.segments: list[NativePlan | Fallback] = []
@@ -128,27 +125,9 @@ class Bound:
             self.calls.append([call for call, _ in run])
         program = self.linked.program
         self._slots = self.args.data
-        self.input_places = self._places([v.buffer for v in program.inputs])
-        self.output_places = self._places([v.buffer for v in program.outputs])
-
-    def _places(self, buffers: Sequence[Buffer]) -> list[tuple[int, list[tuple[int, int]]]]:
-        """Which arrays the arguments name, and the slots and offsets of each."""
-        return [(i, self._patches[b]) for i, b in enumerate(buffers) if b in self._patches]
-
-    def _write(self, slots: Iterable[int | Address | Table]) -> None:
-        args = self._args
-        for arg in slots:
-            if isinstance(arg, Address):
-                offset = self.extents[arg.offset] * arg.buffer.dtype.itemsize
-                base = self._base.get(arg.buffer)
-                if base is None:
-                    self._patches.setdefault(arg.buffer, []).append((len(args), offset))
-                    base = 0
-                args.append(base + offset)
-            elif isinstance(arg, Table):
-                args.append(address(self._table(arg)))
-            else:
-                args.append(arg)
+        # which arrays the arguments name, and the slots and offsets of each
+        self.input_places = [(i, patches[v.buffer]) for i, v in enumerate(program.inputs) if v.buffer in patches]
+        self.output_places = [(i, patches[v.buffer]) for i, v in enumerate(program.outputs) if v.buffer in patches]
 
     def _table(self, table: Table) -> Array:
         numbers = tuple(self.extents[d] for d in table.extents)

@@ -31,6 +31,11 @@ class Extents:
             self._numbers.setdefault(d, len(self._numbers))
 
     @property
+    def dims(self) -> list[Dim]:
+        """All dims, in the order in which `evaluate` gives their values."""
+        return list(self._numbers)
+
+    @property
     def symbols(self) -> list[str]:
         """The symbols that must have a number, in the order of their names."""
         return sorted({s for d in self._numbers for s in free_symbols(d)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from sardonyx.core.errors import InputError
 from sardonyx.engine.extents import Extents
 from sardonyx.engine.memory import ALIGNMENT, Life, plan_memory
 from sardonyx.engine.program import Address, Call, Fallback, Program, Real, Table
+from sardonyx.engine.template import Template
 from sardonyx.engine.views import Buffer, View
 from sardonyx.ir import Array
 
@@ -34,6 +36,15 @@ class Layout:
     offsets: dict[Buffer, int]
     scratch: int
     bytes: int
+
+
+_PLANS = 64  # how many plans of the memory are remembered
+
+
+def _rounded(size: int) -> int:
+    """A size up to a sixteenth larger: sixteen of them lie between two powers of two."""
+    step = 1 << max(size.bit_length() - 5, 0)
+    return -(-size // step) * step
 
 
 class Linked:
@@ -68,7 +79,11 @@ class Linked:
             self.extents.add(pair)
         self.symbols = self.extents.symbols
         self.temps = [b for b in self.buffers if b.kind == "temp"]
+        self.counts = [b for b in self.buffers if b.kind == "dims"]
+        self.constants = {b: b.array for b in self.buffers if b.kind == "const" and b.array is not None}
+        self.constant_bases = {b: array.ctypes.data for b, array in self.constants.items()}
         self.tables: dict[tuple[Any, ...], Array] = {}
+        self._planned: dict[tuple[int, ...], tuple[list[int], int]] = {}
 
     def _gather(self, step: Call | Fallback) -> None:
         if isinstance(step, Fallback):
@@ -97,10 +112,30 @@ class Linked:
         self._check(extents, symbols)
         scratch = max((extents[s.scratch] for s in self.program.steps if isinstance(s, Call)), default=0)
         scratch = -(-scratch // ALIGNMENT) * ALIGNMENT
-        lives = [Life(extents[b.size] * b.dtype.itemsize, *self.lives[b]) for b in self.temps]
-        offsets, arena = plan_memory(lives)
+        offsets, arena = self._plan([extents[b.size] * b.dtype.itemsize for b in self.temps])
         places = {b: scratch + o for b, o in zip(self.temps, offsets, strict=True)}
         return Layout(extents, places, scratch, scratch + arena)
+
+    @functools.cached_property
+    def template(self) -> Template:
+        """The argument blocks."""
+        return Template(self.program.steps, self.extents.dims)
+
+    def _plan(self, sizes: list[int]) -> tuple[list[int], int]:
+        """Where temporaries of these sizes lie, and the bytes of them all.
+
+        Where shapes vary, sizes are rounded up, so that the next shape finds a plan: a cache that grows by a token.
+        """
+        if self.symbols:
+            sizes = [_rounded(size) for size in sizes]
+        key = tuple(sizes)
+        found = self._planned.get(key)
+        if found is None:
+            if len(self._planned) >= _PLANS:
+                self._planned.clear()
+            lives = [Life(size, *self.lives[b]) for size, b in zip(sizes, self.temps, strict=True)]
+            found = self._planned[key] = plan_memory(lives)
+        return found
 
     def _check(self, extents: Mapping[Dim, int], symbols: Mapping[str, int]) -> None:
         """What was relied upon while extents were symbols must be true of their numbers: kernels do not check again."""

@@ -17,7 +17,21 @@ from sardonyx.ir import Array, Node, Value
 if TYPE_CHECKING:
     from sardonyx.tile import Kernel
 
-__all__ = ["Address", "Argument", "Call", "Fallback", "Made", "Program", "Real", "Table", "Work", "arguments", "label"]
+__all__ = [
+    "Address",
+    "Argument",
+    "Call",
+    "Fallback",
+    "Made",
+    "Program",
+    "Real",
+    "Table",
+    "Work",
+    "arguments",
+    "bits",
+    "blocked",
+    "label",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +103,8 @@ class Call:
         return [(a.buffer, a.writes) for a in self.args if isinstance(a, Address)]
 
 
-def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Iterator[int | Address | Table], int, int]:
-    """The slots of a step's argument block, integers where they are known already; the tasks of a phase, and the phases."""
+def blocked(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[list[int], int, int]:
+    """The values that stand for the `None`s in the arguments of a step; the tasks of a phase, and the phases."""
     chosen: list[int] = []
     tasks = extents[step.tasks]
     if step.blocking is not None:
@@ -98,6 +112,12 @@ def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Ite
     phases = 1
     if step.phased:
         *chosen, phases = chosen
+    return chosen, tasks, phases
+
+
+def arguments(step: Call, extents: Mapping[Dim, int], threads: int) -> tuple[Iterator[int | Address | Table], int, int]:
+    """The slots of a step's argument block, integers where they are known already; the tasks of a phase, and the phases."""
+    chosen, tasks, phases = blocked(step, extents, threads)
     return _slots(step, extents, iter(chosen)), tasks, phases
 
 
@@ -108,9 +128,14 @@ def _slots(step: Call, extents: Mapping[Dim, int], chosen: Iterator[int]) -> Ite
         elif arg is None:
             yield next(chosen)
         elif isinstance(arg, Real):
-            yield struct.unpack("<i", struct.pack("<f", arg.value))[0]
+            yield bits(arg)
         else:
             yield extents[arg]
+
+
+def bits(number: Real) -> int:
+    """What stands for a float32 in a slot."""
+    return struct.unpack("<i", struct.pack("<f", number.value))[0]
 
 
 def label(node: Node) -> str:
