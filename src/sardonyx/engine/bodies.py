@@ -21,6 +21,7 @@ from sardonyx.ir.clone import clone_graph
 __all__ = ["COLD", "Bodies"]
 
 COLD = 8  # runs of a body, after which it is compiled
+MANY = 24  # rounds that come or, where a body may end them, have been: fewer are run one by one
 
 Key: TypeAlias = tuple[Graph, tuple[Any, ...]]
 
@@ -85,7 +86,7 @@ class Bodies(Interpreter):
             count: int, inputs: Sequence[Any], carried: Mapping[int, int], *, stepped: range, start: int, loops: bool,
             ends: bool,
         ) -> list[Any] | None:  # fmt: skip
-            if self._runs[graph] < COLD and (count <= COLD or (ends and not _may_go_on(graph))):
+            if count < MANY or (ends and start < MANY and not _may_go_on(graph)):
                 return None
             runner = runner_for([np.asarray(x[0]) if i in stepped else x for i, x in enumerate(inputs)])
             if runner is None:

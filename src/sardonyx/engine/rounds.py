@@ -24,6 +24,7 @@ MOST = 1 << 22  # rounds, where all are sure to come
 ARGUMENTS = 1 << 16  # that are written at a time
 AHEAD, AHEAD_BYTES = 256, 1 << 20  # rounds that are run ahead, and what they may hand on
 CHEAP = 100e-6  # seconds that may be spent in vain
+PATIENCE = 10e-3  # seconds in which nobody can interrupt
 
 # Kernels whose addresses do not depend on data, or that hold indices to what is there.
 HARMLESS = (
@@ -133,15 +134,19 @@ def _all(block: _Block, rounds: Rounds, inputs: Sequence[Array]) -> list[Array]:
     outputs, at_once = block.bound.outputs, len(block.args)
     made = [np.empty((2 if i in rounds.carried else rounds.count, *s), t) for i, (s, t) in enumerate(outputs)]
     starts, steps = [address(a) for a in made], [a[0].nbytes for a in made]
-    count = np.empty(at_once, np.int64)
-    for first in range(0, rounds.count, at_once):
-        now = np.arange(first, min(first + at_once, rounds.count))
+    done, size, count = 0, min(64, at_once), np.empty(at_once, np.int64)
+    while done < rounds.count:
+        began = time.perf_counter()
+        now = np.arange(done, min(done + size, rounds.count))
         given = _given(rounds, inputs, now, count)
         for o, i in rounds.carried.items():
             before = starts[o] + (now - 1 & 1) * steps[o]
             given[i] = np.where(now == 0, given[i], before)
         places = {o: starts[o] + (now & 1 if o in rounds.carried else now) * steps[o] for o in range(len(made))}
         block.run(len(now), given, places)
+        done += len(now)
+        if time.perf_counter() - began < PATIENCE:
+            size = min(2 * size, at_once)
     return [a[rounds.count - 1 & 1].copy() if o in rounds.carried else a for o, a in enumerate(made)]
 
 

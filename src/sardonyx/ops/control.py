@@ -135,7 +135,7 @@ def at_once(
     return many(count, inputs, carried, stepped=stepped, start=start, loops=loops, ends=ends)
 
 
-TRIES = (0, 16)  # rounds before which the rest is tried at once: by the second one, a body is worth compiling
+TRIES = (0, 24)  # rounds before which the rest is tried at once: by the second one, a body that may end them has not
 
 
 @operator("Loop", since=(1, 11, 13, 16, 19, 21, 23, 24, 25))
