@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -94,6 +95,24 @@ def test_weights_of_their_own() -> None:
     given = [X, ROUTER, w1, s1, None, w2, s2, *[None] * 7, np.abs(floats(TOKENS, EXPERTS, seed=9))]
     compare("QMoE", given, atol=1e-4, k=2, weights_prepacked=0)
     compare("QMoE", given, atol=1e-4, k=2, weights_prepacked=0, normalize_routing_weights=1)
+
+
+def test_experts_of_eight_bit_floats() -> None:
+    """onnxruntime has them on GPUs only: against experts restored before, whose squares at the edges are parts of ones."""
+    w1, w2 = (floats(EXPERTS, *s, seed=i, scale=0.2).astype(ml_dtypes.float8_e4m3fn) for i, s in enumerate([(INNER, WIDE), (WIDE, INNER)]))  # fmt: skip
+    s1, s2 = (np.abs(floats(EXPERTS, -(-w.shape[1] // 48), -(-w.shape[2] // 48), seed=3)) for w in (w1, w2))
+    plain: list[Any] = []
+    for w, s in ((w1, s1), (w2, s2)):
+        spread = np.repeat(np.repeat(s, 48, 1), 48, 2)[:, : w.shape[1], : w.shape[2]]
+        plain.append(w.astype(np.float32) * spread)
+    [want] = evaluated("MoE", [X, ROUTER, plain[0], None, plain[1]], k=2, normalize_routing_weights=1)
+    facts: dict[str, Any] = {"k": 2, "quant_type": "fp8", "block_size": 48}
+    [got] = evaluated("QMoE", [X, ROUTER, w1, s1, None, w2, s2], **facts)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    with pytest.raises(UnsupportedError, match="without scales"):
+        evaluated("QMoE", [X, ROUTER, w1, None, None, w2, None], **facts)
+    with pytest.raises(UnsupportedError, match="'fp4'"):
+        evaluated("QMoE", [X, ROUTER, w1, s1, None, w2, s2], k=2, quant_type="fp4")
 
 
 def test_what_has_no_reference_says_so() -> None:

@@ -68,14 +68,18 @@ class _Gated:
 
 @dataclass(frozen=True)
 class _Layer:
-    """[expert, out, in], and [expert, out] or nothing."""
+    """The weights [out, in] of an expert, of those that are asked; and [expert, out] or nothing."""
 
-    weights: Array
+    weights: Callable[[int], Array]
     bias: Array | None
 
     def __call__(self, x: Array, expert: int) -> Array:
-        y = np.matmul(x, self.weights[expert].T)
+        y = np.matmul(x, self.weights(expert).T)
         return y if self.bias is None else y + single(self.bias[expert])
+
+
+def _plain(weights: Array, bias: Array | None) -> _Layer:
+    return _Layer(lambda expert: single(weights[expert]), bias)
 
 
 def _joined(kind: str, facts: dict[str, Any], apart: bool) -> Callable[[Array, Array | None], Array]:
@@ -112,7 +116,7 @@ def _mixed(
     shares = np.take_along_axis(shares, chosen, -1)
     if facts["normalize_routing_weights"]:
         shares = shares / shares.sum(-1, keepdims=True)
-    out = np.zeros((len(rows), second.weights.shape[1]), np.float32)
+    out = np.zeros_like(rows)
     for expert in np.unique(chosen):
         token, place = np.nonzero(chosen == expert)
         mine = rows[token]
@@ -151,7 +155,7 @@ class MoE:
             "activation_alpha": activation_alpha, "activation_beta": activation_beta, "swiglu_fusion": swiglu_fusion,
             "swiglu_limit": swiglu_limit, "swiglu_limit_after_activation": swiglu_limit_after_activation,
         }  # fmt: skip
-        layers = [None if w is None else _Layer(single(w), b) for w, b in ((w1, b1), (w2, b2), (w3, b3))]
+        layers = [None if w is None else _plain(w, b) for w, b in ((w1, b1), (w2, b2), (w3, b3))]
         return _mixed(x, router, None, layers, activation_type, facts)
 
 
@@ -163,28 +167,40 @@ def _numbers(packed: Array, bits: int) -> Array:
     return (stream.reshape(*stream.shape[:-1], -1, bits) * places).sum(-1, dtype=np.uint8)
 
 
-def _opened(
-    packed: Array | None, scales: Array | None, points: Array | None, bits: int, block: int, quant: str
-) -> Array | None:
-    """The weights [expert, out, in] of a layer: (number - zero point) * scale, by row, or by block of one."""
+def _quantized(
+    packed: Array | None,
+    scales: Array | None,
+    points: Array | None,
+    bias: Array | None,
+    bits: int,
+    block: int,
+    quant: str,
+) -> _Layer | None:
+    """A layer whose weights are (number - zero point) * scale, with a scale for each row, or each block of one."""
     if packed is None:
         return None
     if scales is None:
         raise UnsupportedError("quantized experts without scales by row or block have no reference")
-    if quant == "fp8" and block > 0:
-        factors = np.repeat(np.repeat(single(scales), block, 1), block, 2)
-        return packed.astype(np.float32) * factors[:, : packed.shape[1], : packed.shape[2]]
-    if quant != "int" or packed.dtype != np.uint8:
+    if (quant != "int" or packed.dtype != np.uint8) and not (quant == "fp8" and block > 0):
         raise UnsupportedError(f"experts quantized as '{quant}' have no reference", fix="use quant_type 'int'")
-    numbers = _numbers(packed, bits).astype(np.float32)
-    experts, rows, depth = numbers.shape
-    factors = single(scales).reshape(experts, rows, -1)
-    zero: Any = np.float32(1 << (bits - 1))
-    if points is not None:  # the rows of one expert are one stream; with blocks, each row is
-        flat = _numbers(points.reshape(*points.shape[: 2 if block else 1], -1), bits)
-        zero = flat[..., : factors.shape[2]] if block else flat[:, :rows, None]
-        zero = np.repeat(zero, depth // factors.shape[2], -1).astype(np.float32)
-    return (numbers - zero) * np.repeat(factors, depth // factors.shape[2], -1)
+
+    def squares(expert: int) -> Array:
+        whole = packed[expert].astype(np.float32)
+        factors = np.repeat(np.repeat(single(scales[expert]), block, 0), block, 1)
+        return whole * factors[: whole.shape[0], : whole.shape[1]]
+
+    def rows(expert: int) -> Array:
+        numbers = _numbers(packed[expert], bits).astype(np.float32)
+        count, depth = numbers.shape
+        factors = single(scales[expert]).reshape(count, -1)
+        zero: Any = np.float32(1 << (bits - 1))
+        if points is not None:  # the rows of an expert are one stream; with blocks, each row is
+            flat = _numbers(points[expert].reshape(count, -1) if block else points[expert], bits)
+            zero = flat[:, : factors.shape[1]] if block else flat[:count, None]
+            zero = np.repeat(zero, depth // factors.shape[1], -1).astype(np.float32)
+        return (numbers - zero) * np.repeat(factors, depth // factors.shape[1], -1)
+
+    return _Layer(squares if quant == "fp8" else rows, bias)
 
 
 @contrib("QMoE")
@@ -232,7 +248,9 @@ class QMoE:
             "swiglu_limit": swiglu_limit, "swiglu_limit_after_activation": swiglu_limit_after_activation,
         }  # fmt: skip
         own = (fc1_expert_weight_bits, fc2_expert_weight_bits, fc3_expert_weight_bits)
-        given = zip((w1, w2, w3), (s1, s2, s3), (z1, z2, z3), own, strict=True)
-        opened = [_opened(w, s, z, bits or expert_weight_bits, block_size or 0, quant_type) for w, s, z, bits in given]
-        layers = [None if w is None else _Layer(w, b) for w, b in zip(opened, (b1, b2, b3), strict=True)]
+        given = zip((w1, w2, w3), (s1, s2, s3), (z1, z2, z3), (b1, b2, b3), own, strict=True)
+        layers = [
+            _quantized(w, s, z, b, bits or expert_weight_bits, block_size or 0, quant_type)
+            for w, s, z, b, bits in given
+        ]
         return _mixed(x, router, weights, layers, activation_type, facts)
