@@ -78,21 +78,24 @@ class LinearAttention:
         if past is None:
             state = np.zeros((batch, kv_num_heads, k.shape[-1], v.shape[-1]), np.float32)
         else:
-            state = single(past[-1] if state_window else past)
+            state = np.array(past[-1] if state_window else past, np.float32)  # ours, to change
         kept = 1.0 if not gated or decay is None else np.exp(single(decay)).reshape(batch, length, kv_num_heads, -1, 1)
         rate = 1.0 if beta is None else single(beta)[..., None]
         out = np.zeros((batch, length, heads, v.shape[-1]), np.float32)
         states: list[Array] = []
         for t in range(length):
             if isinstance(kept, np.ndarray):
-                state = state * kept[:, t]
-            new = v[:, t]
+                state *= kept[:, t]
+            row = k[:, t, :, None]
+            new = v[:, t, :, None]
             if delta and isinstance(rate, np.ndarray):
-                new = rate[:, t] * (new - np.einsum("bhkv,bhk->bhv", state, k[:, t]))
-            state = state + k[:, t, ..., None] * new[..., None, :]
-            asked = np.repeat(q[:, t], heads // q_num_heads, 1)
-            out[:, t] = factor * np.einsum("bhk,bhkv->bhv", asked, np.repeat(state, heads // kv_num_heads, 1))
-            states.append(state)
+                new = rate[:, t, :, None] * (new - np.matmul(row, state))
+            state += row.swapaxes(-1, -2) * new
+            asked = np.repeat(q[:, t], heads // q_num_heads, 1)[:, :, None]
+            each = state if heads == kv_num_heads else np.repeat(state, heads // kv_num_heads, 1)
+            out[:, t] = factor * np.matmul(asked, each)[:, :, 0]
+            if state_window:
+                states.append(state.copy())
         left = _window(states or [state], state_window) if state_window else state
         kind = query.dtype if past is None else past.dtype
         return [out.reshape(batch, length, -1).astype(query.dtype), left.astype(kind)]
