@@ -42,7 +42,8 @@ def quantized(case: str, folder: Path) -> tuple[Path, dict[str, Any]]:
     if "failed" in prepared:
         raise SystemExit(f"{name} cannot be exported: {prepared['failed']}")
     source = Path(prepared["path"])
-    feeds, target, plain = feeds_of(source), folder / f"{case}.onnx", folder / f"{name}-plain.onnx"
+    feeds = feeds_of(source)  # other benchmarks call a model with symbolic extents `NAME-dynamic`
+    target, plain = folder / f"{case}-quantized.onnx", folder / f"{name}-plain.onnx"
     if target.exists():
         return target, feeds
     quant_pre_process(source, plain, skip_symbolic_shape=True)
