@@ -14,10 +14,12 @@ from typing import Any, ClassVar
 from sardonyx.compat.onnx.reference import op_run
 from sardonyx.compat.onnx.reference._differences import AROUND
 from sardonyx.compat.onnx.reference._execute import Body, apply
+from sardonyx.compat.onnx.reference._refusals import refuse, translated
 from sardonyx.compat.onnx.reference._schemas import known_schemas, newest_opset, schema_at
 from sardonyx.compat.onnx.reference._text import as_held
 from sardonyx.compat.onnx.reference.op_run import OpFunction, OpRun, RuntimeContextError, RuntimeImplementationError
 from sardonyx.compat.onnx.reference.ops import _op
+from sardonyx.core.errors import DTypeError
 from sardonyx.ops import all_operators, lookup
 
 __all__ = ["DOMAINS", "_build_registered_operators", "load_of_domain", "load_op"]
@@ -126,6 +128,11 @@ class OpRunReference(OpRun):
         given = getattr(type(self), "op_schema", None)
         return given if given is not None else schema_at(self._op, self._opset(), self.op_domain)
 
+    def _check_inputs(self, args: Sequence[Any]) -> None:
+        super()._check_inputs(args)
+        if self.op_domain == "":
+            refuse(self._op, args, {name: getattr(self, name) for name in self.attributes_names_})
+
     def need_context(self) -> bool:
         return self.has_subgraph
 
@@ -147,7 +154,11 @@ class OpRunReference(OpRun):
             return apply(self._op, inputs, attrs, count, domain=self.op_domain, opset=opset)
 
         around = AROUND.get((self.op_domain, self._op))
-        return as_held(self._op, inputs, run(inputs) if around is None else around(run, inputs, attrs))
+        try:
+            outputs = run(inputs) if around is None else around(run, inputs, attrs)
+        except (ValueError, DTypeError) as error:
+            raise translated(self._op, error) from error
+        return as_held(self._op, inputs, outputs)
 
     def _body(self, name: str, value: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
         if not hasattr(value, "rt_nodes_"):
