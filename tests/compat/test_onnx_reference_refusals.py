@@ -124,3 +124,46 @@ def test_what_is_not_refused(op_type: str, inputs: list[Any], attrs: dict[str, A
         return o.reference.ReferenceEvaluator(proto).run(None, feeds)
 
     assert not raises(agree(program))
+
+
+X = floats(2, 3)
+LINES = {"coefficients": [0.5, -0.25, 1.0]}
+VECTORS = {**LINES, "support_vectors": [1.0, 2.0, 3.0], "rho": [0.5], "kernel_params": [0.1, 0.0, 2.0]}
+TREES = {
+    "nodes_treeids": [0, 0, 0],
+    "nodes_nodeids": [0, 1, 2],
+    "nodes_featureids": [0, 0, 0],
+    "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+    "nodes_values": [0.5, 0.0, 0.0],
+    "nodes_truenodeids": [1, 0, 0],
+    "nodes_falsenodeids": [2, 0, 0],
+}
+VOTES = {"target_treeids": [0, 0], "target_nodeids": [1, 2], "target_ids": [0, 0], "target_weights": [1.0, 2.0]}
+CLASSES = {key.replace("target", "class"): value for key, value in VOTES.items()}
+ODD = {"nodes_modes": ["BRANCH_ODD", "LEAF", "LEAF"]}
+LEARNED: list[tuple[str, list[Any], dict[str, Any]]] = [
+    ("ArrayFeatureExtractor", [X, np.array([5])], {}),
+    ("LinearClassifier", [X], {**LINES, "intercepts": [0.5], "classlabels_ints": [0, 1], "post_transform": "ODD"}),
+    ("LinearRegressor", [X], {**LINES, "intercepts": [0.5], "post_transform": "ODD"}),
+    ("Normalizer", [X], {"norm": "ODD"}),
+    ("SVMRegressor", [X], {**VECTORS, "n_supports": 1, "kernel_type": "ODD"}),
+    ("SVMRegressor", [X], {**VECTORS, "n_supports": 1, "post_transform": "ODD"}),
+    ("TreeEnsembleClassifier", [X], {**TREES, **CLASSES, **ODD, "classlabels_int64s": [0, 1]}),
+    ("TreeEnsembleRegressor", [X], {**TREES, **VOTES, **ODD, "n_targets": 1}),
+    ("TreeEnsembleRegressor", [X], {**TREES, **VOTES, "n_targets": 1, "aggregate_function": "ODD"}),
+    ("TreeEnsembleRegressor", [X], {**TREES, **VOTES, "n_targets": 1, "post_transform": "ODD"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("op_type", "inputs", "attrs"), LEARNED, ids=[f"{i} {row[0]}" for i, row in enumerate(LEARNED)]
+)
+def test_refusals_of_what_was_learned(op_type: str, inputs: list[Any], attrs: dict[str, Any]) -> None:
+    feeds = {f"x{i}": held for i, held in enumerate(inputs)}
+    outputs = ["y", "z"] if "Classifier" in op_type else ["y"]
+
+    def program(o: Any) -> Any:
+        node = o.helper.make_node(op_type, list(feeds), outputs, domain="ai.onnx.ml", **attrs)
+        return o.reference.ReferenceEvaluator(node).run(None, feeds)
+
+    assert raises(agree(program))

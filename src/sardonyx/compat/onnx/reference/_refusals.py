@@ -126,6 +126,26 @@ def _bits(x: Sequence[Any], facts: Facts) -> str | None:
 _STATES = [(_one_of("direction", "forward", "reverse", "bidirectional"), RuntimeError), (_directions, RuntimeError)]
 _ON_FOUR = [(_rank(0, 4), RuntimeError)]
 
+_RULES = tuple(f"BRANCH_{name}" for name in ("LEQ", "LT", "GTE", "GT", "EQ", "NEQ"))
+_TRANSFORM = _one_of("post_transform", "NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT")
+_KERNEL = (_one_of("kernel_type", "LINEAR", "POLY", "RBF", "SIGMOID"), ValueError)
+
+
+def _rules(_: Sequence[Any], facts: Facts) -> str | None:
+    odd = [rule for rule in facts.get("nodes_modes") or () if rule not in (*_RULES, "LEAF")]
+    return f"Unexpected rule {odd[0]!r}." if odd else None
+
+
+def _places(x: Sequence[Any], _: Facts) -> str | None:
+    fits = np.all(np.less(x[1], np.shape(x[0])[-1]))
+    return None if fits else f"indices {x[1]} are beyond a tensor of shape {np.shape(x[0])}"
+
+
+def _members(_: Sequence[Any], facts: Facts) -> str | None:
+    asked = np.any(np.asarray(facts["nodes_modes"]) == 6) and facts.get("membership_values") is None
+    return "Must specify membership values for all set membership nodes" if asked else None
+
+
 REFUSED: dict[str, Sequence[tuple[Wrong, type[Exception]]]] = {
     "BitCast": [(_bits, ValueError)],
     "BitShift": [(_one_of("direction", "LEFT", "RIGHT"), ValueError)],
@@ -196,6 +216,19 @@ REFUSED: dict[str, Sequence[tuple[Wrong, type[Exception]]]] = {
             ),
             RuntimeError,
         )
+    ],
+    "ArrayFeatureExtractor": [(_places, RuntimeError)],
+    "LinearClassifier": [(_TRANSFORM, NotImplementedError)],
+    "LinearRegressor": [(_TRANSFORM, NotImplementedError)],
+    "Normalizer": [(_one_of("norm", "MAX", "L1", "L2"), ValueError)],
+    "SVMClassifier": [_KERNEL],
+    "SVMRegressor": [_KERNEL, (_TRANSFORM, NotImplementedError)],
+    "TreeEnsemble": [(_one_of("aggregate_function", 0, 1, 2, 3), NotImplementedError), (_members, ValueError)],
+    "TreeEnsembleClassifier": [(_rules, ValueError), (_TRANSFORM, KeyError)],
+    "TreeEnsembleRegressor": [
+        (_rules, ValueError),
+        (_one_of("aggregate_function", "SUM", "AVERAGE", "MIN", "MAX"), NotImplementedError),
+        (_TRANSFORM, NotImplementedError),
     ],
 }
 

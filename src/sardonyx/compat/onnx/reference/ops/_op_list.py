@@ -130,8 +130,7 @@ class OpRunReference(OpRun):
 
     def _check_inputs(self, args: Sequence[Any]) -> None:
         super()._check_inputs(args)
-        if self.op_domain == "":
-            refuse(self._op, args, {name: getattr(self, name) for name in self.attributes_names_})
+        refuse(self._op, args, {name: getattr(self, name) for name in self.attributes_names_})
 
     def need_context(self) -> bool:
         return self.has_subgraph
