@@ -102,6 +102,21 @@ def test_restored_weights(case: tuple[Any, tuple[int, ...], dict[str, Any]], poi
     agree(found, [floats(9, 64)], level)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", [0, 1], ids=["FP4", "NF4"])
+@pytest.mark.parametrize("shape", [(1, 64, 70, 16), (7, 96, 33, 32), (13, 512, 130, 512)], ids=str)
+def test_four_bit_floats(shape: tuple[int, int, int, int], kind: int, level: str) -> None:
+    m, k, n, block = shape
+    rng = np.random.default_rng(1)
+    constants = {
+        "b": rng.integers(0, 256, n * k // 2).astype(np.uint8),
+        "s": rng.random(n * k // block).astype(np.float32),
+    }
+    facts: dict[str, Any] = {"K": k, "N": n, "block_size": block, "quant_type": kind}
+    node = helper.make_node("MatMulBnb4", ["x", "b", "s"], ["y"], domain="com.microsoft", **facts)
+    agree(model([node], ["m", k], constants), [floats(m, k)], level)
+
+
 def test_same_bits_for_any_threads() -> None:
     found = few_bits(256, 300, 4, 32)
     x = floats(20, 256)

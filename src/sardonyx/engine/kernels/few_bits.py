@@ -37,13 +37,17 @@ AHEAD = 2048  # bytes between what is multiplied and what is prefetched
 
 @dataclass(frozen=True)
 class FewBitsSpec:
-    """Bits of a number (2, 4 or 8), rows of a block, what is taken from numbers, whether there are offsets, the epilogue."""
+    """Bits of a number (2, 4 or 8), rows of a block, what is taken from numbers, whether there are offsets, the epilogue.
+
+    codes: what each number of 4 bits means, if not itself; then nothing is taken from it.
+    """
 
     bits: int
     block: int
     middle: int
     offset: bool
     epilogue: Epilogue
+    codes: tuple[float, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -99,8 +103,17 @@ class _Block:
         self.sums = k.local("sums", f32, tile.rows * tile.width)
         self.heads = (1 + spec.offset) * 4 * tile.width
         self.size = self.heads + spec.block * tile.width * spec.bits // 8
-        middle = float(spec.middle)
-        self.table = k.let("table", Ramp(i32.x(tile.lanes)).to(f32) - middle) if tile.lanes == 16 else None
+        self.table = k.let("table", self._meanings()) if tile.lanes == 16 else None
+
+    def _meanings(self) -> Expr:
+        """What the 16 numbers mean, one in each lane."""
+        places = Ramp(i32.x(16))
+        if not self.spec.codes:
+            return places.to(f32) - float(self.spec.middle)
+        found: Expr = Const(self.spec.codes[0], f32.x(16))
+        for i, code in enumerate(self.spec.codes[1:], 1):
+            found = select(places.eq(i), Const(code, f32.x(16)), found)
+        return found
 
     def sum(self, height: int, vectors: int, lines: list[Pointer], panel: Pointer) -> None:
         k, tile, lanes = self.k, self.tile, self.tile.lanes
@@ -154,7 +167,17 @@ class _Block:
         moved = word >> Const(i * bits, word.type) if i else word
         if bits == 4 and self.table is not None:
             return call("pick16", self.table, moved)
+        if self.spec.codes:
+            return self._chosen(moved)
         return (moved & Const((1 << bits) - 1, word.type)).to(i32).to(f32) - middle
+
+    def _chosen(self, word: Expr) -> Expr:
+        """What the lowest 4 bits of each lane mean, bit by bit: half of what is left after each."""
+        left: list[Expr] = [Const(code, f32.x(self.tile.lanes)) for code in self.spec.codes]
+        for bit in range(4):
+            odd = self.k.let("odd", (word & Const(1 << bit, word.type)).ne(0))
+            left = [select(odd, b, a) for a, b in zip(left[::2], left[1::2], strict=True)]
+        return left[0]
 
 
 @functools.cache

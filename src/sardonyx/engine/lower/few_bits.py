@@ -20,7 +20,7 @@ from sardonyx.engine.program import Argument
 from sardonyx.engine.shared import one_of_equals
 from sardonyx.engine.views import View
 from sardonyx.ir import Array, Node
-from sardonyx.ops.contrib.linalg import unpacked
+from sardonyx.ops.contrib.linalg import CODES, unpacked
 from sardonyx.tile import Kernel
 
 __all__ = ["Weights", "few_bits_product"]
@@ -30,7 +30,7 @@ __all__ = ["Weights", "few_bits_product"]
 class Weights:
     """The right side [k, n]: (numbers - zeros) * scales, with a row of scales for every `block` rows of numbers.
 
-    numbers: u8, of `bits` each. zeros: None means half the range.
+    numbers: u8, of `bits` each. zeros: None means half the range. codes: what the numbers mean, if not themselves; no zeros then.
     """
 
     numbers: Array
@@ -38,6 +38,7 @@ class Weights:
     zeros: Array | None
     bits: int
     block: int
+    codes: tuple[float, ...] = ()
 
 
 @dataclass(eq=False, kw_only=True)
@@ -48,9 +49,10 @@ class FewBitsHead(ContractHead):
     block: int
     middle: int
     offset: bool
+    codes: tuple[float, ...] = ()
 
     def unit(self, low: Lowering, epilogue: Epilogue, out: View) -> tuple[Kernel, Blocking, Argument]:
-        spec = FewBitsSpec(self.bits, self.block, self.middle, self.offset, epilogue)
+        spec = FewBitsSpec(self.bits, self.block, self.middle, self.offset, epilogue, self.codes)
         return few_bits_kernel(spec, low.target), FewBitsBlocking(few_bits_tile(low.target), 4, self.block), 0
 
 
@@ -90,6 +92,7 @@ def few_bits_product(low: Lowering, a: View, weights: Weights, shape: Sequence[D
         block=block,
         middle=middle,
         offset=offset,
+        codes=weights.codes,
     )
     return Deferred(tuple(shape), FLOAT32, Formula(("f32",)), [], head, order, (node,))
 
@@ -118,4 +121,24 @@ def matmul_n_bits(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         low.claim_all(low.shape(bias), (n,), f"{node!r} has a bias for each column")
         found.formula = Formula(("f32", "f32"), (Step("add", (0, 1), "f32"),))
         found.operands = [low.view(bias).broadcast_to(found.shape)]
+    low.give(node.output, found)
+
+
+@lower("MatMulBnb4", domain="com.microsoft")
+def matmul_bnb4(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
+    source, packed, largest = node.inputs
+    assert source is not None
+    b, s = low.const(packed), low.const(largest)
+    n, k, block = attrs["N"], attrs["K"], attrs["block_size"]
+    if b is None or s is None or not attrs["transB"]:
+        raise NotNative("weights that are computed, or lie by column")
+    if k % block or s.dtype != np.float32:
+        raise NotNative(f"blocks of {block} that go on in the next row, or scales of {s.dtype}")
+    bytes_ = b.reshape(-1)
+    numbers = np.stack([bytes_ >> 4, bytes_ & 15], -1).reshape(n, k)  # the high bits first
+    codes = tuple(CODES[attrs["quant_type"]].tolist())
+    weights = Weights(numbers.T, s.reshape(n, k // block).T, None, 4, block, codes)
+    a = low.view(source)
+    found = few_bits_product(low, a, weights, (*a.shape[:-1], n), node.name or node.op_type)
+    low.claim_all(low.shape(node.output), found.shape, f"{node!r} has a column for each of its N")
     low.give(node.output, found)

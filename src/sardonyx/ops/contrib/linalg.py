@@ -322,7 +322,7 @@ _NF4 = (
     -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 )  # fmt: skip
-_CODES = (np.array([*_FP4, *(-x for x in _FP4)], np.float32), np.array(_NF4, np.float32))
+CODES = (np.array([*_FP4, *(-x for x in _FP4)], np.float32), np.array(_NF4, np.float32))
 
 
 @contrib("MatMulBnb4")
@@ -345,7 +345,7 @@ class MatMulBnb4:
     ) -> Array:
         packed = B.reshape(-1)
         codes = np.stack([packed >> 4, packed & 15], -1).reshape(-1)[: N * K]  # the high bits first
-        values = _CODES[quant_type][codes] * np.repeat(single(absmax).reshape(-1), block_size)[: N * K]
+        values = CODES[quant_type][codes] * np.repeat(single(absmax).reshape(-1), block_size)[: N * K]
         matrix = values.reshape(N, K)
         return np.matmul(single(A), matrix.T if transB else matrix).astype(A.dtype)
 
@@ -399,4 +399,4 @@ def _by_blocks(
     return (numbers - points) * spread
 
 
-__all__ = ["few_bits", "unpacked"]
+__all__ = ["CODES", "few_bits", "unpacked"]
