@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,17 @@ def test_refusals(text: str, arguments: Any, error: type[Exception], words: str,
     with pytest.raises(error, match=re.escape(words)):
         compile_ahead(parse(text), tmp_path, **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux wants to be asked")
+@pytest.mark.parametrize("native", [True, False])
+def test_programs_ask_for_the_matrix_unit(native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux ends a process that uses tiles unasked: the function begins with the system call, where its kernels use them."""
+    monkeypatch.setenv("SARDONYX_ISA", "amx:emulate")
+    target = detect()
+    features = target.features | {"amx-tile", "amx-bf16"} if native else target.features - {"amx-tile", "amx-bf16"}
+    monkeypatch.setattr("sardonyx.engine.ahead.detect", lambda: replace(target, features=features))
+    model = parse(f"(float[64, 8] x) => (float[64, 96] y) <float[8, 96] w = {numbers(768)}> {{ y = MatMul(x, w) }}")
+    image = compile_ahead(model, tmp_path, name="ask").object.read_bytes()
+    arch_prctl, syscall = bytes.fromhex("b89e000000"), bytes.fromhex("0f05")
+    assert (arch_prctl in image and syscall in image) == native

@@ -2,6 +2,7 @@
 
 The data (weights and tables) come into the object from a file, by the assembler. The argument blocks are a template: the
 function copies it into the caller's workspace, adds the addresses that are known only there, and calls kernel after kernel.
+Where kernels use the matrix unit it first asks Linux for the unit's state, which no process has unasked.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import llvmlite.binding as llvm
 
 from sardonyx.engine.codegen.emit import emit_module
 from sardonyx.engine.codegen.jit import machine, optimised, prepared
+from sardonyx.engine.codegen.linux import ASKING
 from sardonyx.engine.codegen.target import Target
 from sardonyx.tile import Kernel
+from sardonyx.tile.expand import uses_instrs
 
 __all__ = ["Entry", "Patch", "Step", "object_file"]
 
@@ -62,8 +65,10 @@ class Entry:
 def object_file(entry: Entry, kernels: Sequence[Kernel], data: Path, size: int, target: Target) -> bytes:
     """The object file of a plan whose data are the `size` bytes of a file. Only `entry.name` is seen from outside."""
     llvm.initialize_native_asmparser()  # for the directives that bring the data in
-    text = emit_module([prepared(k, target) for k in kernels], target, internal=True)
-    text += _data(entry.name, data, size) + _entry(entry)
+    ready = [prepared(k, target) for k in kernels]
+    asks = "linux" in target.triple and any(uses_instrs(k) for k in ready)
+    text = emit_module(ready, target, internal=True)
+    text += _data(entry.name, data, size) + _entry(entry, asks=asks)
     return machine(target, jit=False).emit_object(optimised(text, entry.name, target))
 
 
@@ -78,18 +83,20 @@ def _data(name: str, path: Path, size: int) -> str:
     return f"\n{assembly}@{name}_data = external hidden constant [{max(size, 1)} x i8]\n"
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: Entry, *, asks: bool) -> str:
     name, n = entry.name, len(entry.patches)
     ports = "".join(f"ptr %port{i}, " for i in range(entry.ports))
     args = ", ".join(f"i64 {a}" for a in entry.args) or ""
     patches = ", ".join(f"[3 x i64] [i64 {p.slot}, i64 {p.base}, i64 {p.offset}]" for p in entry.patches)
     bases = [f"%base{i}" for i in range(entry.ports + 2)]
     lines = [
+        *(ASKING.replace("<name>", name).splitlines() if asks else []),
         f"@{name}_args = internal constant [{len(entry.args)} x i64] [{args}], align {_ALIGNMENT}",
         f"@{name}_patches = internal constant [{n} x [3 x i64]] [{patches}], align {_ALIGNMENT}",
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)",
         f"define void @{name}({ports}ptr %workspace) {{",
         "entry:",
+        *([f"  call void @{name}_ask()"] if asks else []),
         "  %given = ptrtoint ptr %workspace to i64",
         f"  %up = add i64 %given, {_ALIGNMENT - 1}",
         f"  %base0 = and i64 %up, {-_ALIGNMENT}",

@@ -10,7 +10,7 @@ import functools
 import platform
 import sys
 
-__all__ = ["FUTEX", "request_permission"]
+__all__ = ["ASKING", "FUTEX", "request_permission"]
 
 _SYS_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 158, 0x1023, 18
 
@@ -25,6 +25,24 @@ def request_permission() -> bool:
     except (OSError, AttributeError):
         return False
 
+
+_SYSCALL = '"syscall", "={rax},0,{rdi},{rsi},~{rcx},~{r11},~{memory}"'
+# LLVM text of <name>_ask(), for programs that begin without Python: asks for the tile state when it is first called.
+ASKING = f"""
+@<name>_asked = internal global i8 0
+define internal void @<name>_ask() {{
+entry:
+  %asked = load atomic i8, ptr @<name>_asked monotonic, align 1
+  %again = icmp ne i8 %asked, 0
+  br i1 %again, label %done, label %first
+first:
+  call i64 asm sideeffect {_SYSCALL}(i64 {_SYS_ARCH_PRCTL}, i64 {_ARCH_REQ_XCOMP_PERM}, i64 {_XFEATURE_XTILEDATA})
+  store atomic i8 1, ptr @<name>_asked monotonic, align 1
+  br label %done
+done:
+  ret void
+}}
+"""
 
 _SYS_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
 _WAIT, _WAKE, _PRIVATE, _EVERYONE = 0, 1, 128, 0x7FFFFFFF
