@@ -26,10 +26,12 @@ from sardonyx.rewrite.op import (
     MatMulInteger,
     Mul,
     Range,
+    Reshape,
     RMSNormalization,
     RotaryEmbedding,
     Shape,
     Split,
+    Transpose,
     Unsqueeze,
     Where,
 )
@@ -157,9 +159,10 @@ def _seen(m: Match, keys: Var, before: Expr) -> Expr:
     m.require(rank in (1, 2, 3), "the mask has a number by head")
     if rank != 1:
         return Unsqueeze(Greater(mask, np.zeros((), np.int32)), np.array([1, 2] if rank == 2 else [1]))
-    count, batch, rows = m[mask].dim(0), m[keys].dim(0), m[keys].dim(1)
+    axis = 2 if m[keys].rank == 4 else 1
+    count, batch, rows = m[mask].dim(0), m[keys].dim(0), m[keys].dim(axis)
     m.require(count is not None and batch is not None and count in (batch, 2 * batch), "the mask counts something else")
-    length: Expr = np.array(rows) if isinstance(rows, int) else Gather(Shape(keys), np.array(1))
+    length: Expr = np.array(rows) if isinstance(rows, int) else Gather(Shape(keys), np.array(axis))
     places = Range(np.array(0), length if before is None else Add(length, before), np.array(1))
     numbers, axes = Cast(mask, to=d.INT64.code), np.array([1, 2, 3])
     if count == batch:
@@ -206,7 +209,9 @@ _MULTI = microsoft("MultiHeadAttention").any(q, k, v, bias, mask, extra, past_k,
 
 def _multi_head(m: Match) -> Expr:
     _float(m, q)
-    m.require(m[q].rank == m[k].rank == m[v].rank == 3, "keys and values come by head")
+    if m[q].rank == 3 and m[k].rank == m[v].rank == 4:
+        return _by_head(m)
+    m.require(m[q].rank == m[k].rank == m[v].rank == 3, "queries, keys and values lie together")
     parts: list[Expr] = [q, k, v]
     if bias in m:
         widths = [m[part].dim(-1) for part in (q, k, v)]
@@ -221,10 +226,27 @@ def _multi_head(m: Match) -> Expr:
     return _attend(m, _MULTI, parts, (past_k, past_v) if continued else (None, None), causal, k, before)
 
 
+def _by_head(m: Match) -> Expr:
+    """Where keys and values come by head, as those of an encoder do that are kept, queries are brought there, and back."""
+    heads, width = m.attr(_MULTI, "num_heads"), m[q].dim(2)
+    m.require(not (past_k in m or past_v in m) and not m.attr(_MULTI, "unidirectional"), "there is a past")
+    rows: Expr = q
+    if bias in m:
+        array = m[bias].array
+        m.require(array is not None and isinstance(width, int), "the bias is no constant")
+        assert array is not None and isinstance(width, int)
+        rows = Add(q, np.ascontiguousarray(array[:width]))
+    own = Transpose(Reshape(rows, np.array([0, 0, heads, -1])), perm=[0, 2, 1, 3])
+    attrs: dict[str, Any] = {"scale": scale} if (scale := m.attr(_MULTI, "scale")) else {}
+    found = Attention(own, k, v, _added(m, _MULTI, k, None), **attrs)
+    return Reshape(Transpose(found[0], perm=[0, 2, 1, 3]), np.array([0, 0, -1])), k, v
+
+
 @rewrite(_MULTI)
 def say_multi_head(m: Match) -> Expr:
     """MultiHeadAttention(q, k, v) -> Attention(q, k, v)"""
-    return _multi_head(m)
+    found = _multi_head(m)
+    return found[0] if isinstance(found, tuple) else found
 
 
 @rewrite(_MULTI, _MULTI[1], _MULTI[2])
@@ -241,6 +263,13 @@ say_multi_head.fires(
 )
 say_multi_head.fires(
     microsoft("MultiHeadAttention")(q, k, v, None, None, extra, num_heads=2, scale=0.3), extra=f32[1, 2, 3, 5], **_LAYER
+)
+_HEADS: dict[str, Any] = {"q": f32["b", 3, 8], "k": f32["b", 2, 5, 4], "v": f32["b", 2, 5, 6], "tolerance": TOLERANCE}
+say_multi_head.fires(
+    microsoft("MultiHeadAttention")(q, k, v, bias, mask, num_heads=2), bias=_CONST, mask=i32["b", 5], **_HEADS
+)
+say_multi_head.fires(
+    microsoft("MultiHeadAttention")(q, k, v, None, mask, num_heads=2, scale=0.4), mask=i32["b"], **_HEADS
 )
 say_multi_head.refuses(
     microsoft("MultiHeadAttention")(q, k, v, num_heads=2, unidirectional=1), q=f32[1, 3, 8], k=f32[1, 5, 8], v=f32[1, 5, 8],
@@ -265,7 +294,7 @@ say_multi_head_and_past.refuses(
     q=f32[2, 3, 8],
     k=f32[2, 2, 3, 4],
     v=f32[2, 2, 3, 4],
-    because="by head",
+    because="there is a past",
     **_PAST,
 )
 
