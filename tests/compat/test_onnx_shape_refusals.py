@@ -77,6 +77,9 @@ REFUSED: dict[str, str] = {
         'y = ai.onnx.ml.LabelEncoder<keys_strings = ["a"], values_int64s = [1], values_floats = [1.0]>(x)',
         imports=ML,
     ),
+    "an axis from behind": model("float[2, 3] x", "y = Transpose<perm = [1, -2]>(x)"),
+    "pads below zero": model(PLANE, "y = Conv<pads = [0, 0, 0, -1]>(x, w)"),
+    "blocks of nothing": model("float[1, 4, 2, 2] x", "y = DepthToSpace<blocksize = 0>(x)"),
     "zero points": model(
         "uint8[2, 2] a, float s, int8 z, uint8 w", "y = QLinearMatMul(a, s, z, a, s, w, s, w)", version=21
     ),
@@ -114,6 +117,66 @@ TAKEN: dict[str, str] = {
 def test_taken(title: str) -> None:
     for strict, follow in itertools.product((False, True), repeat=2):
         both(TAKEN[title], strict=strict, follow=follow)
+
+
+# Where one thing is known and another is not, both say as much, no more and no less.
+HALVES: dict[str, str] = {
+    "heads of an unknown rank": model(
+        "float[1, 2, 3, 4] q, k", "y = ai.onnx.preview.FlexAttention(q, k, k)", imports=', "ai.onnx.preview" : 1'
+    ),
+    "columns by a constant block": model(
+        "float[1, 9, B] x, int64[2] i", "b = Constant<value_ints = [3, 3]>() y = Col2Im(x, i, b)"
+    ),
+    "an axis that is not padded": model(
+        "float[A, 5, B] x", "p = Constant<value_ints = [0, 1]>() a = Constant<value_ints = [0]>() y = Pad(x, p, , a)"
+    ),
+    "frames of a batch": model("float[B, 128, 1] x, int64 s, int64 n", "y = STFT(x, s, , n)"),
+    "no elements times unknown ones": model("float[0, 3, B, C] x", "y = Flatten<axis = -3>(x) z = Flatten<axis = 1>(x)"),
+    "a batch that the state tells": model(
+        "float[B, 4, 8] x, float[4, 1, 4] w, float[2, 4, 3] p", "y, s = CausalConvWithState(x, w, , p)", version=27
+    ),
+    "a batch that the keys tell": model(
+        "float[B, 2, 4, 8] q, float[1, 2, 6, 8] k", "y = ai.onnx.preview.FlexAttention(q, k, k)",
+        version=26, imports=', "ai.onnx.preview" : 1',
+    ),
+    "states of a network without one size": model(
+        "float[3, 1, 2] x, float[1, 15, 2] w, float[1, 15, 5] r", "y, h = GRU<hidden_size = -1>(x, w, r)"
+    ),
+    "states of an old network": model(
+        "float[3, 1, 2] x, float[1, 15, 2] w, float[1, 15, 5] r",
+        "y, h = GRU<hidden_size = 5, output_sequence = 1>(x, w, r) z, k = GRU<hidden_size = 5>(x, w, r)",
+        version=6,
+    ),
+    "what a node states": model(
+        "float[1, 1, N, 3] x, float[1, 2, 3, 3] w",
+        "y = ConvTranspose<kernel_shape = [3, 3], output_shape = [10, 8], strides = [3, 2]>(x, w)",
+    ),
+    "sequences of unknown lengths": model("float[4, 4] x, int64 n", "y = ReverseSequence(x, n) z = AffineGrid(x, n)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", HALVES)
+def test_halves(title: str) -> None:
+    for strict, follow in itertools.product((False, True), repeat=2):
+        both(HALVES[title], strict=strict, follow=follow)
+
+
+@pytest.mark.parametrize(
+    ("op", "value"), [("Min", [3, 1]), ("Expand", [2, 2]), ("Reshape", [1, 2]), ("Slice", [0, 1]), ("Tile", [2, 1])]
+)
+def test_constants_whose_input_has_no_shape(op: str, value: list[int]) -> None:
+    """What an initializer holds is known, and yet the shape its input declares is missing."""
+
+    def program(o: Any) -> Any:
+        h, i64 = o.helper, o.TensorProto.INT64
+        names = ["x", "k", "k", "k"] if op == "Slice" else ["x", "k"]
+        inputs = [h.make_tensor_value_info("x", i64, [1, 2]), h.make_tensor_value_info("k", i64, None)]
+        held = [h.make_tensor("k", i64, [2], value)]
+        graph = h.make_graph([h.make_node(op, names, ["y"])], "g", inputs, [], initializer=held)
+        made = h.make_model(graph, opset_imports=[h.make_opsetid("", 22)], ir_version=10)
+        return o.shape_inference.infer_shapes(made)
+
+    same(program)
 
 
 @pytest.mark.parametrize("flag", [-1, 0, 1, 2])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from sardonyx.compat.onnx._inference.asked import Asked
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.control import CONTROL
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
 from sardonyx.compat.onnx._inference.refusals import refuse
-from sardonyx.compat.onnx._inference.views import Asked, looked_at, seen
+from sardonyx.compat.onnx._inference.views import looked_at, seen
 from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.dtypes import INT64
 from sardonyx.core.errors import ShapeError
@@ -23,8 +24,8 @@ __all__ = ["infer_node"]
 
 # Inputs for which integers that were followed will do, and since which version; others must be constants.
 FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "Resize": (3, 11), "AffineGrid": (1, 20)}
-# Inputs that count as left out where neither a value nor even a rank is known of them.
-IGNORED = {"Slice": (3, 4)}
+# Inputs that count as left out where their rank is not known, constants or not.
+IGNORED = {"Pad": (3,), "Slice": (3, 4)}
 
 # Inputs whose values shape the outputs: a constant there whose elements lie in a file that was not loaded is refused.
 READ: dict[str, tuple[str, ...]] = {
@@ -48,6 +49,7 @@ READ: dict[str, tuple[str, ...]] = {
     "Tile": ("repeats",),
     "TopK": ("K",),
 }
+SHAPES_READ = ("Expand", "Tile")  # there a constant whose name has no shape will not do
 READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is known
 
 # Inputs whose shapes the official package does not compare with those of the others.
@@ -90,17 +92,19 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     _must_be_typed(schema, inputs)
     try:
         found = _outputs(schema, inputs, attrs, ctx.get_num_outputs())
+        declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
+        for i, known in enumerate(found[:declared]):
+            untyped = known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)
+            if untyped and ctx.has_output(i):
+                raise refuse_type(f"the type of output {i} does not follow from the inputs")
+        shown = seen(schema.operator.domain, asked, found)[:declared]
     except InferenceError:
         raise
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
         reason = str(error) or type(error).__name__
         refuse_as = refuse_type if schema.operator.name in OF_TYPE else refuse_shape
         raise refuse_as(reason) from error
-    declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
-    for i, known in enumerate(found[:declared]):
-        if ctx.has_output(i) and (known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)):
-            raise refuse_type(f"the type of output {i} does not follow from the inputs")
-    for i, known in enumerate(seen(schema.operator.domain, asked, found)[:declared]):
+    for i, known in enumerate(shown):
         ctx.set_output_type(i, type_message(known.type))
 
 
@@ -139,17 +143,26 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
         return _gap(ctx, schema, i)
     message = ctx.get_input_type(i)
     kind = None if message is None else known_type(message)
+    name = None if schema.operator.domain else schema.operator.name
+    if name in IGNORED and i in IGNORED[name] and not Known(kind).has_shape:
+        return None
     tensor = ctx.get_input_data(i)
     if tensor is not None:
         _must_be_taken(ctx, tensor, schema, i)
-        return constant(tensor, kind)
+        known = constant(tensor, kind)
+        wanted = READ.get(name or "", ()) if name not in SHAPES_READ else ()
+        at = min(i, len(schema.inputs) - 1)
+        if known.has_shape or kind is None:
+            return known
+        if schema.inputs[at].name not in wanted:
+            return Known(kind)
+        return Known(TensorType(known.dtype, tuple(tensor.dims)), known.value, known.floats)
     index, since = FOLLOWED.get(schema.operator.name, (None, 0)) if not schema.operator.domain else (None, 0)
     if i == index and schema.version >= since:
         values = ctx.get_symbolic_input(i)
         if values is not None:
             return with_values(kind, read_extents(values))
-    ignored = i in IGNORED.get(schema.operator.name, ()) and not schema.operator.domain
-    return None if ignored and not Known(kind).has_shape else Known(kind)
+    return Known(kind)
 
 
 def _gap(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
@@ -190,7 +203,7 @@ def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
         else:
             value = read_attr(given, Scope(None, None)).value
         if spec.is_flag and value is not None:
-            value = value == 1 if name in ONLY_ONE else bool(value)
+            value = value == 1 if name in ONLY_ONE and schema.operator.name != "SplitToSequence" else bool(value)
         values[name] = value
     for name in EARLY.get(schema.operator.name, ()):
         if name not in values and (given := ctx.get_attribute(name)) is not None:

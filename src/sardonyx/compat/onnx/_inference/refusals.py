@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from sardonyx.compat.onnx._inference.asked import Asked
 from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
-from sardonyx.compat.onnx._inference.views import Asked
 from sardonyx.core.dims import Dim
 from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
@@ -57,6 +57,8 @@ def _window(*others: int, images: int = 0) -> Reasons:
             found = _listed(asked, name)
             if found is not None and name in asked.attrs and len(found) != each * (x.rank - 2):
                 yield f"Attribute {name} has incorrect size"
+            if name == "pads" and any(n < 0 for n in found or ()):
+                yield "Attribute pads must not contain negative values"
             if name != "pads" and any(n <= 0 for n in found or ()):
                 yield f"Attribute {name} must only contain positive values"
 
@@ -64,9 +66,9 @@ def _window(*others: int, images: int = 0) -> Reasons:
 
 
 def _unpooled(asked: Asked) -> Iterator[str]:
-    yield from _window(1)(asked)
+    yield from _window()(asked)
     x, target = _ranked(asked, 0), _ranked(asked, 2)
-    if x is None or target is None or _ranked(asked, 1) is None:
+    if x is None or target is None:
         return
     if target.rank != 1:
         yield "'output_shape' must be rank 1 tensor."
@@ -199,7 +201,8 @@ def _heads(asked: Asked) -> Iterator[str]:
 
 
 def _four_axes(asked: Asked) -> Iterator[str]:
-    if any(x.rank != 4 for i in range(3) if (x := _ranked(asked, i)) is not None):
+    given = [x for i in range(3) if (x := asked.given(i)) is not None and x.type is not None]
+    if any(not x.has_shape or x.rank != 4 for x in given):
         yield "FlexAttention requires rank-4 inputs: Q (B, Hq, L, Dqk), K (B, Hkv, S, Dqk), V (B, Hkv, S, Dv)."
 
 
@@ -250,6 +253,19 @@ def _zero_points(*pairs: tuple[int, int]) -> Reasons:
     return reasons
 
 
+def _blocks(asked: Asked) -> Iterator[str]:
+    size = asked.attrs.get("blocksize")
+    if size is not None and size <= 0:
+        yield "Blocksize must be positive"
+
+
+def _order(asked: Asked) -> Iterator[str]:
+    perm = _listed(asked, "perm") or []
+    x = _ranked(asked, 0)
+    if x is not None and any(not 0 <= axis < x.rank for axis in perm):
+        yield f"Invalid attribute perm {perm}"
+
+
 def _nothing_to_hold(asked: Asked) -> Iterator[str]:
     if asked.given(0) is None and "type" not in asked.stated:
         yield "Optional is expected to have either an input or the type attribute set."
@@ -267,7 +283,10 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "ConvInteger"): _window(1),
     ("", "ConvTranspose"): _transposed,
     ("", "DeformConv"): _window(1),
+    ("", "DepthToSpace"): _blocks,
+    ("", "SpaceToDepth"): _blocks,
     ("", "ImageDecoder"): _image,
+    ("", "LpPool"): _window(),
     ("", "MaxPool"): _window(),
     ("", "MaxUnpool"): _unpooled,
     ("", "QLinearConv"): _window(3),
@@ -288,5 +307,6 @@ MISTYPED: dict[tuple[str, str], Reasons] = {
     ("", "QLinearConv"): _zero_points((0, 2), (3, 5)),
     ("", "QLinearMatMul"): _zero_points((0, 2), (3, 5)),
     ("", "SequenceInsert"): _fitting_element,
+    ("", "Transpose"): _order,
     ("", "SequenceMap"): _sequence_first,
 }

@@ -8,176 +8,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from sardonyx.compat.onnx._inference.asked import (
+    Asked,
+    Results,
+    View,
+    all_numbers,
+    axis_of,
+    by_axis,
+    filter_extents,
+    first_only,
+    like_first,
+    needs_ranks,
+    no_extent_along_axis,
+    no_extents,
+    no_shape,
+    number_along_axis,
+    only_from_numbers,
+    refuses,
+    reshaped,
+    since,
+    unless_constant,
+    until,
+)
 from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.core.dims import Dim
+from sardonyx.core.dtypes import BFLOAT16, FLOAT16
 from sardonyx.ir import OptionalType, SequenceType, TensorType
 from sardonyx.ops import Known
 
-__all__ = ["Asked", "looked_at", "seen"]
-
-Results: TypeAlias = list[Known]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The node that was inferred."""
-
-    op_type: str
-    version: int
-    inputs: Sequence[Known | None]
-    attrs: Mapping[str, Any]
-    n_outputs: int
-    stated: frozenset[str] = frozenset()  # the attributes that the node has
-
-    def given(self, index: int) -> Known | None:
-        """An input, if the node has it."""
-        return self.inputs[index] if index < len(self.inputs) else None
-
-    def hidden(self, index: int) -> bool:
-        """Whether an input is there, but not as a constant."""
-        x = self.given(index)
-        return x is not None and x.value is None and x.floats is None
-
-
-View: TypeAlias = Callable[[Asked, Results], Results]
-
-
-def reshaped(found: Known, shape: Sequence[Dim | None] | None) -> Known:
-    """The same element type with another shape."""
-    if not isinstance(found.type, TensorType):
-        return found
-    return replace(found, type=replace(found.type, shape=None if shape is None else tuple(shape)))
-
-
-# -- what is taken away ----------------------------------------------------------------------------------------------------
-
-
-def no_shape(asked: Asked, found: Results) -> Results:
-    return [reshaped(x, None) for x in found]
-
-
-def no_extents(asked: Asked, found: Results) -> Results:
-    return [reshaped(x, (None,) * x.rank) if x.has_shape else x for x in found]
-
-
-def first_only(asked: Asked, found: Results) -> Results:
-    """Nothing is said of the other outputs, not even a type."""
-    return [x if i == 0 else Known(None) for i, x in enumerate(found)]
-
-
-def like_first(asked: Asked, found: Results) -> Results:
-    """The first input's shape, whatever the second makes of it."""
-    first = asked.given(0)
-    return [reshaped(x, None if first is None else first.dims) for x in found]
-
-
-# -- when ------------------------------------------------------------------------------------------------------------------
-
-
-def until(version: int, view: View) -> View:
-    return lambda asked, found: view(asked, found) if asked.version < version else found
-
-
-def since(version: int, view: View) -> View:
-    return lambda asked, found: view(asked, found) if asked.version >= version else found
-
-
-def unless_constant(view: View, *inputs: int) -> View:
-    """Where one of these inputs is there and no constant."""
-    return lambda asked, found: view(asked, found) if any(asked.hidden(i) for i in inputs) else found
-
-
-def needs_ranks(*inputs: int) -> View:
-    """The shape is known only where those of these inputs are."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        known = all((x := asked.given(i)) is not None and x.has_shape for i in inputs)
-        return found if known else no_shape(asked, found)
-
-    return apply
-
-
-def refuses(what: str, wrong: Callable[[Asked], bool]) -> View:
-    """The official package does not take what we take."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        if wrong(asked):
-            raise refuse_shape(what)
-        return found
-
-    return apply
-
-
-# -- rows that need more words -----------------------------------------------------------------------------------------------
-
-
-def _axis(asked: Asked, default: int = 0) -> int:
-    given = asked.attrs.get("axis")
-    return default if given is None else int(given)
-
-
-def number_along_axis(number: View, other: View, *, default: int = 0) -> View:
-    """One view where the extent of the first input along `axis` is a number, another where it is not."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        x, axis = asked.given(0), _axis(asked, default)
-        known = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
-        return (number if known else other)(asked, found)
-
-    return apply
-
-
-def no_extent_along_axis(asked: Asked, found: Results) -> Results:
-    axis = _axis(asked)
-    results: Results = []
-    for x in found:
-        if x.has_shape and -x.rank <= axis < x.rank:
-            at = axis % x.rank
-            x = reshaped(x, (*x.shape[:at], None, *x.shape[at + 1 :]))
-        results.append(x)
-    return results
-
-
-def by_axis(pick: Callable[[int, Dim, Dim], Dim | None]) -> View:
-    """Each extent of an output of the first input's rank, given the axis and both extents."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        x = asked.given(0)
-        if x is None or not x.has_shape:
-            return found
-        return [
-            reshaped(y, [pick(i, d, e) for i, (d, e) in enumerate(zip(x.shape, y.shape, strict=True))])
-            if y.has_shape and y.rank == x.rank
-            else y
-            for y in found
-        ]
-
-    return apply
-
-
-def only_from_numbers(first: int = 0) -> View:
-    """From axis `first` on, an extent is known only where the first input's is a number."""
-    return by_axis(lambda i, before, after: after if i < first or isinstance(before, int) else None)
-
-
-def filter_extents(index: int) -> View:
-    """The filter's spatial extents must be numbers, unless `kernel_shape` gives them."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        w = asked.given(index)
-        known = asked.attrs.get("kernel_shape") or (w is not None and w.has_shape and _numbers(w.shape[2:]))
-        return found if known else no_shape(asked, found)
-
-    return apply
-
-
-def _numbers(dims: Sequence[Dim | None]) -> bool:
-    return all(isinstance(d, int) for d in dims)
+__all__ = ["looked_at", "seen"]
 
 
 def without_resized(asked: Asked, found: Results) -> Results:
@@ -185,9 +49,9 @@ def without_resized(asked: Asked, found: Results) -> Results:
     if asked.version < 11:
         return unless_constant(no_extents, 1)(asked, found)
     sizes = asked.given(3)
-    if sizes is not None and asked.hidden(3) and not (sizes.has_shape and _numbers(sizes.shape)):
+    if sizes is not None and asked.hidden(3) and not (sizes.has_shape and all_numbers(sizes.shape)):
         raise refuse_shape("the number of elements of input 'sizes' must be the rank of input 'X'")
-    by_size = sizes is not None and sizes.has_shape and sizes.shape != (0,)
+    by_size = sizes is not None and (sizes.shape != (0,) if sizes.has_shape else not asked.hidden(3))
     scales = asked.given(2)
     by_scale = scales is not None and scales.floats is not None and scales.floats.size > 0
     return found if by_size or by_scale else no_extents(asked, found)
@@ -200,8 +64,8 @@ def _without_quotients(asked: Asked, found: Results) -> Results:
     if wanted is None or -1 not in wanted:
         return found
     kept = [i for i, w in enumerate(wanted) if w == 0 and not asked.attrs.get("allowzero")]
-    numbers = x is not None and x.has_shape and _numbers([d for i, d in enumerate(x.shape) if i not in kept])
-    if numbers and _numbers(wanted):
+    numbers = x is not None and x.has_shape and all_numbers([d for i, d in enumerate(x.shape) if i not in kept])
+    if numbers and all_numbers(wanted):
         return found
     return [
         reshaped(y, [None if w == -1 else d for w, d in zip(wanted, y.shape, strict=True)]) if y.has_shape else y
@@ -282,7 +146,7 @@ def _scaled_in_double(asked: Asked, found: Results) -> Results:
 
 
 def _uneven(asked: Asked) -> bool:
-    x, axis, split = asked.given(0), _axis(asked), asked.given(1)
+    x, axis, split = asked.given(0), axis_of(asked), asked.given(1)
     if split is not None or asked.attrs.get("split") is not None:  # an attribute before 13
         return False
     if x is None or not x.has_shape or not -x.rank <= axis < x.rank:
@@ -296,20 +160,21 @@ def _nothing_given(asked: Asked) -> bool:
 
 
 def _nothing_from_behind(asked: Asked, found: Results) -> Results:
-    return no_shape(asked, found) if _axis(asked) < 0 else found
+    return no_shape(asked, found) if axis_of(asked) < 0 else found
 
 
 def _numbers_joined(asked: Asked, found: Results) -> Results:
     """A joined extent is known where all that are joined are numbers."""
-    axis = _axis(asked)
+    axis = axis_of(asked)
     extents = [x.shape[axis] for x in asked.inputs if x is not None and x.has_shape and -x.rank <= axis < x.rank]
-    return found if len(extents) < 2 or _numbers(extents) else no_extent_along_axis(asked, found)
+    return found if len(extents) < 2 or all_numbers(extents) else no_extent_along_axis(asked, found)
 
 
 def _grid(asked: Asked, found: Results) -> Results:
     """The extents come from `size` alone."""
     size = asked.given(1)
-    if not asked.hidden(1) or size is None:
+    theta = asked.given(0)
+    if not asked.hidden(1) or size is None or theta is None or not theta.has_shape:
         return found
     if not (size.has_shape and size.rank == 1 and isinstance(size.shape[0], int)):
         return no_shape(asked, found)
@@ -321,13 +186,13 @@ def _features(asked: Asked, found: Results) -> Results:
     x, y = asked.given(0), asked.given(1)
     if x is None or y is None or not x.has_shape or x.rank == 1:
         return no_shape(asked, found)
-    known = y.has_shape and y.rank and (y.rank == 1 or _numbers(y.shape))
+    known = y.has_shape and y.rank and (y.rank == 1 or all_numbers(y.shape))
     return found if known else [reshaped(z, (*z.shape[:-1], None)) if z.has_shape else z for z in found]
 
 
 def _hidden_given(asked: Asked, found: Results) -> Results:
     """Only `hidden_size` tells the extent of the states."""
-    if asked.attrs.get("hidden_size") is not None:
+    if (asked.attrs.get("hidden_size") or 0) > 0:
         return found
     return [reshaped(x, (*x.shape[:-1], None)) if x.has_shape else x for x in found]
 
@@ -356,7 +221,7 @@ def nothing_without_rank(asked: Asked, found: Results) -> Results:
 
 def _last_takes_the_rest(asked: Asked, found: Results) -> Results:
     """All parts but the last are of one size, even where nothing is left for the last."""
-    x, n, axis = asked.given(0), asked.attrs.get("num_outputs"), _axis(asked)
+    x, n, axis = asked.given(0), asked.attrs.get("num_outputs"), axis_of(asked)
     if asked.given(1) is not None or not n or x is None or not x.has_shape or not -x.rank <= axis < x.rank:
         return found
     extent = x.shape[axis]
@@ -369,7 +234,7 @@ def _last_takes_the_rest(asked: Asked, found: Results) -> Results:
 
 def _number_of_parts(asked: Asked, found: Results) -> Results:
     """Parts of an axis whose extent is no number may have any size."""
-    x, axis = asked.given(0), _axis(asked)
+    x, axis = asked.given(0), axis_of(asked)
     number = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
     left_out = asked.given(1) is None  # which counts as unknown where the node has a place for it
     if x is None or not x.has_shape or (len(asked.inputs) < 2 if left_out else number):
@@ -378,12 +243,89 @@ def _number_of_parts(asked: Asked, found: Results) -> Results:
     return [Known(SequenceType(TensorType(x.dtype, tuple(shape))))]
 
 
+def _columns_by_count(asked: Asked, found: Results) -> Results:
+    """The number of axes follows from whichever of image and block is known, the channels from a constant block."""
+    x, block = asked.given(0), asked.given(2)
+    counts = [y.shape[0] for i in (1, 2) if (y := asked.given(i)) is not None and y.has_shape and y.rank == 1]
+    number = next((n for n in counts if isinstance(n, int)), None)
+    if x is None or not x.has_shape or x.rank != 3 or number is None:
+        return found
+    size = None if block is None else block.numbers()
+    channels = x.shape[1] // math.prod(size) if size and isinstance(x.shape[1], int) else None
+    image = found[0].shape[2:] if found[0].has_shape else (None,) * number
+    return [reshaped(found[0], (x.shape[0], channels, *image))]
+
+
+def _unnamed(axes: Callable[[Asked, int], set[int]]) -> View:
+    """On these axes, an extent is known only where the first input's is a number."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        x = asked.given(0)
+        lost = axes(asked, x.rank) if x is not None and x.has_shape else set[int]()
+        return by_axis(lambda i, before, after: None if i in lost and not isinstance(before, int) else after)(
+            asked, found
+        )
+
+    return apply
+
+
+def _unpadded(asked: Asked, rank: int) -> set[int]:
+    """The axes that are not named, where some are."""
+    axes = asked.given(3)
+    named = None if axes is None else axes.numbers()
+    return set() if named is None else set(range(rank)) - {a % rank for a in named}
+
+
+def _no_empty_products(asked: Asked, found: Results) -> Results:
+    """A product with a name in it is unknown, though another factor be 0."""
+    x, axis = asked.given(0), axis_of(asked, 1)
+    if x is None or not x.has_shape or not found[0].has_shape:
+        return found
+    at = axis + x.rank if axis < 0 else axis
+    halves = zip((x.shape[:at], x.shape[at:]), found[0].shape, strict=True)
+    return [reshaped(found[0], [None if d == 0 and not all_numbers(half) else d for half, d in halves])]
+
+
+def _batch_of(*inputs: int) -> View:
+    """Where the first extent is no number, it is what one of these inputs has there."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        given = [x.shape[0] for i in inputs if (x := asked.given(i)) is not None and x.has_shape and x.rank]
+        number = next((d for d in given if isinstance(d, int)), None)
+        last = found[-1]
+        if number is None or not last.has_shape or isinstance(last.shape[0], int):
+            return found
+        return [*found[:-1], reshaped(last, (number, *last.shape[1:]))]
+
+    return apply
+
+
+def _nothing_without_ranks(asked: Asked, found: Results) -> Results:
+    known = all((x := asked.given(i)) is not None and x.has_shape for i in range(3))
+    return found if known else [Known(None) for _ in found]
+
+
+def _in_sequence(asked: Asked, found: Results) -> Results:
+    return found if asked.attrs.get("output_sequence") else no_shape(asked, found)
+
+
+def _wide_numbers(asked: Asked, found: Results) -> Results:
+    """How many numbers of half a word there are, is not counted."""
+    narrow = any(x is not None and x.dtype in (BFLOAT16, FLOAT16) for x in asked.inputs)
+    return no_extents(asked, found) if narrow else found
+
+
+def _by_output_shape(asked: Asked, found: Results) -> Results:
+    """Extents that the node states are known whatever the input's are."""
+    return found if asked.attrs.get("output_shape") else only_from_numbers(2)(asked, found)
+
+
 def _loss_of_each_label(asked: Asked, found: Results) -> Results:
     """Without a reduction, a loss for each label."""
     labels = asked.given(1)
-    if labels is None or not labels.has_shape or asked.attrs.get("reduction") != "none":
+    if labels is None or asked.attrs.get("reduction") != "none":
         return found
-    return [reshaped(found[0], labels.shape), *found[1:]]
+    return [reshaped(found[0], labels.dims), *found[1:]]
 
 
 def _both_given(asked: Asked) -> bool:
@@ -468,21 +410,26 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", name): until(8, like_first) for name in LEGACY_VARIADIC},
     **{("", name): unless_constant(no_shape, 0) for name in WINDOWS},
     **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
-    **{("", name): (until(7, no_shape), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
+    **{("", name): (until(7, _in_sequence), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
     **{("ai.onnx.ml", name): no_shape for name in ("CastMap", "DictVectorizer")},
-    ("", "AffineGrid"): (_grid, refuses("'size' must have 4 or 5 elements", _neither_plane_nor_space)),
+    ("", "AffineGrid"): (
+        needs_ranks(0, 1),
+        _grid,
+        refuses("'size' must have 4 or 5 elements", _neither_plane_nor_space),
+    ),
     ("", "ArgMax"): refuses("a scalar has no axis", _scalar),
     ("", "ArgMin"): refuses("a scalar has no axis", _scalar),
     ("", "Compress"): refuses("Indices tensor must have rank >= 1", _scalar),
     ("", "Constant"): since(12, refuses("exactly one attribute gives the value", lambda asked: len(asked.stated) != 1)),
     ("", "BatchNormalization"): until(14, first_only),
     ("", "CenterCropPad"): unless_constant(no_shape, 1),
+    ("", "Col2Im"): _columns_by_count,
     ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
     ("", "Conv"): (filter_extents(1), only_from_numbers(2)),
     ("", "ConvInteger"): (filter_extents(1), only_from_numbers(2)),
     ("", "ConvTranspose"): (
         filter_extents(1),
-        only_from_numbers(2),
+        _by_output_shape,
         refuses("Input channels must be divisible by group", _channels_indivisible),
     ),
     ("", "Dropout"): until(10, first_only),
@@ -492,9 +439,11 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "MelWeightMatrix"): unless_constant(no_shape, 0, 1, 2, 3, 4),
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
-    ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3))),
+    ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3)), _unnamed(_unpadded)),
     ("", "QLinearConv"): (filter_extents(3), only_from_numbers(2)),
     ("", "OptionalGetElement"): until(18, refuses("the input must be an optional", _not_optional)),
+    ("", "Range"): _wide_numbers,
+    ("", "ReverseSequence"): needs_ranks(0, 1),
     ("", "Reshape"): (
         until(14, unless_constant(no_shape, 1)),
         _without_quotients,
@@ -511,7 +460,13 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         _scaled_in_double,
     ),
     ("", "Slice"): (until(10, _unsorted), since(10, _numbers_sliced), since(10, until(11, NAMES_KEPT))),
-    ("", "Flatten"): until(11, refuses("Invalid value for attribute 'axis'", lambda asked: _axis(asked, 1) < 0)),
+    ("", "CausalConvWithState"): _batch_of(3),
+    ("ai.onnx.preview", "FlexAttention"): (_nothing_without_ranks, _batch_of(1, 2)),
+    ("", "DeformConv"): filter_extents(1),
+    ("", "Flatten"): (
+        until(11, refuses("Invalid value for attribute 'axis'", lambda asked: axis_of(asked, 1) < 0)),
+        _no_empty_products,
+    ),
     ("", "Split"): (
         number_along_axis(since(13, unless_constant(no_shape, 1)), no_extent_along_axis),
         until(18, refuses("The input is not evenly splittable", _uneven)),
@@ -520,7 +475,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ),
     ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
-    ("", "STFT"): _frames,
+    ("", "STFT"): (_frames, _unnamed(lambda asked, rank: {0})),
     ("", "StringSplit"): nothing_without_rank,
     ("", "SplitToSequence"): (_number_of_parts, refuses("Input 'split' can not be empty", _no_parts)),
     ("", "DFT"): until(20, unless_constant(no_shape, 1)),
