@@ -13,8 +13,11 @@ from sardonyx.check.opened import Checkable, open_model
 from sardonyx.check.opsets import STANDARD
 from sardonyx.check.rule import RULES, Site, Subject
 from sardonyx.core.errors import CheckError, Fault
+from sardonyx.io.files import Source
+from sardonyx.io.pause import no_collection
 from sardonyx.ir import AttrKind, Model, Node, SparseTensor, Tensor
 from sardonyx.ops import schema_of
+from sardonyx.proto import ModelProto
 
 __all__ = ["Examination", "check", "examine", "faults"]
 
@@ -49,6 +52,11 @@ def examine(model: Checkable, full: bool = True, *, folder: Path | None = None) 
     """What `faults` says, and the model: a file is read once for both."""
     if isinstance(model, Model):
         return Examination(model, _walk(model, full, folder))
+    with no_collection():
+        return _examine_file(model, full, folder)
+
+
+def _examine_file(model: ModelProto | Source, full: bool, folder: Path | None) -> Examination:
     opened = open_model(model, folder)
     if opened.message is None:
         assert opened.model is not None

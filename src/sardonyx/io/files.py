@@ -13,6 +13,7 @@ from sardonyx.core import dtypes
 from sardonyx.core.errors import FormatError, InputError
 from sardonyx.io.formats import BINARY, Format, format_of
 from sardonyx.io.paths import Folder, map_file
+from sardonyx.io.pause import no_collection
 from sardonyx.io.write import model_to_proto
 from sardonyx.ir import ExternalLocation, Model, Tensor
 
@@ -36,7 +37,8 @@ def from_bytes(data: bytes | bytearray | memoryview, folder: str | os.PathLike[s
 def _read(kind: Format, data: memoryview, folder: Folder | None) -> Model:
     if not len(data):
         raise FormatError("the file is empty", offset=0, fix="export or copy it again")
-    return kind.read(data, folder)
+    with no_collection():
+        return kind.read(data, folder)
 
 
 def to_bytes(model: Model) -> bytes:

@@ -211,11 +211,19 @@ def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
     """One attribute. Files older than IR version 2 leave the kind to be read off the field that is set."""
     kind = AttrKind(int(proto.type)) if int(proto.type) in _KINDS else AttrKind.UNDEFINED
     if kind == AttrKind.UNDEFINED and not proto.ref_attr_name:
-        kind = next((k for k, f in _FIELDS.items() if proto.HasField(f)), kind)
-        kind = next((k for k, f in _LISTS.items() if proto.entries(f)), kind)
+        kind = _kind_of_value(proto)
     read = _READERS.get(kind)
     value = None if proto.ref_attr_name or read is None else read(proto, scope)
     return Attr(intern(proto.name), kind, value, proto.ref_attr_name, proto.doc_string)
+
+
+def _kind_of_value(proto: AttributeProto) -> AttrKind:
+    """The kind of the first value that is there; a list, if one is."""
+    held = {field.name for field, _ in proto.ListFields()}
+    if not held:
+        return AttrKind.UNDEFINED
+    kind = next((k for k, f in _FIELDS.items() if f in held), AttrKind.UNDEFINED)
+    return next((k for k, f in _LISTS.items() if f in held), kind)
 
 
 _KINDS = frozenset(int(k) for k in AttrKind)

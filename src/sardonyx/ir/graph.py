@@ -52,7 +52,7 @@ class Value(_Noted):
     __slots__ = ("_readers", "const", "graph", "index", "name", "producer", "type")
 
     def __init__(self, name: str = "", type: Type | None = None, *, const: Tensor | SparseTensor | None = None) -> None:
-        super().__init__()
+        self.doc, self._metadata = "", None  # as _Noted has it, without the call: a model makes many
         self.name, self.type, self.const = name, type, const
         self.producer: Node | None = None
         self.index = 0
@@ -153,7 +153,7 @@ class Node(_Noted):
         overload: str = "",
         name: str = "",
     ) -> None:
-        super().__init__()
+        self.doc, self._metadata = "", None
         self.op_type, self.overload, self.name = op_type, overload, name
         self.domain = "" if domain == "ai.onnx" else domain
         self.source: str | None = None  # the line of user code this node comes from, where a frontend knows it
@@ -162,7 +162,9 @@ class Node(_Noted):
         self._prev: Node | None = None
         self._next: Node | None = None
         self.attrs: dict[str, Attr]
-        if isinstance(attrs, Mapping):
+        if not attrs:
+            self.attrs = {}
+        elif isinstance(attrs, Mapping):
             attrs = cast(Mapping[str, Any], attrs)
             self.attrs = {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}
         else:
