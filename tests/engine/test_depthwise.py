@@ -64,3 +64,16 @@ def test_epilogue(symbol: str, level: str) -> None:
     image = floats(2, 40, 10, 12)
     feeds = [image, floats(40, 1, 3, 3, seed=1), floats(2, 40, 10, 12, seed=2), floats(40, 1, 1, seed=3)]
     agree(model, [*feeds, floats(2, 1, 10, 12, seed=4)], level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("attributes", ["pads = [1, 1, 1, 1]", "pads = [2, 2, 2, 2], strides = [2, 2]"])
+def test_in_one_sequence(attributes: str, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large images go by block by block, all channels of a task at a time."""
+    monkeypatch.setattr("sardonyx.engine.lower.depthwise.LARGE", 1024)
+    kernel = 5 if "[2, 2, 2, 2]" in attributes else 3
+    model = parse(
+        f"(float[2,70,19,24] x, float[70,1,{kernel},{kernel}] w) => (y)"
+        f"{{ c = Conv<group = 70, {attributes}>(x, w) y = Relu(c) }}"
+    )
+    agree(model, [floats(2, 70, 19, 24), floats(70, 1, kernel, kernel, seed=1)], level)

@@ -32,6 +32,8 @@ class Blocking:
 
     STAGED_TILES = 5  # rows of tiles that a task copies at a time
     NEAR = 128 * 1024  # bytes of A, the result and an operand that a task works on at a time
+    AHEAD = 8 * 1024  # the same where the result is too large to stay anywhere: it is written nearly in one sequence
+    LARGE = 4 * 1024 * 1024  # bytes of such a result
     CACHE = 512 * 1024  # bytes of A or B that a task may count on keeping near
 
     def may_stage(self, left: Left) -> bool:
@@ -61,7 +63,8 @@ class Blocking:
             most = min(self.STAGED_TILES, max(1, self.CACHE // max(1, whole * self.itemsize * self.tile.rows)))
         if panels * panel_bytes <= self.CACHE:  # B stays near, so rows go by in blocks whose results do too
             line = row_bytes + 2 * n * self.itemsize
-            most = min(most, max(1, self.NEAR // (line * self.tile.rows)))
+            near = self.AHEAD if m * n * outer * self.itemsize > self.LARGE else self.NEAR
+            most = min(most, max(1, near // (line * self.tile.rows)))
         wanted = max(1, 1 if threads == 1 else 8 * threads // max(outer, 1))
         high = min(tiles, most)
         wide = panels

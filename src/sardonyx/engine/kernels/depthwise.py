@@ -1,16 +1,19 @@
 """Convolution of images whose channels are innermost, each channel of the result depending on few: depthwise, and grouped.
 
 Lanes are channels. Where a group has several, they meet its filters by turns: all lanes of a group take one of its channels.
-A block of neighbouring columns of one output row is summed in registers, tap row by tap row, so that
-every input vector is read once per tap row, and the weights of a tap row once per block. Of a long tap row, a few weights are
-in registers at a time, and input vectors are read again for the next ones. A task is a band of output rows for
-a few vectors of channels, one vector after the other: the input rows that a band shares stay in the first cache.
+A block of neighbouring columns of one output row is summed in registers, tap row by tap row, so that every input vector is
+read once per tap row, and the weights of a tap row once per block. Of a long tap row, a few weights are in registers at a
+time, and input vectors are read again for the next ones. A task is a band of output rows for a few vectors of channels, one
+vector after the other, so that the input rows that a band shares stay in the first cache; where they would not (of large
+images, or where columns lie such a distance apart that they crowd into few of its lines), all vectors at a block of columns,
+then those at the next one, so that memory is read in one sequence.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sardonyx.engine.codegen import Target
@@ -23,6 +26,7 @@ from sardonyx.tile.expr import Broadcast, Shuffle, binary
 __all__ = ["BAND", "VECTORS", "DepthwiseSpec", "depthwise_kernel"]
 
 BAND = 16  # output rows of a task
+FEW = 24  # taps of a row times channels of a group, for which there is code for every border
 VECTORS = 4  # of channels, of a task
 MOST_TAPS = 9  # of a tap row whose weights are in registers together
 
@@ -44,7 +48,15 @@ class DepthwiseSpec:
     operands: tuple[Source, ...]
     columns: int
     kind: str = "f32"  # of x
+    cuts: tuple[int, int] = (0, 0)  # how many columns the first block misses in front, and the last one behind
+    across: bool = False  # vector by vector within a block of columns, so that memory is read in one sequence
     group: int = 1  # how many channels, and filters, a group has; divides the number of lanes
+
+    def borders(self) -> list[tuple[int, int]]:
+        """How many columns a block may miss in front and behind, where there is code for it; first where it misses none."""
+        front, back = self.cuts
+        some = [(front, 0), (0, back), (front, back)] if self.taps * self.group <= FEW else []
+        return list(dict.fromkeys([(0, 0), *some]))
 
     @property
     def reach(self) -> int:
@@ -93,49 +105,83 @@ class _Depthwise:
         start = k.let("start_channel", at * block)
         stop = k.let("stop_channel", binary("min", start + block, self.channels))
 
+        def at_row(row: Expr, c: Expr) -> None:
+            self.rows = [self.out.at(n * self.batch_out + row * high.out_step + c)]
+            for source, base, (batch, line, _) in zip(self.spec.operands, self.operands, self.steps, strict=True):
+                own = n * batch + row * line
+                self.rows.append(base.at(own if source.access == "same" else own + c))
+
         def channels(c: Expr, mask: Expr | None) -> None:
             with k.loop("row", first, last) as row:
-                self.rows = [self.out.at(n * self.batch_out + row * high.out_step + c)]
-                for source, base, (batch, line, _) in zip(self.spec.operands, self.operands, self.steps, strict=True):
-                    own = n * batch + row * line
-                    self.rows.append(base.at(own if source.access == "same" else own + c))
-                self.row(image.at(c), c, row, mask)
+                at_row(row, c)
+                taps = high.taps(k, row)
+                with k.loop("o", 0, self.wide.out_size, self.spec.columns) as o:
+                    self.columns(image.at(c), c, o, taps, mask)
 
-        k.strip("c", start, stop, self.lanes, channels)
+        if not self.spec.across:
+            k.strip("c", start, stop, self.lanes, channels)
+            return
+        with k.loop("row", first, last) as row:
+            taps = high.taps(k, row)
+            with k.loop("o", 0, self.wide.out_size, self.spec.columns) as o:
 
-    def row(self, image: Pointer, c: Expr, row: Expr, mask: Expr | None) -> None:
-        """One output row of one vector of channels."""
+                def vector(c: Expr, mask: Expr | None) -> None:
+                    at_row(row, c)
+                    self.columns(image.at(c), c, o, taps, mask)
+
+                k.strip("c", start, stop, self.lanes, vector)
+
+    def columns(self, image: Pointer, c: Expr, o: Expr, taps: tuple[Expr, Expr, Expr], mask: Expr | None) -> None:
+        """A block of columns of one output row and one vector of channels."""
         k, spec, wide = self.k, self.spec, self.wide
-        taps = self.high.taps(k, row)
+        left = k.let("left", o * spec.stride - wide.front)
+        whole = o + spec.columns <= wide.out_size
 
-        def columns(o: Expr) -> None:
-            left = k.let("left", o * spec.stride - wide.front)
-            if mask is not None:
-                self.block(image, c, o, left, taps, mask, edge=True)
+        def choose(borders: Sequence[tuple[int, int]]) -> None:
+            if not borders:
+                self.block(image, c, o, left, taps, mask, None)
                 return
-            inside = (left >= 0) & (left + spec.reach <= wide.size) & (o + spec.columns <= wide.out_size)
-            with k.when(inside):
-                self.block(image, c, o, left, taps, None, edge=False)
+            front, back = borders[0]
+            starts = left.eq(-front) if front else left >= 0
+            end = left + spec.reach
+            ends = end.eq(wide.size + back) if back else end <= wide.size
+            with k.when(starts & ends & whole):
+                self.block(image, c, o, left, taps, mask, borders[0])
             with k.otherwise():
-                self.block(image, c, o, left, taps, None, edge=True)
+                choose(borders[1:])
 
-        with k.loop("o", 0, wide.out_size, spec.columns) as o:
-            columns(o)
+        choose(spec.borders() if mask is None else spec.borders()[:1])
 
     def block(
-        self, image: Pointer, c: Expr, o: Expr, left: Expr, taps: tuple[Expr, Expr, Expr], mask: Expr | None, edge: bool
+        self,
+        image: Pointer,
+        c: Expr,
+        o: Expr,
+        left: Expr,
+        taps: tuple[Expr, Expr, Expr],
+        mask: Expr | None,
+        cuts: tuple[int, int] | None,
     ) -> None:
-        """`columns` outputs from column o on; at an edge, what lies outside reads as zero and is not stored."""
-        k, spec, lanes = self.k, self.spec, self.lanes
+        """`columns` outputs from column o on.
+
+        Args:
+            cuts: how many columns lie outside, in front and behind. None: any number, which read as zero, and results that lie
+                outside are not stored.
+        """
+        k, spec, lanes, edge = self.k, self.spec, self.lanes, cuts is None
+        front, back = cuts or (0, 0)
+        kept = range(front, spec.reach - back)
         first: Expr = Const(0.0, f32.x(lanes)) if self.bias is None else self.bias.load(c, lanes, mask)
         accs = [k.reg("acc", f32.x(lanes), first) for _ in range(spec.columns)]
-        parts = [
-            {column: pairs for column in range(spec.reach) if (pairs := spec.uses(column, taps))}
-            for taps in spec.parts()
-        ]
+        parts = [{column: pairs for column in kept if (pairs := spec.uses(column, taps))} for taps in spec.parts()]
         read = sorted({column for used in parts for column in used})
         masks = {column: self.column_mask(left + column, mask) if edge else mask for column in read}
         start, t_first, t_last = taps
+        if spec.across:  # the rows that the next output row sees first
+            below = image.at((start + self.high.kernel * self.high.dilation) * self.high.step + left * self.wide.step)
+            for row in range(spec.stride):
+                for column in range(spec.columns * spec.stride):
+                    below.at(row * self.high.step + (column + spec.taps // 2) * self.wide.step).prefetch(0)
         with k.loop("t", t_first, t_last) as t:
             line = image.at((start + t * self.high.dilation) * self.high.step + left * self.wide.step)
             filters = self.weights.at(t * (spec.taps * spec.group) * self.channels + c)
@@ -145,6 +191,8 @@ class _Depthwise:
                     for i in part
                     for g in range(spec.group)
                 }
+                if not used:
+                    continue
                 begin = min(used)
                 at = line if begin == 0 else Pointer(k, k.let("p", line.at(begin * self.wide.step).base), line.kind)
                 for column in range(begin, max(used) + 1):

@@ -65,6 +65,8 @@ def one_each(low: Lowering, attrs: dict[str, Any], source: Value, filters: Value
 LONGEST = 64  # taps of a row, which the kernel spells out
 
 
+LARGE = 4 * 1024 * 1024  # bytes of an image that stays in no near cache
+CROWD = 2048  # bytes: columns this far apart, or a multiple of it, meet in few lines of the first cache
 MOST_OF_GROUPS = 48  # taps of a row times channels of a group: a vector of weights each
 
 
@@ -125,6 +127,8 @@ class DepthwiseHead:
             sources,
             columns,
             kind_of(x.dtype),
+            _cuts(x.shape[3], out.shape[3], columns, w),
+            _far(x),
             self.members,
         )
         given = [x, self.weights, *(v for v in (self.bias, self.zero) if v is not None), *views]
@@ -137,6 +141,22 @@ class DepthwiseHead:
         tasks = out.shape[0] * ceildiv(out.shape[2], BAND) * ceildiv(out.shape[1], block)
         flops = out.size * product(w.kernel) * self.members * 2
         low.call(Call(depthwise_kernel(spec, low.target), args, tasks, nodes, flops=flops))
+
+
+def _far(x: View) -> bool:
+    """Whether the rows of a band do not stay in the first cache while the vectors of channels go by."""
+    step = x.strides[3]
+    crowd = isinstance(step, int) and step * x.dtype.itemsize % CROWD == 0
+    return crowd or (isinstance(x.size, int) and x.size * x.dtype.itemsize > LARGE)
+
+
+def _cuts(width: Dim, out: Dim, columns: int, w: Windows) -> tuple[int, int]:
+    """How many columns of the image the first block of a row misses in front, and the last one, if it is whole, behind."""
+    front = w.fronts[1]
+    reach = (w.kernel[1] - 1) * w.dilations[1] + 1
+    if not isinstance(width, int) or not isinstance(out, int) or out < 1 or out % columns:
+        return (front, 0)
+    return (front, max(0, (out - 1) * w.strides[1] - front + reach - width))
 
 
 def _columns(width: Dim) -> int:
