@@ -75,6 +75,7 @@ REFUSED: list[tuple[str, list[Any], dict[str, Any]]] = [
     ("Resize", [T4, None, floats(4)], {"mode": "odd"}),
     ("Resize", [T4, None, None, np.array([1, 4, 4, 4])], {"keep_aspect_ratio_policy": "odd"}),
     ("Resize", [T4, None, np.ones(4, np.float32)], {"antialias": 1}),
+    ("RotaryEmbedding", [floats(1, 2, 2, 8), floats(1, 2, 2), floats(1, 2, 2)], {}),
     ("SequenceAt", [[floats(1)], np.array(3)], {}),
     ("SequenceErase", [[floats(1)], np.array(3)], {}),
     ("SequenceLength", [floats(2)], {}),

@@ -24,7 +24,11 @@ def by_heads(x: Array, heads: int | None) -> Array:
     """[batch, sequence, heads * features] as [batch, heads, sequence, features]; a tensor of rank 4 is so already."""
     if x.ndim == 4:
         return x
-    assert heads is not None
+    if not heads:
+        raise ShapeError(
+            f"{show_shape(x.shape)} has rank 3, so the number of heads must be given",
+            fix="set num_heads, or q_num_heads and kv_num_heads",
+        )
     return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
 
 
@@ -217,7 +221,13 @@ class RotaryEmbedding:
         if positions is not None:
             cos, sin = cos[positions], sin[positions]
         cos, sin = wide(cos[:, None]), wide(sin[:, None])  # one turn for all heads
-        turned, rest = np.split(x, [rotary_embedding_dim or x.shape[-1]], -1)
+        count = rotary_embedding_dim or x.shape[-1]
+        for name, cache in (("cos", cos), ("sin", sin)):
+            if cache.shape[-1] != count // 2:
+                raise ShapeError(
+                    f"Last dimension of {name} cache ({cache.shape[-1]}) does not match half of the {count} features turned"
+                )
+        turned, rest = np.split(x, [count], -1)
         pairs = turned.reshape(*turned.shape[:-1], *((-1, 2) if interleaved else (2, -1)))
         axis = -1 if interleaved else -2
         a, b = wide(np.take(pairs, 0, axis)), wide(np.take(pairs, 1, axis))

@@ -97,7 +97,7 @@ def to_list(sequence: SequenceProto) -> list[Any]:
 def from_list(lst: Sequence[Any], name: str | None = None, dtype: int | None = None) -> SequenceProto:
     """A sequence of values of one kind; `dtype` tells the kind where the list is empty."""
     made = SequenceProto(name=name or None)
-    made.elem_type = dtype or (_kind(lst[0]) if lst else SequenceProto.TENSOR)
+    made.elem_type = dtype or (_kind(lst[0]) if len(lst) else SequenceProto.TENSOR)
     if any(not isinstance(item, type(lst[0])) for item in lst):
         what = "The element type in the input list is not the same for all elements"
         raise TypeError(f"{what} and therefore is not supported as a sequence.")
