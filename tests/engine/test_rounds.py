@@ -108,3 +108,33 @@ def test_what_is_no_number_ahead_does_no_harm() -> None:
     session = Session(model)
     for count in (30, 100, 17, 3):
         agree(session, model, [floats(count), np.array(count - 1)])
+
+
+def test_what_nobody_asks_for_is_left_out() -> None:
+    """A node may name fewer results than its body has."""
+    loop = parse(
+        "(int64 n, float[3] x) => (end) { yes = Constant <value = bool {1}> ()"
+        " end = Loop (n, yes, x) <body = step (int64 i, bool go, float[3] h) =>"
+        " (bool again, float[3] next, float[3] seen) { again = Identity (go) next = Neg (h) seen = Abs (h) }> }"
+    )
+    scan = parse(
+        "(float[3] x, float[T, 3] xs) => (end) { end = Scan <num_scan_inputs = 1, body = step (h, e) => (next, seen)"
+        " { next = Add (h, e) seen = Abs (h) }> (x, xs) }"
+    )
+    for count in (5, 40):
+        agree(Session(loop), loop, [np.array(count), floats(3)])
+        agree(Session(scan), scan, [floats(3), floats(count, 3, seed=1)])
+
+
+@pytest.mark.parametrize("half", ["Mul (h, k)", "Where (go, h, k)"], ids=["not told", "told"])
+def test_a_loop_without_a_condition_runs_to_its_end(half: str) -> None:
+    """What its body says of another round is only handed on then."""
+    model = parse(
+        "(int64 n, float[3] x) => (end, seen) {"
+        " end, seen = Loop (n, , x) <body = step (int64 i, bool go, float[3] h) =>"
+        " (bool again, float[3] next, float[3] half) { again = Not (go) k = Constant <value = float {0.5}> ()"
+        f" next = Neg (h) half = {half} }}> }}"
+    )
+    session = Session(model)
+    for count in (3, 40, 100):
+        agree(session, model, [np.array(count), floats(3)])

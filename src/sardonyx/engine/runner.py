@@ -176,6 +176,7 @@ class Runner:
             return None
         picks = list(range(len(arrays))) if self._picks is None else self._picks
         carried: dict[int, int] = {}
+        sure = rounds.ends  # that rounds which come are told so
         for result, found in enumerate(gives):
             source = rounds.carried.get(result)
             if isinstance(found, int):
@@ -184,10 +185,13 @@ class Runner:
                 if source in picks:  # else nobody reads what the round before gave
                     carried[found] = picks.index(source)
             elif result == rounds.asked:
-                if rounds.ends and not self._always(found, rounds):
+                sure = self._always(found, rounds)
+                if not sure and rounds.ends:
                     return None
             elif source is None or found is not self.inputs[source]:  # only what stays as it is
                 return None
+        if not sure and rounds.going in picks:
+            return None
         asked = None if rounds.asked is None else gives[rounds.asked]
         mine = Rounds(
             rounds.count,

@@ -175,7 +175,7 @@ class Loop:
                 found = at_once(body, left, given, places, start=i, loops=True, ends=cond is not None)
                 if found is not None:
                     stacked = found[1 + len(state) :]
-                    pieces = [[np.stack(row), x] if row else [x] for row, x in zip(rows, stacked, strict=True)]
+                    pieces = [[np.stack(row), x] if row else [x] for row, x in zip(rows, stacked, strict=False)]
                     return [*found[1 : 1 + len(state)], *map(np.concatenate, pieces)]
             again, *results = body(np.array(i, np.int64), np.array(going), *state)
             state, going, i = results[: len(state)], bool(again.item()), i + 1
@@ -270,7 +270,7 @@ def _scan(inputs: Sequence[Array], body: Any, into: Paths, out: Paths) -> list[A
     found = at_once(body, len(slices[0]), given, places, stepped=range(len(state), len(given)))
     if found is not None:
         laid = [
-            np.moveaxis(x[:: -1 if b else 1], 0, axis) for x, (axis, b) in zip(found[len(state) :], out, strict=True)
+            np.moveaxis(x[:: -1 if b else 1], 0, axis) for x, (axis, b) in zip(found[len(state) :], out, strict=False)
         ]
         return [*found[: len(state)], *map(np.ascontiguousarray, laid)]
     rows: list[list[Array]] = [[] for _ in out]
