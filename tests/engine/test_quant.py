@@ -186,6 +186,20 @@ def test_quantize(to: str, level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("scale", [0.031, 1 / 3, 1e-42, 1.2e-38, 7e-30, 3e38, np.inf, 0.0, -0.7], ids=str)
+def test_quotients_are_those_of_division(scale: float, level: str) -> None:
+    """Numbers halfway between two whole multiples of the scale, and their neighbours, go where their rounded quotient goes."""
+    s, half = np.float32(scale), np.arange(-20000, 20000, 3) + 0.5
+    with np.errstate(all="ignore"):
+        x = (half * s).astype(np.float32)
+        x = np.concatenate([x, np.nextafter(x, np.float32(0)), np.nextafter(x, x * 2), floats(5000) * s])
+    x = np.concatenate([x, np.float32([0, -0.0, 1e-45, 1e-38, 3e38, -3e38, np.inf, -np.inf])])
+    x = x[~np.isnan(x)] if scale and np.isfinite(scale) else np.float32([0.1, -3, 1e-40] * 6)
+    found = model("QuantizeLinear", {"x": x, "s": np.asarray(s)}, {"z": np.int16(3)}, order=["x", "s", "z"])
+    exact(found, [x, np.asarray(s)], level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_by_channel(level: str) -> None:
     """A scale and a zero point for each channel, there and back."""
     text = (

@@ -125,6 +125,23 @@ def _to_integer_from(x: Expr, zero: Expr, low: float, high: float, odd: bool) ->
     return select(x.ne(x), Const(0, found.type), found) if odd and low != 0 else found
 
 
+def _quotient(x: Expr, y: Expr) -> Expr:
+    """x / y in f32 by multiplications, for one y that divides many: to the last bit where the quotient lies between 2**-20 and 2**60.
+
+    The product with the rounded 1 / y is mended twice by what it leaves of x, which a fused multiply-add gives exactly; the second
+    time it is rounded right (Markstein). So that neither 1 / y nor what is left underflows or overflows, an odd y and x are scaled
+    before by a power of two. Where that has no number (infinity, NaN, 0 / 0), the product is as good as the quotient.
+    """
+    size = abs(y)
+    scale = select(size < 2.0**-100, 2.0**100, select(size > 2.0**100, 2.0**-100, Const(1.0, y.type)))
+    x, y = x * scale, y * scale
+    inverse = 1.0 / y
+    first = found = x * inverse
+    for _ in range(2):
+        found = Fma(Fma(-found, y, x), inverse, found)
+    return select(abs(found) < 2.0**60, found, first)
+
+
 def _celu(x: Expr, alpha: float, gamma: float = 1.0) -> Expr:
     """gamma * x above 0, else gamma * alpha * (e**(x / alpha) - 1)."""
     below = call("expm1", x * (1 / alpha)) * alpha
@@ -190,6 +207,7 @@ OPS: dict[str, Emitter] = {
     "not": _un("not"),
     "where": select,
     "fma": Fma,
+    "quotient": _quotient,
     "relu": lambda x: _clip(x, 0, None),
     "leaky_relu": lambda x, alpha: select(x < 0.0, x * alpha, x),
     "clip": _clip,

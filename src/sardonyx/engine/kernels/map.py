@@ -90,9 +90,19 @@ def map_kernel(spec: MapSpec, target: Target) -> Kernel:
             base = base.at(index[axis] * strides[axis][i])
         bases[i] = base
 
+    # Nothing is stored to what all places read, so it is read once, and what follows from it alone is computed once.
+    still = {
+        i: fetch(k, s, b, start, None, lanes, None)
+        for i, (s, b) in enumerate(zip(spec.sources, bases[1:], strict=True))
+        if s.access == "same"
+    }
+
     def body(j: Expr, mask: Expr | None) -> None:
         count = lanes
-        values = [fetch(k, s, b, j, t, count, mask) for s, b, t in zip(spec.sources, bases[1:], steps, strict=True)]
+        values = [
+            still[i] if i in still else fetch(k, s, b, j, t, count, mask)
+            for i, (s, b, t) in enumerate(zip(spec.sources, bases[1:], steps, strict=True))
+        ]
         index = j if out_step is None else (Ramp(i64.x(count)) + j) * out_step if count > 1 else j * out_step
         store(bases[0], index, emit(k, spec.formula, values, count), kind, mask)
 

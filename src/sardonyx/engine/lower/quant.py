@@ -197,10 +197,10 @@ def dequantize(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
 
 
 def quantized(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
-    """saturate(round(x / scale) + zero point), or with `inverse` round(x * scale)."""
+    """saturate(round(x / scale) + zero point), or with `inverse` round(x * scale); with `one`, one scale divides many x."""
     value = s.step("cast", x[0], kind="f32") if s.kinds[x[0]] != "f32" else x[0]
     if literal(s, x[1]) != 1:
-        value = s.step("mul" if attrs["inverse"] else "div", value, x[1])
+        value = s.step("mul" if attrs["inverse"] else "quotient" if attrs.get("one") else "div", value, x[1])
     limits = np.iinfo(Type(kind).numpy.name)
     facts = (float(limits.min), float(limits.max), not attrs["inverse"])
     if len(x) > 2 and literal(s, x[2]) != 0:
@@ -208,6 +208,12 @@ def quantized(s: Steps, x: list[int], attrs: dict[str, Any], kind: str) -> int:
     else:
         value = s.step("to_integer", value, kind="i32", attrs=facts)
     return s.step("cast", value, kind=kind)
+
+
+def _divides_slowly(low: Lowering) -> bool:
+    """Whether a division by the same number is better done by multiplications: cores with the matrix unit take sixteen cycles to
+    divide a vector, other cores of as wide vectors about five."""
+    return low.target.at_least("amx")
 
 
 @lower("QuantizeLinear")
@@ -232,7 +238,8 @@ def quantize(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     )
     if known is not None and inverse and known.reshape(()) != 1:  # it is scaled and rounded as it is
         inputs[1] = low_value(low, low.constant((np.float32(1) / known).reshape(()), f"1 / {scale.name}"))
-    low.give(node.output, fuse(low, node, {**attrs, "inverse": inverse}, quantized, inputs))
+    one = _divides_slowly(low) and low.shape(inputs[1]) == ()
+    low.give(node.output, fuse(low, node, {**attrs, "inverse": inverse, "one": one}, quantized, inputs))
 
 
 @lower("DynamicQuantizeLinear")
@@ -257,7 +264,7 @@ def dynamic_quantize(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
     args = [Address(scale.buffer, 0, True), Address(zero.buffer, 0, True), Address(ends.buffer), chunks]
     low.call(Call(scale_kernel(low.target), args, 1, (name,)))
     steps = Steps(3, ["f32", "f32", "u8"])
-    quantized(steps, [0, 1, 2], {"inverse": False}, "u8")
+    quantized(steps, [0, 1, 2], {"inverse": False, "one": _divides_slowly(low)}, "u8")
     operands = [x, scale.broadcast_to(x.shape), zero.broadcast_to(x.shape)]
     formula = Formula(("f32", "f32", "u8"), tuple(steps.steps))
     order = memory_order(x)
