@@ -15,6 +15,8 @@ from sardonyx.rewrite.op import (
     Cast,
     Div,
     Exp,
+    GroupNormalization,
+    InstanceNormalization,
     LayerNormalization,
     Log,
     LogSoftmax,
@@ -24,6 +26,7 @@ from sardonyx.rewrite.op import (
     ReduceMax,
     ReduceMean,
     ReduceSum,
+    Reshape,
     RMSNormalization,
     Softmax,
     Sqrt,
@@ -32,9 +35,9 @@ from sardonyx.rewrite.op import (
 
 __all__ = ["NORMS"]
 
-x, scale, axes, axes2 = values("x scale axes axes2")
+x, scale, axes, axes2, shape, shape2 = values("x scale axes axes2 shape shape2")
 bias = values("bias?")[0]
-eps = constants("eps")[0]
+eps, by_group, behind, each = constants("eps by_group behind each")
 axis, epsilon, stash_type = attribute("axis"), attribute("epsilon"), attribute("stash_type")
 TOLERANCE = 2e-5
 
@@ -264,6 +267,61 @@ to_log_softmax.fires(x=f32["n", 5], axis=-1, tolerance=1e-6)
 _SOFT = Softmax(x, axis=axis)
 to_log_softmax.refuses(Log(_SOFT), Exp(_SOFT), x=f32[2, 5], axis=-1, because="read elsewhere")
 
+# -- normalization of groups of channels ---------------------------------------------------------------------------------
+
+_INSTANCE = InstanceNormalization.any(Reshape.any(x, shape), by_group, behind)
+_GROUPS = GroupNormalization.any(x, by_group, behind)
+
+
+@rewrite(Reshape.any(_INSTANCE, shape2))
+def to_group_norm(m: Match) -> Expr:
+    """reshape(InstanceNormalization(reshape(x, [n, groups, rest]), s, b), x's shape) -> GroupNormalization(x, s', b')"""
+    grouped = m.operand(m[_INSTANCE].value)
+    m.require(m[x].shape is not None and (m[x].rank or 0) >= 3 and grouped.rank == 3, "the shapes are unknown")
+    channels, groups, same = m[x].dim(1), grouped.dim(1), m[x].dim(0) == grouped.dim(0)
+    m.require(isinstance(channels, int) and isinstance(groups, int) and same, "the groups are unknown")
+    assert isinstance(channels, int) and isinstance(groups, int)
+    m.require(groups > 0 and channels % groups == 0, "the groups are not of whole channels")
+    m.require(m.operand(m.root.output).shape == m[x].shape, "the result has another shape")
+    by_channel = [np.repeat(m.array(v), channels // groups) for v in (by_group, behind)]
+    return GroupNormalization(x, *by_channel, num_groups=groups, epsilon=m.attr(_INSTANCE, "epsilon"))
+
+
+_OWN: dict[str, Any] = {"by_group": f32[2], "behind": f32[2], "shape": [0, 2, -1], "tolerance": TOLERANCE}
+to_group_norm.fires(x=f32[2, 6, 5], shape2=[2, 6, 5], **_OWN)
+to_group_norm.fires(x=f32["n", 4, 3, 2], shape2=[0, 4, 3, 2], **_OWN)
+to_group_norm.refuses(x=f32[2, 6, 5], shape2=[2, 5, 6], because="another shape", **{**_OWN, "tolerance": None})
+
+
+def _by_channel(m: Match, var: Any) -> Any:
+    """The numbers of a constant that has one for each channel."""
+    rank, channels, array = m[x].rank, m[x].dim(1), m.array(var)
+    m.require(rank is not None and isinstance(channels, int), "the channels are unknown")
+    assert rank is not None and isinstance(channels, int)
+    spread = array.reshape((1,) * (rank - array.ndim) + array.shape) if array.ndim <= rank else array
+    m.require(spread.shape == (1, channels, *(1,) * (rank - 2)), "it has not one number for each channel")
+    return spread.reshape(-1)
+
+
+@rewrite(Mul(_GROUPS, each))
+def scale_group_norm(m: Match) -> Expr:
+    """GroupNormalization(x, s, b) * c -> GroupNormalization(x, s * c, b * c), c by channel"""
+    by = _by_channel(m, each)
+    return GroupNormalization(x, m.array(by_group) * by, m.array(behind) * by, **m.attrs(_GROUPS))
+
+
+@rewrite(Add(_GROUPS, each))
+def shift_group_norm(m: Match) -> Expr:
+    """GroupNormalization(x, s, b) + c -> GroupNormalization(x, s, b + c), c by channel"""
+    return GroupNormalization(x, by_group, m.array(behind) + _by_channel(m, each), **m.attrs(_GROUPS))
+
+
+_GIVEN: dict[str, Any] = {"x": f32["n", 6, 3, 4], "by_group": f32[6], "behind": f32[6]}
+for _rule, _operator in ((scale_group_norm, Mul), (shift_group_norm, Add)):
+    _made = _operator(GroupNormalization(x, by_group, behind, num_groups=3), each)
+    _rule.fires(_made, each=f32[6, 1, 1], tolerance=TOLERANCE, **_GIVEN)
+    _rule.refuses(_made, each=f32[6, 1, 4], because="one number for each channel", **_GIVEN)
+
 NORMS: list[Rule] = [
     to_layer_norm,
     to_rms_norm,
@@ -273,4 +331,7 @@ NORMS: list[Rule] = [
     narrow_norm,
     to_softmax,
     to_log_softmax,
+    to_group_norm,
+    scale_group_norm,
+    shift_group_norm,
 ]
