@@ -80,6 +80,16 @@ REFUSED: dict[str, str] = {
     "an axis from behind": model("float[2, 3] x", "y = Transpose<perm = [1, -2]>(x)"),
     "pads below zero": model(PLANE, "y = Conv<pads = [0, 0, 0, -1]>(x, w)"),
     "blocks of nothing": model("float[1, 4, 2, 2] x", "y = DepthToSpace<blocksize = 0>(x)"),
+    "heads side by side": model(
+        "float[2, 4, 6] q", 'y, s = LinearAttention<q_num_heads = 4, kv_num_heads = 4>(q, q, q)', version=27
+    ),
+    "three batches": model(
+        "float[1, 2, 3, 4] q, float[2, 2, 3, 4] k", "y = ai.onnx.preview.FlexAttention(q, k, q)",
+        imports=', "ai.onnx.preview" : 1',
+    ),
+    "a plane of three extents": model(
+        "float[1, 1, 3, 3] x, float[1, 2, 3, 3] w", "y = ConvTranspose<output_shape = [9, 9, 9]>(x, w)"
+    ),
     "zero points": model(
         "uint8[2, 2] a, float s, int8 z, uint8 w", "y = QLinearMatMul(a, s, z, a, s, w, s, w)", version=21
     ),
@@ -121,6 +131,16 @@ def test_taken(title: str) -> None:
 
 # Where one thing is known and another is not, both say as much, no more and no less.
 HALVES: dict[str, str] = {
+    "a cache that grows": model(
+        "float[2, 3, 4, 8] q, float[2, 3, 6, 8] k, float[B, A, 12, 8] p, float[2, 3, N, 8] v",
+        "y, a, b = Attention(q, k, k, , p, v)", version=23,
+    ),
+    "channels that the indices tell": model(
+        "float[1, C, 2, 2] x, int64[1, 1, 2, 2] i", "y = MaxUnpool<kernel_shape = [2, 2]>(x, i)"
+    ),
+    "a cut that is not known": model(
+        "float[N, 10] x, int64[1] e", "s = Constant<value = int64[1] {0}>() y = Slice(x, s, e)", version=10
+    ),
     "heads of an unknown rank": model(
         "float[1, 2, 3, 4] q, k", "y = ai.onnx.preview.FlexAttention(q, k, k)", imports=', "ai.onnx.preview" : 1'
     ),

@@ -78,6 +78,9 @@ def _unpooled(asked: Asked) -> Iterator[str]:
 
 def _transposed(asked: Asked) -> Iterator[str]:
     yield from _window(1)(asked)
+    x, target = _ranked(asked, 0), _listed(asked, "output_shape")
+    if x is not None and _ranked(asked, 1) is not None and target is not None and len(target) != x.rank - 2:
+        yield "Attribute output_shape has incorrect size"
     group = asked.attrs.get("group")
     if group is not None and group <= 0:
         yield f"Attribute group must be > 0 for ConvTranspose. group={group}."
@@ -160,9 +163,9 @@ def _labels(asked: Asked) -> Iterator[str]:
 def _one_number(asked: Asked) -> Iterator[str]:
     """How many elements are wanted, where that is a constant and there is something to choose from."""
     x, k = asked.given(0), asked.given(1)
-    if asked.version < 10 or x is None or not x.has_shape or asked.hidden(1):
+    if asked.version < 10 or x is None or not x.has_shape or k is None or k.value is None:
         return
-    if k is not None and k.has_shape and k.shape != (1,):
+    if k.value.shape != (1,):
         yield "K input must be a one-dimensional tensor of size 1."
 
 
@@ -200,10 +203,22 @@ def _heads(asked: Asked) -> Iterator[str]:
             yield f"{name} must be -1 or nonnegative, got {size}"
 
 
+def _packed(asked: Asked) -> Iterator[str]:
+    """The heads lie side by side on the last axis."""
+    for i, what, heads in ((0, "query", "q_num_heads"), (1, "key", "kv_num_heads"), (2, "value", "kv_num_heads")):
+        x, count = _ranked(asked, i), asked.attrs.get(heads) or 0
+        last = x.shape[2] if x is not None and x.rank == 3 else None
+        if count > 0 and isinstance(last, int) and last % count:
+            yield f"Packed {what} last dim ({last}) must be divisible by {heads} ({count})"
+
+
 def _four_axes(asked: Asked) -> Iterator[str]:
     given = [x for i in range(3) if (x := asked.given(i)) is not None and x.type is not None]
     if any(not x.has_shape or x.rank != 4 for x in given):
         yield "FlexAttention requires rank-4 inputs: Q (B, Hq, L, Dqk), K (B, Hkv, S, Dqk), V (B, Hkv, S, Dv)."
+    batches = {x.shape[0] for x in given if isinstance(x.shape[0], int)}
+    if len(batches) > 1:
+        yield f"The batches of Q, K and V differ: {sorted(batches)}"
 
 
 def _cached(asked: Asked) -> Iterator[str]:
@@ -286,6 +301,7 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "DepthToSpace"): _blocks,
     ("", "SpaceToDepth"): _blocks,
     ("", "ImageDecoder"): _image,
+    ("", "LinearAttention"): _packed,
     ("", "LpPool"): _window(),
     ("", "MaxPool"): _window(),
     ("", "MaxUnpool"): _unpooled,

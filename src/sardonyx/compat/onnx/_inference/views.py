@@ -101,6 +101,13 @@ def _elements_uncounted(inputs: Sequence[Known | None], attrs: Mapping[str, Any]
     return [reshaped(data, list(values)), replace(target, value=values), *inputs[2:]]
 
 
+def _names_kept(asked: Asked, found: Results) -> Results:
+    """Extents that are no numbers stay as they are, where it is known what is cut."""
+    if any(asked.hidden(i) for i in range(1, 5)):
+        return found
+    return by_axis(lambda _, before, after: after if isinstance(before, int) else before)(asked, found)
+
+
 def _unsorted(asked: Asked, found: Results) -> Results:
     axes = asked.attrs.get("axes")
     return found if axes is None or list(axes) == sorted(axes) else no_shape(asked, found)
@@ -253,7 +260,8 @@ def _columns_by_count(asked: Asked, found: Results) -> Results:
     size = None if block is None else block.numbers()
     channels = x.shape[1] // math.prod(size) if size and isinstance(x.shape[1], int) else None
     image = found[0].shape[2:] if found[0].has_shape else (None,) * number
-    return [reshaped(found[0], (x.shape[0], channels, *image))]
+    batch = x.shape[0] if isinstance(x.shape[0], int) else None
+    return [reshaped(found[0], (batch, channels, *image))]
 
 
 def _unnamed(axes: Callable[[Asked, int], set[int]]) -> View:
@@ -267,6 +275,42 @@ def _unnamed(axes: Callable[[Asked, int], set[int]]) -> View:
         )
 
     return apply
+
+
+def _numbered_batch(asked: Asked, found: Results) -> Results:
+    return [reshaped(x, (None, *x.shape[1:])) if x.has_shape and not isinstance(x.shape[0], int) else x for x in found]
+
+
+def _filled(output: int, other: int, axes: tuple[int, ...]) -> View:
+    """On these axes, where an output's extent is no number, another input's is taken if that is one."""
+
+    def apply(asked: Asked, found: Results) -> Results:
+        y, x = found[output] if output < len(found) else None, asked.given(other)
+        if y is None or x is None or not y.has_shape or not x.has_shape or x.rank != y.rank:
+            return found
+        more = [e if i in axes and isinstance(e, int) else None for i, e in enumerate(x.shape)]
+        dims = [d if isinstance(d, int) or e is None else e for d, e in zip(y.shape, more, strict=True)]
+        return [*found[:output], reshaped(y, dims), *found[output + 1 :]]
+
+    return apply
+
+
+def _grown(asked: Asked, found: Results) -> Results:
+    """The caches as they were, longer by as many keys as are given; nothing is said of them unless both are counted."""
+    keys = [x for i in (1, 2) if (x := asked.given(i)) is not None and x.has_shape and x.rank in (3, 4)]
+    count = next((n for x in keys if isinstance(n := x.shape[x.rank - 2], int)), None)
+    first = asked.given(4)
+    length = first.shape[2] if first is not None and first.has_shape and first.rank == 4 else None
+    grown = list(found)
+    for output, given in ((1, 4), (2, 5)):
+        past = asked.given(given)
+        if past is None or not past.has_shape or past.rank != 4 or output >= len(found):
+            continue
+        if not isinstance(length, int) or count is None:
+            grown[output] = reshaped(found[output], None)
+        else:
+            grown[output] = reshaped(found[output], (*past.shape[:2], length + count, past.shape[3]))
+    return grown
 
 
 def _unpadded(asked: Asked, rank: int) -> set[int]:
@@ -397,8 +441,6 @@ def _normalized(asked: Asked, found: Results) -> Results:
     ]
 
 
-# Extents that are no numbers stay as they are.
-NAMES_KEPT = by_axis(lambda _, before, after: after if isinstance(before, int) else before)
 POLICIES = ("stretch", "not_larger", "not_smaller")
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
@@ -435,7 +477,10 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Dropout"): until(10, first_only),
     ("", "Gemm"): until(13, needs_ranks(0, 1)),
     ("", "ImageDecoder"): no_extents,
-    ("", "MaxUnpool"): lambda asked, found: no_shape(asked, found) if asked.given(2) is not None else found,
+    ("", "MaxUnpool"): (
+        _filled(0, 1, (0, 1)),
+        lambda asked, found: no_shape(asked, found) if asked.given(2) is not None else found,
+    ),
     ("", "MelWeightMatrix"): unless_constant(no_shape, 0, 1, 2, 3, 4),
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
@@ -459,8 +504,9 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         _named_unscaled,
         _scaled_in_double,
     ),
-    ("", "Slice"): (until(10, _unsorted), since(10, _numbers_sliced), since(10, until(11, NAMES_KEPT))),
-    ("", "CausalConvWithState"): _batch_of(3),
+    ("", "Slice"): (until(10, _unsorted), since(10, _numbers_sliced), since(10, until(11, _names_kept))),
+    ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
+    ("", "Attention"): _grown,
     ("ai.onnx.preview", "FlexAttention"): (_nothing_without_ranks, _batch_of(1, 2)),
     ("", "DeformConv"): filter_extents(1),
     ("", "Flatten"): (
@@ -475,7 +521,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ),
     ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
-    ("", "STFT"): (_frames, _unnamed(lambda asked, rank: {0})),
+    ("", "STFT"): (_frames, _numbered_batch),
     ("", "StringSplit"): nothing_without_rank,
     ("", "SplitToSequence"): (_number_of_parts, refuses("Input 'split' can not be empty", _no_parts)),
     ("", "DFT"): until(20, unless_constant(no_shape, 1)),
