@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 RUN = 256  # products that are added up in one go
+LIGHT = 6  # steps of an epilogue, up to which it is spelled out for every vector of a block
 AHEAD = 32  # rows of B between what is multiplied and what is prefetched
 
 
@@ -104,32 +105,71 @@ class Block:
         self.chunk = k.let("chunk", (depth + chunks - 1) // chunks)
         together = binary("max", RUN // 2 // depth, 1)  # short taps share a run
         self.together = k.let("together", select(chunks > 1, Const(1, i64), together))
+        self.single = k.let("single", (chunks <= 1) & (self.together >= taps) & (depth * taps > 0))
         self.sums = k.local("sums", kind, tile.rows * tile.width)
         with k.loop("i", 0, tile.rows * tile.width, tile.lanes) as i:  # what no product is added to is zero
             self.sums.store(i, Const(0.0, kind.x(tile.lanes)))
 
-    def compute(self, left: Expr, columns: Expr, rows: Rows, panel: Pointer, far: tuple[Pointer, Expr]) -> Expr:
+    def compute(
+        self,
+        left: Expr,
+        columns: Expr,
+        rows: Rows,
+        panel: Pointer,
+        far: tuple[Pointer, Expr],
+        whole: Callable[[Sequence[Sequence[Expr]]], None] | None = None,
+    ) -> Expr:
         """sums = the sums of the tallest block that fits into `left` rows; gives its height.
 
-        far: memory to bring near meanwhile, and how many bytes of it per step.
+        Args:
+            far: memory to bring near meanwhile, and how many bytes of it per step.
+            whole: takes the sums of a block of all rows and columns that are taken in one run, instead of `sums`.
         """
-        return by_height(self.k, self.tile, left, columns, lambda h, v: self._sum(h, v, rows, panel, far))
+
+        def block(height: int, vectors: int) -> None:
+            if whole is None or (height, vectors) != (self.tile.rows, self.tile.vectors):
+                self._sum(height, vectors, rows, panel, far)
+                return
+            with k.when(self.single & columns.eq(self.tile.width)):
+                acc = [[k.reg("acc", self.kind.x(self.tile.lanes), 0.0) for _ in range(vectors)] for _ in range(height)]
+                at, ahead = k.ptr_reg("panel", panel), k.ptr_reg("ahead", far[0])
+                self._run(acc, rows, at, ahead, far[1], (Const(0, i64), self.taps), (Const(0, i64), self.depth))
+                whole(acc)
+            with k.otherwise():
+                self._sum(height, vectors, rows, panel, far)
+
+        k = self.k
+        return by_height(k, self.tile, left, columns, block)
+
+    def _run(
+        self,
+        acc: Sequence[Sequence[Reg]],
+        rows: Rows,
+        panel: Pointer,
+        ahead: Pointer,
+        pace: Expr,
+        taps: tuple[Expr, Expr],
+        depth: tuple[Expr, Expr],
+    ) -> None:
+        """acc += a range of products of a range of taps."""
+        k = self.k
+        with k.loop("tap", *taps) as tap:
+            row = [row_start(k, rows, tap * self.m + r) for r in range(len(acc))]
+            with k.loop("p", *depth) as p:
+                self._step(acc, row, panel, p)
+                k.advance(panel, self.tile.width)
+                ahead.prefetch(0, locality=2)
+                k.advance(ahead, pace)
 
     def _sum(self, height: int, vectors: int, rows: Rows, b: Pointer, far: tuple[Pointer, Expr]) -> None:
-        k, lanes, width = self.k, self.tile.lanes, self.tile.width
+        k, lanes = self.k, self.tile.lanes
         panel, ahead = k.ptr_reg("panel", b), k.ptr_reg("ahead", far[0])
         with k.loop("first_tap", 0, self.taps, self.together) as first_tap:
             last_tap = k.let("last_tap", binary("min", first_tap + self.together, self.taps))
             with k.loop("start", 0, self.depth, self.chunk) as start:
                 stop = k.let("stop", binary("min", start + self.chunk, self.depth))
                 acc = [[k.reg("acc", self.kind.x(lanes), 0.0) for _ in range(vectors)] for _ in range(height)]
-                with k.loop("tap", first_tap, last_tap) as tap:
-                    row = [row_start(k, rows, tap * self.m + r) for r in range(height)]
-                    with k.loop("p", start, stop) as p:
-                        self._step(acc, row, panel, p)
-                        k.advance(panel, width)
-                        ahead.prefetch(0, locality=2)
-                        k.advance(ahead, far[1])
+                self._run(acc, rows, panel, ahead, far[1], (first_tap, last_tap), (start, stop))
                 self._add(acc, (first_tap + start).eq(0), vectors)
 
     def _step(self, acc: Sequence[Sequence[Reg]], row: Sequence[Pointer], panel: Pointer, p: Expr) -> None:
@@ -224,8 +264,17 @@ def contract_kernel(spec: ContractSpec, target: Target) -> Kernel:
                 k, [out, *operands], cut.steps, spec.epilogue, tile, (top, column, binary("min", last - top, tile.rows))
             )
             far = following.at(part * pace * whole)
-            height = block.compute(last - top, left, here, panel, (far, pace))
-            finish(k, spec.epilogue, block.sums, tile, [out, *operands], cut.steps, (top, column, height, left))
+            stored = k.reg("stored", i64, 0)
+            places = [out, *operands]
+
+            def whole_block(sums: Sequence[Sequence[Expr]], top: Expr = top, stored: Reg = stored) -> None:
+                store_block(k, spec.epilogue, sums, tile, places, cut.steps, (top, column))
+                k.set(stored, 1)
+
+            light = len(spec.epilogue.formula.steps) <= LIGHT
+            height = block.compute(last - top, left, here, panel, (far, pace), whole_block if light else None)
+            with k.when(stored.eq(0)):
+                finish(k, spec.epilogue, block.sums, tile, places, cut.steps, (top, column, height, left))
             k.set(row, top + height)
     return k.build()
 
@@ -278,6 +327,42 @@ def count_blocks(k: Builder, rows: Expr, heights: Sequence[int]) -> Expr:
         count = k.let("count", rows // height)
         parts, rows = parts + count, k.let("rest", rows - count * height)
     return k.let("parts", parts)
+
+
+def store_block(
+    k: Builder,
+    epilogue: Epilogue,
+    sums: Sequence[Sequence[Expr]],
+    tile: MicroTile,
+    places: Sequence[Pointer],
+    steps: Sequence[Expr],
+    corner: tuple[Expr, Expr],
+) -> None:
+    """Apply the epilogue to a whole block of sums in registers and store it; arguments are those of `finish`."""
+    top, column = corner
+    lanes, operands = tile.lanes, epilogue.operands
+    units = [True, *(o.unit for o in operands)]
+
+    def fetch(i: int, line: Pointer, j: int) -> Expr:
+        o = operands[i]
+        if o.unit:
+            return k.let("operand", load(line, Const(j * lanes, i64), o.kind, lanes, None))
+        return k.let("operand", Broadcast(load(line, 0, o.kind, 1), lanes))
+
+    def lines(r: int) -> list[Pointer]:
+        found: list[Pointer] = []
+        for place, step, unit in zip(places, steps, units, strict=True):
+            at = place.at((top + r) * step + column) if unit else place.at((top + r) * step)
+            found.append(Pointer(k, k.let("line", at.base), at.kind))
+        return found
+
+    first = lines(0)
+    still = {(i, j): fetch(i, first[1 + i], j) for i, o in enumerate(operands) if o.still for j in range(tile.vectors)}
+    for r, row in enumerate(sums):
+        own = lines(r)
+        for j, total in enumerate(row):
+            values = [total, *(still[i, j] if o.still else fetch(i, own[1 + i], j) for i, o in enumerate(operands))]
+            store(own[0], Const(j * lanes, i64), emit(k, epilogue.formula, values, lanes), epilogue.out, None)
 
 
 def finish(
