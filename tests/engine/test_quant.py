@@ -241,6 +241,19 @@ def test_dynamically_quantized_layer(level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("shape", ["", "[1]"])
+def test_quantized_where_it_is_summed(shape: str, level: str) -> None:
+    """The next scale is inverted when the model is compiled, be it a scalar or a vector of one."""
+    w = ", ".join(map(str, whole("i8", 40, 33, seed=1).reshape(-1)))
+    text = (
+        f"(uint8[m,40] a, float[m,33] r) => (uint8[m,33] y) <int8[40,33] w = {{{w}}}, float f = {{0.03}}, float{shape} s = {{0.7}},"
+        f"uint8{shape} z = {{9}}> {{ m = MatMulInteger(a, w)  c = Cast<to = 1>(m)  t = Mul(c, f)  u = Add(t, r)"
+        "y = QuantizeLinear(u, s, z) }"
+    )
+    close(parse(text), [whole("u8", 20, 40), floats(20, 33)], level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_statically_quantized_layers(level: str) -> None:
     """What quantize_static writes around a residual block; against float arithmetic on the restored numbers."""
     w = whole("i8", 8, 8, 3, 3, seed=1)

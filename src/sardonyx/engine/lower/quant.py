@@ -237,7 +237,8 @@ def quantize(low: Lowering, node: Node, attrs: dict[str, Any]) -> None:
         and known.size == 1
     )
     if known is not None and inverse and known.reshape(()) != 1:  # it is scaled and rounded as it is
-        inputs[1] = low_value(low, low.constant((np.float32(1) / known).reshape(()), f"1 / {scale.name}"))
+        inverted = np.asarray(np.float32(1) / known.reshape(()))
+        inputs[1] = low_value(low, low.constant(inverted, f"1 / {scale.name}"))
     one = _divides_slowly(low) and low.shape(inputs[1]) == ()
     low.give(node.output, fuse(low, node, {**attrs, "inverse": inverse, "one": one}, quantized, inputs))
 
