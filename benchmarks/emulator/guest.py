@@ -153,7 +153,7 @@ def work_disc(command: str, files: Sequence[Path], to: Path) -> None:
             shutil.copy(file, work)
         site = sysconfig.get_path("purelib")
         (work / "main.sh").write_text(
-            f"export PATH=/bin HOME=/tmp LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/work/src:/work:{site}\n"
+            f"export PATH=/bin HOME=/tmp LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONPATH=/work/src:/work:{site}\n"
             f'python() {{ {Path(sys.executable).resolve()} "$@"; }}\ncd /work\n{command}\n'
         )
         disk(work, to)
