@@ -55,7 +55,19 @@ def inner(o: Any) -> Any:
 
 def nodes_of_a_function(o: Any) -> Any:
     node = o.helper.make_node("f", ["a"], ["b"], domain="d", alpha=0.5)
-    return module(o, "backend.test.case.node").function_expand_helper(node, parsed(o, TEXT).functions[0], "p_")
+    expand = module(o, "backend.test.case.node").function_expand_helper
+    return expand(node, function_proto=parsed(o, TEXT).functions[0], op_prefix="p_")
+
+
+def typed(o: Any) -> Any:
+    kind = o.helper.make_tensor_type_proto(1, ["n"])
+    return module(o, "backend.test.case.node")._extract_value_info(input=None, name="x", type_proto=kind)
+
+
+def cases_of_a_function(o: Any) -> Any:
+    node, kind = o.helper.make_node("Elu", ["a"], ["b"]), o.helper.make_tensor_type_proto(1, [2])
+    found, since = module(o, "backend.test.case.node").function_testcase_helper(node, [kind], "case")
+    return since, [([inner.op_type for inner in nodes], [p.version for p in opsets]) for nodes, opsets in found]
 
 
 def subgraph(o: Any) -> Any:
@@ -67,6 +79,7 @@ def subgraph(o: Any) -> Any:
 def serialized(o: Any, name: str) -> Any:
     serializer, model = getattr(o.serialization, name)(), parsed(o, TEXT)
     again = serializer.deserialize_proto(serializer.serialize_proto(model), o.ModelProto())
+    assert serializer.supported_format == getattr(o.serialization, name).supported_format  # of the class already
     return serializer.supported_format, sorted(serializer.file_extensions), again
 
 
@@ -82,6 +95,9 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
     "graphs inside": inner,
     "element types": lambda o: sorted((k, v.name) for k, v in o._mapping.TENSOR_TYPE_MAP.items()),
     "nodes of a function": nodes_of_a_function,
+    "cases of a function": cases_of_a_function,
+    "a type given": typed,
+    "numbers packed": lambda o: module(o, "numpy_helper")._pack_4bitx2(array=np.array([3, 7, 1], np.uint8)),
     "type of a value": lambda o: module(o, "backend.test.case.node")._extract_value_info(np.ones((2, 3), np.int8), "x"),
     "a subgraph": subgraph,
     **{name: lambda o, name=name: serialized(o, name) for name in ("_ProtobufSerializer", "_TextProtoSerializer")},

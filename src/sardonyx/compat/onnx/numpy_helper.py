@@ -172,9 +172,9 @@ def create_random_int(input_shape: tuple[int, ...], dtype: np.dtype[Any], seed: 
 
 
 def _packer(bits: int) -> Callable[[Array], Array]:
-    def pack(values: Array) -> Array:
+    def pack(array: Array) -> Array:
         """Small numbers, one per byte, as a stream of bits."""
-        codes = values.astype(np.uint8, copy=False) if bits == 6 else values.reshape(-1).view(np.uint8)
+        codes = array.astype(np.uint8, copy=False) if bits == 6 else array.reshape(-1).view(np.uint8)
         return packing.pack(codes & np.uint8((1 << bits) - 1), bits)
 
     return pack

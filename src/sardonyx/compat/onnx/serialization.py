@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sardonyx.compat.onnx import parser, printer
@@ -78,7 +77,7 @@ def _text_of(serialized: object) -> str:
     raise TypeError(f"Parameter 'serialized' must be bytes or str, but got type: {type(serialized)}")
 
 
-class _Binary(ProtoSerializer):
+class _ProtobufSerializer(ProtoSerializer):
     """The wire format."""
 
     supported_format = "protobuf"
@@ -97,25 +96,18 @@ class _Binary(ProtoSerializer):
 
 
 class _Text(ProtoSerializer):
-    """A text format of protobuf: how it is written, how it is read, and the error that protobuf has for it."""
+    """A text format of protobuf: how it is written, how it is read, and the module of protobuf whose error it raises."""
 
-    def __init__(
-        self,
-        name: str,
-        suffixes: Collection[str],
-        write: Callable[[Any], str],
-        read: Callable[[type[Any], str], Any],
-        module: str,
-    ) -> None:
-        self.supported_format, self.file_extensions = name, frozenset(suffixes)
-        self._write, self._read, self._module = write, read, module
+    _write: Callable[[Any], str]
+    _read: Callable[[type[Any], str], Any]
+    _module: str
 
     def serialize_proto(self, proto: Message) -> bytes:
-        return self._write(proto).encode("utf-8")
+        return type(self)._write(proto).encode("utf-8")
 
     def deserialize_proto(self, serialized: Any, proto: M) -> M:
         try:
-            proto.MergeFrom(self._read(type(proto), _text_of(serialized)))
+            proto.MergeFrom(type(self)._read(type(proto), _text_of(serialized)))
         except FormatError as error:
             raise as_protobuf(error, self._module, "ParseError") from error
         except UnicodeDecodeError as error:
@@ -124,7 +116,23 @@ class _Text(ProtoSerializer):
         return proto
 
 
-class _Syntax(ProtoSerializer):
+class _TextProtoSerializer(_Text):
+    """The text format of protobuf."""
+
+    supported_format = "textproto"
+    file_extensions = frozenset({".txtpb", ".textproto", ".prototxt", ".pbtxt"})
+    _write, _read, _module = staticmethod(to_text), staticmethod(from_text), "text_format"
+
+
+class _JsonSerializer(_Text):
+    """The JSON of protobuf, with the names of fields as they are."""
+
+    supported_format = "json"
+    file_extensions = frozenset({".json", ".onnxjson"})
+    _write, _read, _module = staticmethod(to_json), staticmethod(from_json), "json_format"
+
+
+class _TextualSerializer(ProtoSerializer):
     """The text syntax of ONNX."""
 
     supported_format = "onnxtxt"
@@ -148,13 +156,6 @@ _SYNTAX: tuple[tuple[type[Message], Callable[[str], Any]], ...] = (
     (FunctionProto, parser.parse_function),
     (NodeProto, parser.parse_node),
 )
-
-# Programs make serializers under their official names.
-_ProtobufSerializer, _TextualSerializer = _Binary, _Syntax
-_TextProtoSerializer = partial(
-    _Text, "textproto", (".txtpb", ".textproto", ".prototxt", ".pbtxt"), to_text, from_text, "text_format"
-)
-_JsonSerializer = partial(_Text, "json", (".json", ".onnxjson"), to_json, from_json, "json_format")
 
 registry = _Registry()
 for _serializer in (_ProtobufSerializer, _TextProtoSerializer, _JsonSerializer, _TextualSerializer):

@@ -41,7 +41,8 @@ else:
     sys.modules[f"{__name__}.roialign"] = _boxes  # whose inputs other tests use
 
 
-def _info(value: Any, name: str, kind: TypeProto | None = None) -> ValueInfoProto:
+def _extract_value_info(input: Any, name: str, type_proto: TypeProto | None = None) -> ValueInfoProto:
+    value, kind = input, type_proto
     if kind is None:
         if value is None:
             raise NotImplementedError(f"'{name}' has neither a value nor a type")
@@ -67,7 +68,7 @@ def _model(graph: GraphProto, **kwargs: Any) -> ModelProto:
 
 
 # Programs use these too, under their official names.
-_extract_value_info, _make_test_model_gen_version, function_expand_helper = _info, _model, expanded
+_make_test_model_gen_version, function_expand_helper = _model, expanded
 
 
 def _add(name: str, model: ModelProto, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
@@ -90,7 +91,7 @@ def expect(node_op: NodeProto, inputs: Sequence[Any], outputs: Sequence[Any], na
     node = deepcopy(node_op)
     input_infos, output_infos = (
         [
-            _info(value, value_name, kind)
+            _extract_value_info(value, value_name, kind)
             for value, value_name, kind in zip(values, filter(None, names), kinds or [None] * len(values), strict=False)
         ]
         for values, names, kinds in (
@@ -105,7 +106,8 @@ def expect(node_op: NodeProto, inputs: Sequence[Any], outputs: Sequence[Any], na
     _add(name, _model(helper.make_graph([node], name, input_infos, output_infos), **kwargs), inputs, outputs)
     types = iter(input_infos)
     by_position = [next(types).type if given else TypeProto() for given in node.input]
-    for nodes, opsets, since in function_testcase_helper(node, by_position, name, kwargs["opset_imports"]):
+    expansions, since = function_testcase_helper(node, by_position, name, kwargs["opset_imports"])
+    for nodes, opsets in expansions:
         for opset in opsets:
             same = next((o for o in kwargs["opset_imports"] if o.domain == opset.domain), None)
             if same is None:
@@ -119,29 +121,38 @@ def expect(node_op: NodeProto, inputs: Sequence[Any], outputs: Sequence[Any], na
 
 
 def function_testcase_helper(
-    node: NodeProto, input_types: Sequence[TypeProto], name: str, opset_imports: Sequence[OperatorSetIdProto]
-) -> list[tuple[list[NodeProto], Sequence[OperatorSetIdProto], int]]:
-    """For each function that defines the node's operator: the nodes it becomes, the opsets of these, and since when it is."""
+    node: NodeProto,
+    input_types: Sequence[TypeProto],
+    name: str,
+    opset_imports: Sequence[OperatorSetIdProto] | None = None,
+) -> tuple[list[tuple[list[NodeProto], Sequence[OperatorSetIdProto]]], int]:
+    """For each function that defines the node's operator, the nodes it becomes and their opsets; and since when it is.
+
+    Without opsets, the newest version of the operator counts.
+    """
     domain = "" if node.domain == "ai.onnx" else node.domain
-    version = next((o.version for o in opset_imports if ("" if o.domain == "ai.onnx" else o.domain) == domain), None)
-    if version is None:
-        raise ValueError(f"the model of case '{name}' imports no version of '{domain}'")
-    schema = defs.get_schema(node.op_type, version, domain)
+    if opset_imports is None:
+        schema = defs.get_schema(node.op_type, domain=domain)
+    else:
+        versions = [o.version for o in opset_imports if ("" if o.domain == "ai.onnx" else o.domain) == domain]
+        if not versions:
+            raise ValueError(f"the model of case '{name}' imports no version of '{domain}'")
+        schema = defs.get_schema(node.op_type, versions[0], domain)
     types = [t.SerializeToString() for t in input_types]
     bodies = [schema.get_function_with_opset_version(v) for v in schema.function_opset_versions]
     bodies += [
         schema.get_context_dependent_function_with_opset_version(v, node.SerializeToString(), types)
         for v in schema.context_dependent_function_opset_versions
     ]
-    found: list[tuple[list[NodeProto], Sequence[OperatorSetIdProto], int]] = []
+    found: list[tuple[list[NodeProto], Sequence[OperatorSetIdProto]]] = []
     for body in bodies:
         function = FunctionProto.FromString(body)
         written = {a.name for a in node.attribute}
         defaults = [(key, spec.default_value) for key, spec in schema.attributes.items()]
         node.attribute.extend(value for key, value in defaults if key not in written and value.type)
         nodes = expanded(node, function, f"{node.op_type}_{name}_expanded_function_")
-        found.append((nodes, function.opset_import, schema.since_version))
-    return found
+        found.append((nodes, function.opset_import))
+    return found, schema.since_version
 
 
 def _ours(case: Any) -> TestCase:

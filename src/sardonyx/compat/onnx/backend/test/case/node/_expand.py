@@ -11,17 +11,19 @@ __all__ = ["expanded"]
 Rename = Callable[[str], str]
 
 
-def expanded(node: NodeProto, function: FunctionProto, prefix: str) -> list[NodeProto]:
+def expanded(node: NodeProto, function_proto: FunctionProto, op_prefix: str) -> list[NodeProto]:
     """The function's nodes, on the node's inputs and outputs; values inside get a prefix."""
-    names = {name: node.input[i] if i < len(node.input) else "" for i, name in enumerate(function.input)}
+    names = {name: node.input[i] if i < len(node.input) else "" for i, name in enumerate(function_proto.input)}
     # An output that the node leaves out may still be read inside: it is a value inside, then.
-    names |= {name: node.output[i] for i, name in enumerate(function.output) if i < len(node.output) and node.output[i]}
+    names |= {
+        name: node.output[i] for i, name in enumerate(function_proto.output) if i < len(node.output) and node.output[i]
+    }
     attributes = {a.name: a for a in node.attribute}
 
     def rename(name: str) -> str:
-        return names[name] if name in names else prefix + name if name else ""
+        return names[name] if name in names else op_prefix + name if name else ""
 
-    return [_copied(inner, rename, attributes, prefix) for inner in function.node]
+    return [_copied(inner, rename, attributes, op_prefix) for inner in function_proto.node]
 
 
 def _copied(node: NodeProto, rename: Rename, attributes: Mapping[str, AttributeProto], prefix: str) -> NodeProto:
