@@ -14,6 +14,7 @@ from sardonyx.core.errors import ParseError
 
 __all__ = ["Scanner", "plain_numbers", "tokens"]
 
+_UNUSUAL = frozenset(("string", "bad", "open"))  # kinds whose token is not simply what was found
 _BLOCK = 2048  # numbers handed out at a time: about 100 KiB of words
 
 
@@ -52,18 +53,20 @@ class Scanner:
         passed = self.token
         found = self.TOKENS.match(self.text, self.stop)
         assert found is not None  # the last alternatives take anything
-        self.kind = kind = found.lastgroup or ""
+        kind = found.lastgroup
+        assert kind is not None
+        self.kind = kind
         self.start, self.stop = found.span(kind)
-        if kind == "string":
+        if kind not in _UNUSUAL:
+            self.token = found[kind]
+        elif kind == "string":
             self.token = self.text[self.start]
         elif kind == "bad":
             raise self.error(f"no token of {self.LANGUAGE} starts here")
-        elif kind == "open":
+        else:
             raise self.error(
                 "this string does not end", fix=f"close it with {self.text[self.start]}; \\ stands before one inside"
             )
-        else:
-            self.token = found[kind]
         return passed
 
     def jump(self, position: int) -> None:
@@ -110,5 +113,7 @@ class Scanner:
         return True
 
     def expect(self, mark: str, where: str = "here") -> None:
-        if not self.take(mark):
+        if self.token == mark:
+            self.advance()
+        else:
             raise self.error(f"'{mark}' is wanted {where}, not {self.shown()}")

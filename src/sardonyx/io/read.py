@@ -162,9 +162,11 @@ def _read_nodes(whole: Message, graph: Graph, scope: Scope) -> None:
         node = Node(
             intern(proto.op_type), inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
         )
-        notes = _metadata(proto)
-        node.source = notes.pop(SOURCE_KEY, None)
-        node.doc, node.metadata = proto.doc_string, notes
+        if proto.entries("metadata_props"):
+            notes = _metadata(proto)
+            node.source = notes.pop(SOURCE_KEY, None)
+            node.metadata = notes
+        node.doc = proto.doc_string
         node.device_configurations = tuple(proto.entries("device_configurations"))
         graph.append(node)
 
@@ -209,24 +211,24 @@ _LISTS = {
 
 def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
     """One attribute. Files older than IR version 2 leave the kind to be read off the field that is set."""
-    kind = AttrKind(int(proto.type)) if int(proto.type) in _KINDS else AttrKind.UNDEFINED
-    if kind == AttrKind.UNDEFINED and not proto.ref_attr_name:
+    kind, ref = _KINDS.get(proto.type, AttrKind.UNDEFINED), proto.ref_attr_name
+    if kind is AttrKind.UNDEFINED and not ref:
         kind = _kind_of_value(proto)
     read = _READERS.get(kind)
-    value = None if proto.ref_attr_name or read is None else read(proto, scope)
-    return Attr(intern(proto.name), kind, value, proto.ref_attr_name, proto.doc_string)
+    value = None if ref or read is None else read(proto, scope)
+    return Attr(intern(proto.name), kind, value, ref, proto.doc_string)
 
 
 def _kind_of_value(proto: AttributeProto) -> AttrKind:
     """The kind of the first value that is there; a list, if one is."""
-    held = {field.name for field, _ in proto.ListFields()}
-    if not held:
+    if not vars(proto):
         return AttrKind.UNDEFINED
+    held = {field.name for field, _ in proto.ListFields()}
     kind = next((k for k, f in _FIELDS.items() if f in held), AttrKind.UNDEFINED)
     return next((k for k, f in _LISTS.items() if f in held), kind)
 
 
-_KINDS = frozenset(int(k) for k in AttrKind)
+_KINDS: dict[int, AttrKind] = {int(kind): kind for kind in AttrKind}
 
 
 def _text(data: bytes | memoryview) -> str | bytes:

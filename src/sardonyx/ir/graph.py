@@ -382,7 +382,7 @@ class Graph:
         else:
             after._prev = node
         self._count += 1
-        if node.subgraphs:
+        if node.attrs and node.subgraphs:
             self._holders[node] = None
         return node
 

@@ -242,43 +242,51 @@ class _Parser:
                 return found
 
     def nodes(self, graph: Graph, scope: Scope) -> None:
-        self.lexer.expect("{", "before the nodes")
-        while not self.lexer.take("}"):
-            if self.lexer.kind == "end":
-                raise self.lexer.error("'}' is wanted after the nodes")
+        lexer = self.lexer
+        lexer.expect("{", "before the nodes")
+        while lexer.token != "}":
+            if lexer.kind == "end":
+                raise lexer.error("'}' is wanted after the nodes")
             graph.append(self.node(scope))
+        lexer.advance()
 
     def node(self, scope: Scope) -> Node:
-        label = ""
-        if self.lexer.take("["):
-            label = "" if self.lexer.at("]") else self.lexer.name("the name of a node")
-            self.lexer.expect("]", "after the name of a node")
+        lexer, label = self.lexer, ""
+        if lexer.token == "[":
+            lexer.advance()
+            label = "" if lexer.at("]") else lexer.name("the name of a node")
+            lexer.expect("]", "after the name of a node")
         outputs = self.names()
-        self.lexer.expect("=", "between outputs and operator")
-        parts = ["" if self.lexer.at(".") else self.lexer.name("an operator")]  # `.Relu` is of ai.onnx
-        while self.lexer.take("."):
-            parts.append(self.lexer.name("an operator"))
-        overload = self.lexer.name("an overload") if self.lexer.take(":") else ""
-        given = attrs.read_list(self, scope)
-        self.lexer.expect("(", "before the inputs of a node")
+        lexer.expect("=", "between outputs and operator")
+        parts = ["" if lexer.token == "." else lexer.name("an operator")]  # `.Relu` is of ai.onnx
+        while lexer.token == ".":
+            lexer.advance()
+            parts.append(lexer.name("an operator"))
+        overload = lexer.name("an overload") if lexer.token == ":" and lexer.take(":") else ""
+        given = attrs.read_list(self, scope) if lexer.token == "<" else []
+        lexer.expect("(", "before the inputs of a node")
         inputs = [scope.use(name) for name in self.names()]
-        self.lexer.expect(")", "after the inputs of a node")
-        given = given or attrs.read_list(self, scope)
+        lexer.expect(")", "after the inputs of a node")
+        if lexer.token == "<" and not given:
+            given = attrs.read_list(self, scope)
         made = [scope.define(name) if name else Value("") for name in outputs]
         return Node(intern(parts[-1]), inputs, made, given, domain=".".join(parts[:-1]), overload=overload, name=label)
 
     def names(self) -> list[str]:
         """Names between commas. Nothing before a comma is an empty name, nothing after the last one is none."""
-        found: list[str] = []
+        lexer, found = self.lexer, list[str]()
         while True:
-            if self.lexer.kind in ("word", "string"):
-                found.append(self.lexer.name("a name"))
-            elif self.lexer.at(","):
+            if lexer.kind == "word":
+                found.append(lexer.advance())
+            elif lexer.kind == "string":
+                found.append(lexer.name("a name"))
+            elif lexer.token == ",":
                 found.append("")
             else:
                 return found
-            if not self.lexer.take(","):
+            if lexer.token != ",":
                 return found
+            lexer.advance()
 
 
 def _annotate(graph: Graph, known: list[Named], scope: Scope) -> None:
