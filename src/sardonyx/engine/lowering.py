@@ -206,7 +206,7 @@ class Lowering:
         key, order = id(array), _order_of(array)
         buffer = self.constants.get(key)
         if buffer is None:
-            dense = array  # what lies densely in any order is not copied
+            dense = np.asarray(array)  # not copied, if it lies densely in any order; references also give scalars
             if not array.flags.c_contiguous:
                 dense = np.ascontiguousarray(array.transpose(order))
             buffer = Buffer("const", dtype(array.dtype), dense.size, name, dense)
