@@ -1,6 +1,6 @@
 """The engine beside its peers: `python -m benchmarks.engine [MODEL ...]` prints the table and writes Markdown and JSON.
 
-For each model of `benchmarks.models`, with the same inputs and the same number of threads for all:
+For each model of `benchmarks.models` (with `--held-out`, of `benchmarks.families`), with the same inputs and the same number of threads for all:
 
 - latency: all engines take turns in this process; medians;
 - ratio: the latency of the fastest peer by ours (the first engine), so that above 1 ours is faster; for bfloat16,
@@ -68,7 +68,9 @@ def row_of(name: str, engines: list[str], folder: Path, threads: int, seconds: f
 
 def startup(engine: str, path: Path, threads: int) -> Row:
     """Creation, first run and memory: once with nothing on disk, then with what the first process left there."""
-    time.sleep(max(0.0, 3 - (time.time() - path.stat().st_mtime)))  # of a file that changed a moment ago nothing is kept
+    time.sleep(
+        max(0.0, 3 - (time.time() - path.stat().st_mtime))
+    )  # of a file that changed a moment ago nothing is kept
     with tempfile.TemporaryDirectory() as cache:
         cold, warm = (call("measure", engine, path, str(threads), env={"SARDONYX_CACHE": cache}) for _ in range(2))
     if "failed" in cold or "failed" in warm:
@@ -142,6 +144,13 @@ def number(row: Row, key: str, form: str) -> str:
     return format(row[key], form) if key in row else "fails" if "failed" in row else ""
 
 
+def held_out() -> tuple[str, ...]:
+    """The names of models that the engine was not tuned for."""
+    from benchmarks.families import HELD_OUT
+
+    return HELD_OUT
+
+
 def facts_of_this_run(engines: list[str], threads: int) -> dict[str, Any]:
     from sardonyx.engine.codegen import detect
 
@@ -158,7 +167,8 @@ def facts_of_this_run(engines: list[str], threads: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("models", nargs="*", default=list(MODELS), help=f"of {', '.join(MODELS)}; all by default")
+    parser.add_argument("models", nargs="*", help=f"of {', '.join(MODELS)}; all by default")
+    parser.add_argument("--held-out", action="store_true", help="by default the models of `benchmarks.families`")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each engine is measured per model")
     parser.add_argument("--engine", action="append", help=f"by default {OURS}, {', '.join(PEERS)}")
@@ -169,7 +179,7 @@ def main() -> None:
     facts = facts_of_this_run(engines, options.threads)
     found: dict[str, dict[str, Row]] = {}
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    for name in options.models:
+    for name in options.models or (held_out() if options.held_out else MODELS):
         found[name] = row_of(name, engines, options.models_folder, options.threads, options.seconds)
         r = ratio(found[name])
         shown = ", ".join(f"{e} {number(row, 'median_ms', '.2f')}" for e, row in found[name].items())

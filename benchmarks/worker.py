@@ -54,11 +54,12 @@ def feeds_of(model: Path) -> dict[str, Any]:
 
 
 def prepare(name: str, folder: str) -> dict[str, Any]:
-    """The file of a model of `benchmarks.models`, with example inputs and float64 results beside it."""
+    """The file of a model of `benchmarks.models` or `benchmarks.families`, with example inputs and float64 results beside it."""
     import torch
     from torch.utils import _pytree as pytree
 
-    from benchmarks.models import ZOO, exported
+    from benchmarks.families import ZOO
+    from benchmarks.models import exported
 
     path = exported(name, Path(folder))
     truth = truth_path(path)
