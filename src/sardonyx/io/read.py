@@ -46,9 +46,10 @@ class Scope(Names):
         if not self.consume:
             yield from messages
             return
+        if not messages:
+            return
         left = list(reversed(messages))
-        if messages:
-            proto.ClearField(field)
+        proto.ClearField(field)
         del messages
         while left:
             yield left.pop()
@@ -102,12 +103,17 @@ def read_function(proto: FunctionProto, folder: Folder | None, *, consume: bool 
     _read_nodes(proto, graph, scope)
     _annotate(proto, graph, scope)
     graph.outputs = [_output(scope, name) for name in proto.entries("output")]
-    function = Function(proto.domain, proto.name, graph, proto.overload)
-    function.attributes = list(proto.entries("attribute"))
-    function.defaults = {a.name: read_attr(a, scope) for a in proto.entries("attribute_proto")}
-    function.opsets = _opsets(proto.entries("opset_import"))
-    function.doc, function.metadata = proto.doc_string, _metadata(proto)
-    return function
+    return Function(
+        proto.domain,
+        proto.name,
+        graph,
+        proto.overload,
+        attributes=list(proto.entries("attribute")),
+        defaults={a.name: read_attr(a, scope) for a in proto.entries("attribute_proto")},
+        opsets=_opsets(proto.entries("opset_import")),
+        doc=proto.doc_string,
+        metadata=_metadata(proto),
+    )
 
 
 def read_graph(proto: GraphProto, scope: Scope) -> Graph:
@@ -156,18 +162,20 @@ def _describe(value: Value, info: ValueInfoProto) -> None:
 
 def _read_nodes(whole: Message, graph: Graph, scope: Scope) -> None:
     for proto in scope.each(whole, "node"):
-        inputs = [scope.use(name) for name in proto.entries("input")]
-        attrs = [read_attr(a, scope) for a in proto.entries("attribute")]
-        outputs = [scope.define(name) if name else Value("") for name in proto.entries("output")]
+        held = vars(proto)  # what a node does not state, and most state little, is not asked for
+        inputs = [scope.use(name) for name in held["input"]] if "input" in held else ()
+        attrs = [read_attr(a, scope) for a in held["attribute"]] if "attribute" in held else ()
+        outputs = [scope.define(name) if name else Value("") for name in held["output"]] if "output" in held else ()
         node = Node(
             intern(proto.op_type), inputs, outputs, attrs, domain=proto.domain, overload=proto.overload, name=proto.name
         )
-        if proto.entries("metadata_props"):
+        if "metadata_props" in held:
             notes = _metadata(proto)
             node.source = notes.pop(SOURCE_KEY, None)
             node.metadata = notes
         node.doc = proto.doc_string
-        node.device_configurations = tuple(proto.entries("device_configurations"))
+        if "device_configurations" in held:
+            node.device_configurations = tuple(held["device_configurations"])
         graph.append(node)
 
 
