@@ -44,6 +44,10 @@ REFUSED: dict[str, str] = {
     "image and block": model("float[1, 5, 15] x, int64[2] i, int64[3] b", "y = Col2Im(x, i, b)"),
     "dilations of an image": model("float[1, 5, 15] x, int64[2] i, int64[2] b", "y = Col2Im<dilations = [1]>(x, i, b)"),
     "an image of bytes in rows": model("uint8[9, 9] x", "y = ImageDecoder(x)"),
+    "statistics of other channels": model(
+        "float[2, 3] x, float[3] s, float[4] b", "y = BatchNormalization(x, s, b, s, s)", version=15
+    ),
+    "statistics in rows": model("float[2, 3] x, float[3, 1] s", "y = BatchNormalization(x, s, s, s, s)", version=15),
     "statistics while not training": model(
         "float[2, 3] x, float[3] s", "y, m, v = BatchNormalization(x, s, s, s, s)", version=15
     ),
@@ -131,6 +135,14 @@ def test_taken(title: str) -> None:
 
 # Where one thing is known and another is not, both say as much, no more and no less.
 HALVES: dict[str, str] = {
+    "shapes that nobody compares": model(
+        "float[2, 3, 4] x, float[5, 5] s, float[7] b, int8[2, 3, 4] q",
+        "y = InstanceNormalization(x, s, b) z = DequantizeLinear(q, s) w = PRelu(x, b)"
+    ),
+    "statistics that nobody compares": model(
+        "float[2, 3] x, float[5, 5] s", "y = BatchNormalization(x, s, s, s, s)", version=9
+    ),
+    "nothing to pool over": model("float[3] x", "y = GlobalMaxPool(x)"),
     "a cache that grows": model(
         "float[2, 3, 4, 8] q, float[2, 3, 6, 8] k, float[B, A, 12, 8] p, float[2, 3, N, 8] v",
         "y, a, b = Attention(q, k, k, , p, v)", version=23,

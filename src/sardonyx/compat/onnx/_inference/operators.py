@@ -55,7 +55,15 @@ READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is
 # Inputs whose shapes the official package does not compare with those of the others.
 UNCOMPARED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("RNN", "GRU", "LSTM"), (1, 2, 3, 4, 5, 6, 7)),
-    "NonMaxSuppression": (1,),
+    "BatchNormalization": (1, 2, 3, 4),
+    "DequantizeLinear": (1, 2),
+    "InstanceNormalization": (1, 2),
+    "NonMaxSuppression": (0, 1),
+    "PRelu": (1,),
+    "QuantizeLinear": (1, 2),
+    "RMSNormalization": (1,),
+    "Scatter": (1, 2),
+    "ScatterElements": (1, 2),
     "RotaryEmbedding": (1, 2),
     "STFT": (0,),
     "ScatterND": (1, 2),
@@ -109,16 +117,15 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
 
 
 def _must_be_typed(schema: Schema, inputs: list[Known | None]) -> None:
-    """The input that tells the first output's type must have one."""
-    wanted = schema.outputs[0].type
-    for i, x in enumerate(inputs):
-        formal = schema.inputs[min(i, len(schema.inputs) - 1)]
-        if formal.type == wanted:
-            if (x is None and not formal.optional) or (x is not None and x.type is None):
-                raise refuse_type(f"Input {i} expected to have type but instead is null")
-            if x is not None and isinstance(x.type, TensorType) and x.type.dtype is None:
-                raise refuse_type(f"Element type of input {i} unknown")
-            return
+    """The first input must have a type where it tells that of the first output."""
+    formal = schema.inputs[0] if schema.inputs else None
+    if formal is None or not inputs or formal.type != schema.outputs[0].type or "(" in formal.type:
+        return
+    x = inputs[0]
+    if (x is None and not formal.optional) or (x is not None and x.type is None):
+        raise refuse_type("Input 0 expected to have type but instead is null")
+    if x is not None and isinstance(x.type, TensorType) and x.type.dtype is None:
+        raise refuse_type("Element type of input 0 unknown")
 
 
 def _outputs(schema: Schema, inputs: list[Known | None], attrs: dict[str, Any], count: int) -> list[Known]:
@@ -126,7 +133,7 @@ def _outputs(schema: Schema, inputs: list[Known | None], attrs: dict[str, Any], 
     try:
         promoted: tuple[Schema, Any, Any] = promote(schema, visible, attrs, symbolic=True)
         return infer_outputs(*promoted, count)
-    except ShapeError:
+    except (ShapeError, IndexError):
         loose = () if schema.operator.domain else UNCOMPARED.get(schema.operator.name, ())
         if not any(i < len(inputs) and (x := inputs[i]) is not None and x.has_shape for i in loose):
             raise
@@ -152,7 +159,7 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
         known = constant(tensor, kind)
         wanted = READ.get(name or "", ()) if name not in SHAPES_READ else ()
         at = min(i, len(schema.inputs) - 1)
-        if known.has_shape or kind is None:
+        if known.has_shape or (kind is None and name not in SHAPES_READ):
             return known
         if schema.inputs[at].name not in wanted:
             return Known(kind)

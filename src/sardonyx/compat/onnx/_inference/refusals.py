@@ -119,6 +119,16 @@ def _in_groups(size: int) -> Reasons:
 
 
 def _statistics(asked: Asked) -> Iterator[str]:
+    for i in range(1, 5):
+        x = _ranked(asked, i)
+        if asked.version >= 14 and x is not None and x.rank != 1:
+            yield f"Input {i} expected to have rank 1 but has rank {x.rank}"
+    channels = {x.shape[0] for i in range(1, 5) if (x := _ranked(asked, i)) is not None and x.rank == 1}
+    data = _ranked(asked, 0)
+    if data is not None and data.rank:
+        channels |= {data.shape[1] if data.rank > 1 else 1}
+    if asked.version >= 14 and len({n for n in channels if isinstance(n, int)}) > 1:
+        yield "Dimension mismatch in unification between the numbers of channels"
     training = bool(asked.attrs.get("training_mode"))
     if asked.version >= 14 and asked.n_outputs != (3 if training else 1):
         n = 3 if training else 1

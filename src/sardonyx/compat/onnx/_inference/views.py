@@ -349,6 +349,12 @@ def _nothing_without_ranks(asked: Asked, found: Results) -> Results:
     return found if known else [Known(None) for _ in found]
 
 
+def _channels_seen(asked: Asked, found: Results) -> Results:
+    """Without channels there is nothing to pool over."""
+    x = asked.given(0)
+    return no_shape(asked, found) if x is not None and x.has_shape and x.rank < 2 else found
+
+
 def _in_sequence(asked: Asked, found: Results) -> Results:
     return found if asked.attrs.get("output_sequence") else no_shape(asked, found)
 
@@ -454,6 +460,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
     **{("", name): (until(7, _in_sequence), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
     **{("ai.onnx.ml", name): no_shape for name in ("CastMap", "DictVectorizer")},
+    **{("", f"Global{name}Pool"): _channels_seen for name in ("Average", "Lp", "Max")},
     ("", "AffineGrid"): (
         needs_ranks(0, 1),
         _grid,
