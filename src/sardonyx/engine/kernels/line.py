@@ -13,6 +13,8 @@ from sardonyx.tile.expr import Bin, Broadcast, Const, binary
 
 __all__ = ["Line", "Place"]
 
+RUN = 8  # values that an accumulator takes before it is added to the total
+
 
 @dataclass(frozen=True, eq=False)
 class Place:
@@ -111,8 +113,13 @@ class Line:
 
     # -- elements ---------------------------------------------------------------------------------------------------------
 
-    def each(self, body: Callable[[Place, int], None], unroll: int = 1) -> None:
-        """body(place, u) for the whole line; u counts 0 to unroll - 1 where so many follow one another."""
+    def each(
+        self, body: Callable[[Place, int], None], unroll: int = 1, between: Callable[[], None] | None = None
+    ) -> None:
+        """body(place, u) for the whole line; u counts 0 to unroll - 1 where so many follow one another.
+
+        between: across, emitted behind every RUN times `unroll` places.
+        """
         k = self.k
         bases = self.bases
         before: Expr | None = None  # lines before this one in what is kept
@@ -124,7 +131,7 @@ class Line:
             n, strides = self._inner[-1]
             first = Const(0, i64) if before is None else k.let("before", before * n)
             if self.across:
-                self._across(bases, strides, n, first, body, unroll)
+                self._across(bases, strides, n, first, body, unroll, between)
             else:
                 self._along(bases, n, first, body, unroll)
 
@@ -155,6 +162,7 @@ class Line:
         first: Expr,
         body: Callable[[Place, int], None],
         unroll: int,
+        between: Callable[[], None] | None,
     ) -> None:
         k = self.k
 
@@ -166,9 +174,16 @@ class Line:
         start: Expr = Const(0, i64)
         if unroll > 1:
             start = k.let("blocked", n // unroll * unroll)
-            with k.loop("t", 0, start, unroll) as t:
-                for u in range(unroll):
-                    at(t, u)
+            if between is None:
+                with k.loop("t", 0, start, unroll) as t:
+                    for u in range(unroll):
+                        at(t, u)
+            else:
+                with k.loop("run", 0, start, RUN * unroll) as run:
+                    with k.loop("t", run, k.let("stop", binary("min", run + RUN * unroll, start)), unroll) as t:
+                        for u in range(unroll):
+                            at(t, u)
+                    between()
         with k.loop("t", start, n) as t:
             at(t, 0)
 

@@ -185,15 +185,27 @@ class _Reduce:
         join: Callable[[Expr, Expr, int, Place], Expr],
         kind: Type | None = None,
     ) -> list[Expr]:
-        """A number for each of `vectors` vectors of lines; two accumulators each, which halves the error as well."""
-        k = self.k
-        accs = [[k.reg("acc", (kind or self.kind).x(self.lanes), start) for _ in range(2)] for _ in range(vectors)]
+        """A number for each of `vectors` vectors of lines, by two accumulators each.
+
+        Floats are summed in short runs, and the runs then: so the error grows with their length and number, not their product.
+        """
+        k, kind = self.k, kind or self.kind
+        accs = [[k.reg("acc", kind.x(self.lanes), start) for _ in range(2)] for _ in range(vectors)]
+        sums = [k.reg("sum", kind.x(self.lanes), 0.0) for _ in accs] if op == "add" and kind.is_float else []
+
+        def gather() -> None:
+            for total, (a, b) in zip(sums, accs, strict=True):
+                k.set(total, total + (a + b))
+                k.set(a, Const(0.0, a.type))
+                k.set(b, Const(0.0, b.type))
 
         def body(p: Place, u: int) -> None:
             for v, acc in enumerate(accs):
                 k.set(acc[u], join(acc[u], self.input(p, v), v, p))
 
-        self.line.each(body, unroll=2)
+        self.line.each(body, unroll=2, between=gather if sums else None)
+        if sums:
+            return [k.let("total", total + (a + b)) for total, (a, b) in zip(sums, accs, strict=True)]
         return [k.let("total", binary(op, a, b)) for a, b in accs]
 
     def finish_lines(self, values: list[Expr]) -> None:
