@@ -94,6 +94,15 @@ REFUSED: dict[str, str] = {
     "a plane of three extents": model(
         "float[1, 1, 3, 3] x, float[1, 2, 3, 3] w", "y = ConvTranspose<output_shape = [9, 9, 9]>(x, w)"
     ),
+    "parts and outputs": model("float[6] x", "y = Split<split = [3, 3]>(x)", version=11),
+    "no elements of an old TopK": model("float[6] x", "y, i = TopK<k = 0>(x)", version=9),
+    "lengths in a vector": model("float[1, 8, 1] x", "n = Constant<value_ints = [4]>() y = DFT(x, n)", version=17),
+    "padding below zero": model(
+        "float[1, 1, 3, 3] x, float[1, 1, 3, 3] w", "y = ConvTranspose<output_padding = [-1, 0]>(x, w)"
+    ),
+    "a choice without a type": model("bool[2] c, x, float[2] y", "z = Where(c, x, y)"),
+    "a sequence of nothing known": model("x", "z = SequenceConstruct(x)"),
+    "sizes in rows": model("float[1, 4] x, int64[2, 2] s", "y = Resize(x, , , s)", version=19),
     "zero points": model(
         "uint8[2, 2] a, float s, int8 z, uint8 w", "y = QLinearMatMul(a, s, z, a, s, w, s, w)", version=21
     ),
@@ -135,6 +144,7 @@ def test_taken(title: str) -> None:
 
 # Where one thing is known and another is not, both say as much, no more and no less.
 HALVES: dict[str, str] = {
+    "a scalar in an old reduction": model("float x", "y = ReduceMax<axes = [1]>(x)", version=11),
     "shapes that nobody compares": model(
         "float[2, 3, 4] x, float[5, 5] s, float[7] b, int8[2, 3, 4] q",
         "y = InstanceNormalization(x, s, b) z = DequantizeLinear(q, s) w = PRelu(x, b)"

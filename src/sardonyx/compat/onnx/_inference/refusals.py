@@ -81,6 +81,8 @@ def _transposed(asked: Asked) -> Iterator[str]:
     x, target = _ranked(asked, 0), _listed(asked, "output_shape")
     if x is not None and _ranked(asked, 1) is not None and target is not None and len(target) != x.rank - 2:
         yield "Attribute output_shape has incorrect size"
+    if any(n < 0 for n in _listed(asked, "output_padding") or ()):
+        yield "Attribute output_padding must not contain negative values"
     group = asked.attrs.get("group")
     if group is not None and group <= 0:
         yield f"Attribute group must be > 0 for ConvTranspose. group={group}."
@@ -136,6 +138,9 @@ def _statistics(asked: Asked) -> Iterator[str]:
 
 
 def _parts(asked: Asked) -> Iterator[str]:
+    sizes = _listed(asked, "split") if "split" in asked.attrs else None
+    if sizes is not None and len(sizes) != asked.n_outputs:
+        yield f"Mismatch between number of splits ({len(sizes)}) and outputs ({asked.n_outputs})"
     n = asked.attrs.get("num_outputs") if "num_outputs" in asked.stated else None
     if n is not None and asked.given(1) is not None:
         yield "Both 'split' input and 'num_outputs' attribute were given"
@@ -173,10 +178,42 @@ def _labels(asked: Asked) -> Iterator[str]:
 def _one_number(asked: Asked) -> Iterator[str]:
     """How many elements are wanted, where that is a constant and there is something to choose from."""
     x, k = asked.given(0), asked.given(1)
+    count = asked.attrs.get("k")
+    if asked.version < 10 and count is not None and count <= 0:
+        yield "Invalid value for attribute k"
     if asked.version < 10 or x is None or not x.has_shape or k is None or k.value is None:
         return
     if k.value.shape != (1,):
         yield "K input must be a one-dimensional tensor of size 1."
+
+
+def _scalars(*inputs: int) -> Reasons:
+    """Constants that are one number, and no vector of one either."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        for i in inputs:
+            x = asked.given(i)
+            if x is not None and x.value is not None and x.value.ndim:
+                yield f"Input {i} must be a scalar"
+
+    return reasons
+
+
+def _either(*names: str) -> Reasons:
+    """What may be given as a list or as a tensor, but not as both."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        for name in names:
+            if asked.stated.issuperset({name, f"{name}_as_tensor"}):
+                yield f"Only one of the attributes '{name}', '{name}_as_tensor' should be specified."
+
+    return reasons
+
+
+def _categories(asked: Asked) -> Iterator[str]:
+    numbers, words = _listed(asked, "cats_int64s"), asked.attrs.get("cats_strings")
+    if numbers is not None and words is not None and len(numbers) != len(words):
+        yield "Attributes 'cats_int64s' and 'cats_strings' are required to be the same length."
 
 
 def _image(asked: Asked) -> Iterator[str]:
@@ -200,6 +237,8 @@ def _pair(asked: Asked) -> Iterator[str]:
 
 def _reduced(asked: Asked) -> Iterator[str]:
     """A scalar has no axis, not even the first."""
+    if asked.version < (12 if asked.op_type in ("ReduceMax", "ReduceMin") else 11):
+        return
     x, given = _ranked(asked, 0), asked.given(1)
     axes = asked.attrs.get("axes") if given is None else given.numbers()
     if x is not None and x.rank == 0 and axes:
@@ -244,11 +283,26 @@ def _cached(asked: Asked) -> Iterator[str]:
 
 
 def _sized_or_scaled(asked: Asked) -> Iterator[str]:
+    sizes = _ranked(asked, 3) if asked.hidden(3) else None
+    if sizes is not None and sizes.rank != 1:
+        yield "Input 'sizes' must be a vector"
     if asked.version >= 13 and asked.given(2) is None and asked.given(3) is None:
         yield "Either `sizes` or `scales` must be provided, but not both of them"
 
 
 # -- kinds of values -------------------------------------------------------------------------------------------------------
+
+
+def _typed(*inputs: int) -> Reasons:
+    """Inputs that must have a type, whatever it is."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        for i in inputs or range(len(asked.inputs)):
+            x = asked.given(i)
+            if x is not None and x.type is None:
+                yield f"Input {i} expected to have type but instead is null"
+
+    return reasons
 
 
 def _sequence_first(asked: Asked) -> Iterator[str]:
@@ -292,6 +346,7 @@ def _order(asked: Asked) -> Iterator[str]:
 
 
 def _nothing_to_hold(asked: Asked) -> Iterator[str]:
+    yield from _typed(0)(asked)
     if asked.given(0) is None and "type" not in asked.stated:
         yield "Optional is expected to have either an input or the type attribute set."
 
@@ -313,6 +368,12 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "ImageDecoder"): _image,
     ("", "LinearAttention"): _packed,
     ("", "LpPool"): _window(),
+    ("", "DFT"): _scalars(1),
+    ("", "MelWeightMatrix"): _scalars(0, 1, 2),
+    ("", "STFT"): _scalars(1, 3),
+    ("ai.onnx.ml", "CategoryMapper"): _categories,
+    ("ai.onnx.ml", "TreeEnsembleClassifier"): _either("nodes_values", "nodes_hitrates", "class_weights", "base_values"),
+    ("ai.onnx.ml", "TreeEnsembleRegressor"): _either("nodes_values", "nodes_hitrates", "target_weights", "base_values"),
     ("", "MaxPool"): _window(),
     ("", "MaxUnpool"): _unpooled,
     ("", "QLinearConv"): _window(3),
@@ -323,11 +384,15 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "TopK"): _one_number,
     ("ai.onnx.preview", "FlexAttention"): _four_axes,
     ("ai.onnx.ml", "LabelEncoder"): _labels,
-    ("ai.onnx.preview.training", "Adagrad"): _in_groups(3),
     ("ai.onnx.preview.training", "Adam"): _in_groups(4),
     ("ai.onnx.preview.training", "Momentum"): _in_groups(3),
 }
 MISTYPED: dict[tuple[str, str], Reasons] = {
+    ("", "ConvInteger"): _typed(0, 1),
+    ("", "MatMulInteger"): _typed(0, 1),
+    ("", "SequenceConstruct"): _typed(),
+    ("", "SplitToSequence"): _typed(0),
+    ("", "Where"): _typed(1),
     ("", "OneHot"): _pair,
     ("", "Optional"): _nothing_to_hold,
     ("", "QLinearConv"): _zero_points((0, 2), (3, 5)),
