@@ -144,6 +144,12 @@ def test_taken(title: str) -> None:
 
 # Where one thing is known and another is not, both say as much, no more and no less.
 HALVES: dict[str, str] = {
+    "frequencies that are not known": model(
+        "float a, int64 r", "n = Constant<value_int = 4>() y = MelWeightMatrix(n, n, r, a, a)", version=17
+    ),
+    "a step in a vector": model(
+        "float[2, 64, 1] x, int64 n, float[16] w", "s = Constant<value_ints = [8]>() y = STFT(x, s, w)", version=17
+    ),
     "a scalar in an old reduction": model("float x", "y = ReduceMax<axes = [1]>(x)", version=11),
     "shapes that nobody compares": model(
         "float[2, 3, 4] x, float[5, 5] s, float[7] b, int8[2, 3, 4] q",

@@ -370,7 +370,7 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "LpPool"): _window(),
     ("", "DFT"): _scalars(1),
     ("", "MelWeightMatrix"): _scalars(0, 1, 2),
-    ("", "STFT"): _scalars(1, 3),
+    ("", "STFT"): _scalars(3),
     ("ai.onnx.ml", "CategoryMapper"): _categories,
     ("ai.onnx.ml", "TreeEnsembleClassifier"): _either("nodes_values", "nodes_hitrates", "class_weights", "base_values"),
     ("ai.onnx.ml", "TreeEnsembleRegressor"): _either("nodes_values", "nodes_hitrates", "target_weights", "base_values"),

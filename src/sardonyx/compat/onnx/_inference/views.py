@@ -488,7 +488,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         _filled(0, 1, (0, 1)),
         lambda asked, found: no_shape(asked, found) if asked.given(2) is not None else found,
     ),
-    ("", "MelWeightMatrix"): unless_constant(no_shape, 0, 1, 2, 3, 4),
+    ("", "MelWeightMatrix"): unless_constant(no_shape, 0, 1),
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
     ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3)), _unnamed(_unpadded)),
