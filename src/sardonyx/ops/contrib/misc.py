@@ -490,7 +490,7 @@ class DynamicTimeWarping:
     @reference
     def run(input: Array) -> Array:
         costs = input.reshape(input.shape[-2:])
-        rows, columns = costs.shape
+        rows, columns = costs.shape[0], costs.shape[1]
         total = np.full((rows + 1, columns + 1), np.inf, np.float32)
         total[0, 0] = 0
         steps = np.zeros((rows, columns), np.int8)  # from which of the three a point is reached
