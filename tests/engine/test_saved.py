@@ -204,6 +204,20 @@ def test_changed_external_data_is_not_found(tmp_path: Path) -> None:
     np.testing.assert_allclose(session.run(None, feeds)[0], 2 * want[0], rtol=1e-4)
 
 
+def test_data_beside_a_link_is_watched_there(tmp_path: Path) -> None:
+    """The folder of a link's target may hold a file of the same name, which the model does not read."""
+    real, folder = write(build("dense"), tmp_path / "m.onnx", external=True), tmp_path / "links"
+    folder.mkdir()
+    (folder / "m.onnx").symlink_to(real)
+    data, feeds = folder / "m.onnx.data", MODELS["dense"][1]
+    weights = np.frombuffer((tmp_path / "m.onnx.data").read_bytes(), np.float32)
+    want = Session(real).run(None, feeds)[0]
+    for factor, age in ((1, 60), (4, 30)):  # a power of two: results grow by just as much
+        data.write_bytes((weights * factor).astype(np.float32).tobytes())
+        os.utime(data, (time.time() - age, time.time() - age))
+        np.testing.assert_array_equal(Session(folder / "m.onnx").run(None, feeds)[0], factor * want)
+
+
 def test_a_file_that_changed_a_moment_ago_is_not_kept(tmp_path: Path, folder: Path) -> None:
     path = write(build("dense"), tmp_path / "m.onnx", age=0)
     Session(path)

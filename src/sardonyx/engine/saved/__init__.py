@@ -78,9 +78,9 @@ def _files(place: Place, source: Model) -> dict[Path, Identity] | None:
                 external = value.const.external if isinstance(value.const, Tensor) else None
                 if external is None:
                     continue
-                if place.path is None:
+                if place.folder is None:
                     return None
-                path = place.path.parent / external.location
+                path = place.folder / external.location
                 told = found.get(path) or identity_of(path)
                 if told is None:
                     return None

@@ -28,31 +28,33 @@ class Place:
 
     Attributes:
         key: all that it follows from.
-        path: of the model's file; None for bytes.
+        folder: where the model's external data lies, beside the path that was given, be it a link; None for bytes.
     """
 
     key: str
-    path: Path | None
+    folder: Path | None
 
 
 def place_of(model: Any, precision: str) -> Place | None:
     """Where the compiled form of a file, or of its bytes, is kept; None if it cannot be, now."""
     if cache.folder() is None or not isinstance(model, (str, os.PathLike, bytes)):
         return None
-    path: Path | None = None
+    folder: Path | None = None
     if isinstance(model, bytes):
         told: object = hashlib.sha256(model).hexdigest()
     else:
-        path = Path(os.path.realpath(model))
-        told = (str(Path(model).parent.absolute()), path.name, identity_of(path))
-        if told[-1] is None:
+        path = Path(model).absolute()
+        folder, its = path.parent, identity_of(path)
+        if its is None:
             return None
+        told = (str(path), its)
     code = native.key_of(_source(), detect())
     facts = (code, np.__version__, ml_dtypes.__version__, precision, told)
-    return Place(hashlib.sha256(repr(facts).encode()).hexdigest(), path)
+    return Place(hashlib.sha256(repr(facts).encode()).hexdigest(), folder)
 
 
 def identity_of(path: Path) -> Identity | None:
+    """What tells a file from every other and from its own changes; None if nothing does, or there is none."""
     try:
         return identity(path.stat())
     except OSError:
