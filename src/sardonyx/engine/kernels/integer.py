@@ -33,6 +33,7 @@ from sardonyx.tile.expr import Bin, Bitcast, Broadcast, binary
 __all__ = [
     "BYTES",
     "WORDS",
+    "ByteParameters",
     "ByteRows",
     "Form",
     "IntegerSpec",
@@ -223,6 +224,19 @@ def take_offsets(k: Builder, tile: MicroTile, sums: Pointer, height: Expr, row_s
             sums.store(at, sums.load(at, tile.lanes) - x * column)
 
 
+class ByteParameters:
+    """What kernels of contractions of bytes take, declared in order; see `integer_kernel`."""
+
+    def __init__(self, k: Builder, spec: IntegerSpec) -> None:
+        kind = Type(spec.kind)
+        out = k.ptr("out", pointer(spec.epilogue.out))
+        a, b, self.fill = k.ptr("a", kind), k.ptr("b", spec.form.b), k.ptr("fill", kind)
+        self.table = k.ptr("rows", i32)
+        operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
+        self.depth, self.taps, self.m, self.n, self.staged = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
+        self.cut = Cut(k, [out, a, b, *operands])
+
+
 @functools.cache
 def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     """The kernel of a contraction of bytes.
@@ -234,13 +248,8 @@ def integer_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     """
     form, tile = spec.form, micro_tile(i32, target)
     k = Builder("integer")
-    kind = Type(spec.kind)
-    out = k.ptr("out", pointer(spec.epilogue.out))
-    a, b, fill = k.ptr("a", kind), k.ptr("b", form.b), k.ptr("fill", kind)
-    table = k.ptr("rows", i32)
-    operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
-    depth, taps, m, n, _ = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
-    cut = Cut(k, [out, a, b, *operands])
+    given = ByteParameters(k, spec)
+    fill, table, depth, taps, m, n, cut = given.fill, given.table, given.depth, given.taps, given.m, given.n, given.cut
     scratch = k.scratch(form.a)
     with k.setup():
         rows = ByteRows(k, spec, target, (depth, taps))

@@ -13,10 +13,8 @@ from __future__ import annotations
 import functools
 
 from sardonyx.engine.codegen import Target
-from sardonyx.engine.formula import pointer
 from sardonyx.engine.kernels.contract import approach, finish
-from sardonyx.engine.kernels.cut import Cut
-from sardonyx.engine.kernels.integer import ByteRows, IntegerSpec, take_offsets
+from sardonyx.engine.kernels.integer import ByteParameters, ByteRows, IntegerSpec, take_offsets
 from sardonyx.engine.kernels.matrix import TILE
 from sardonyx.tile import Builder, Const, Expr, Kernel, Pointer, Type, i32, i64, select, u8
 from sardonyx.tile.expr import binary
@@ -113,12 +111,8 @@ def integer_matrix_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     form, tile = spec.form, TILE
     k = Builder("integer_matrix")
     kind = Type(spec.kind)
-    out = k.ptr("out", pointer(spec.epilogue.out))
-    a, b, fill = k.ptr("a", kind), k.ptr("b", form.b), k.ptr("fill", kind)
-    table = k.ptr("rows", i32)
-    operands = [k.ptr(f"x{i}", pointer(o.kind)) for i, o in enumerate(spec.epilogue.operands)]
-    depth, taps, m, n, staged = (k.param(x) for x in ("depth", "taps", "m", "n", "staged"))
-    cut = Cut(k, [out, a, b, *operands])
+    given = ByteParameters(k, spec)
+    fill, table, depth, taps, m, n, cut = given.fill, given.table, given.depth, given.taps, given.m, given.n, given.cut
     scratch = k.scratch(kind)
     with k.setup():
         k.instr("tileconfig")
@@ -133,7 +127,7 @@ def integer_matrix_kernel(spec: IntegerSpec, target: Target) -> Kernel:
     task = cut.task(m)
     out, a, b, *operands = task.pointers
     first, last = task.first, task.last
-    lying = k.let("lying", select(staged.ne(0), Const(0, i64), (last - first) // tile.rows * tile.rows))
+    lying = k.let("lying", select(given.staged.ne(0), Const(0, i64), (last - first) // tile.rows * tile.rows))
     behind = rows.copy((a, table, fill), (first + lying, last, m), scratch)
     there = Pointer(k, k.let("there", a.at(table.load(first).to(i64)).base), kind)
 
