@@ -7,12 +7,13 @@ For each model of `benchmarks.models` (with `--held-out`, of `benchmarks.familie
   `--engine sardonyx-medium --engine openvino-bf16`;
 - error: the largest difference from the torch module in float64, as a part of the largest magnitude;
 - creation, cold and warm (without and with what is compiled on disk), first run, peak memory: each engine in a process of
-  its own.
+  its own, and Python's modules compiled, as installing a package does.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+import sardonyx
 from benchmarks.worker import call, feeds_of, truth_path
 from sardonyx.cli.engines import Runner, engine_named
 from sardonyx.cli.measure import error_of, take_turns
@@ -176,6 +178,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/engine"), help="without a suffix")
     options = parser.parse_args()
     engines: list[str] = options.engine or [OURS, *PEERS]
+    compileall.compile_dir(Path(sardonyx.__file__).parent, quiet=1)
     facts = facts_of_this_run(engines, options.threads)
     found: dict[str, dict[str, Row]] = {}
     options.output.parent.mkdir(parents=True, exist_ok=True)

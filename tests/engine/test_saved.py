@@ -44,6 +44,12 @@ MODELS: dict[str, tuple[str, dict[str, Array], dict[str, Array]]] = {
         {"x": floats(1, 4, 5, 5)},
         {},
     ),
+    "larger image": (
+        "(float[1,4,5,5] x) => (float[1,4,10,10] y) "
+        "{ s = Constant<value_floats=[1.0,1.0,2.0,2.0]>() y = Resize<mode='cubic'>(x, , s) }".replace("'", '"'),
+        {"x": floats(1, 4, 5, 5)},
+        {},
+    ),
     "rows": (
         "(int64[k] x, float[500,64] w) => (float[k,64] y) { y = Gather(w, x) }",
         {"x": np.array([3, 0, 499])},
@@ -306,11 +312,13 @@ def test_old_entries_make_room(tmp_path: Path, folder: Path, monkeypatch: pytest
     assert len(entries(folder)) == 2
 
 
-def test_another_process_finds_it_without_the_compiler(tmp_path: Path, folder: Path) -> None:
-    path = write(build("symbols"), tmp_path / "m.onnx")
+@pytest.mark.parametrize("name", ["symbols", "image", "larger image", "steps"])
+def test_another_process_finds_it_without_the_compiler(name: str, tmp_path: Path, folder: Path) -> None:
+    path = write(build(name), tmp_path / "m.onnx")
+    shape = MODELS[name][1]["x"].shape
     code = (
         "import sys, numpy, sardonyx as sx; s = sx.Session(sys.argv[1]); "
-        "print(float(s.run(None, {'x': numpy.ones((4, 300), 'f')})[0].sum())); "
+        f"print(float(s.run(None, {{'x': numpy.ones({shape}, 'f')}})[0].sum())); "
         "print([m for m in ('sardonyx.ops', 'sardonyx.passes', 'sardonyx.tile', 'sardonyx.proto') if m in sys.modules])"
     )
     runs = [

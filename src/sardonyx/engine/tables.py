@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -10,10 +11,20 @@ import numpy as np
 from sardonyx.core.errors import CompileError
 from sardonyx.ir import Array
 
-__all__ = ["offsets", "row_table", "tile_places", "tile_results", "window_table", "zeros"]
+__all__ = ["Given", "offsets", "row_table", "tile_places", "tile_results", "window_table", "zeros"]
 
 
 _Axis: TypeAlias = "tuple[int, int, Array]"  # its extent, its stride, and places on it: [tap][place of the result]
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A table that depends on no extent."""
+
+    table: Array
+
+    def __call__(self) -> Array:
+        return self.table
 
 
 def offsets(index: Array) -> Array:

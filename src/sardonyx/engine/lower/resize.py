@@ -14,6 +14,7 @@ from sardonyx.engine.kernels.resample import ResampleSpec, resample_kernel
 from sardonyx.engine.lowering import Lowering, NotNative, kind_of, lower
 from sardonyx.engine.program import Address, Argument, Call, Table
 from sardonyx.engine.space import collapse, physical_order
+from sardonyx.engine.tables import Given
 from sardonyx.engine.views import View, product
 from sardonyx.ir import Array, Node
 from sardonyx.ops.resize import Axis, Interpolation, nearest
@@ -121,9 +122,9 @@ def _resampled(low: Lowering, node: Node, x: View, axis: int, new: Dim, how: _Pl
     along = across == 1
     kind = kind_of(x.dtype) if taps else f"u{8 * x.dtype.itemsize}"
     args: list[Argument | None] = [Address(out.buffer, out.offset, True), Address(x.buffer, x.offset)]
-    args.append(Table(how, (old, new)))
+    args.append(_table(how, old, new))
     if taps:
-        args.append(Table(_Weights(how, x.dtype is FLOAT64), (old, new)))
+        args.append(_table(_Weights(how, x.dtype is FLOAT64), old, new))
     args += [new, out.strides[axis], x.strides[axis], across, *(number for row in rows for number in row)]
     kernel = resample_kernel(ResampleSpec(kind, taps, len(rows), along), low.target)
     tasks = product(outer.extents) * (1 if along else new)
@@ -131,6 +132,13 @@ def _resampled(low: Lowering, node: Node, x: View, axis: int, new: Dim, how: _Pl
     flops = out.size * 2 * taps
     low.call(Call(kernel, args, tasks, (node.name or node.op_type,), grain, flops=flops))
     return out
+
+
+def _table(make: _Places | _Weights, old: Dim, new: Dim) -> Table:
+    """Made now if it can be: a program that is kept then needs no operator to be read."""
+    if isinstance(old, int) and isinstance(new, int):
+        return Table(Given(np.ascontiguousarray(make(old, new))), ())
+    return Table(make, (old, new))
 
 
 def _is_line(x: View, axes: Sequence[int]) -> bool:
