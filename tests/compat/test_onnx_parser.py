@@ -190,6 +190,11 @@ g (float x) => (y) { y = A(x) }
 "g h" (float x) => (y) { y = A(x) }
 g (float x) => (float y = {1}) { y = A(x) }
 g (float x) => (y) { y = A(x); z = B(y) }
+g (undefined[2] x) => () { }
+g (seq(undefined) x, map(int64, undefined) y) => () { }
+g (map(undefined, float) x) => () { }
+g (x) => (y) <undefined[2] z> { }
+g (float[-1, N] undefined) => (y) { y = Abs(undefined) }
 """
 TYPES = [
     *(

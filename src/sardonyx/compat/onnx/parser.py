@@ -31,9 +31,9 @@ class ParseError(Exception):
     """The text is not what was asked for; the message has line, column and a caret."""
 
 
-def _read(read: Callable[[str], T], written: str) -> T:
+def _read(read: Callable[..., T], written: str) -> T:
     try:
-        return read(written)
+        return read(written, exact=True)
     except errors.SardonyxError as error:
         raise ParseError(str(error)) from error
 

@@ -17,6 +17,7 @@ class Lexer(Scanner):
     """`kind` is word, mark, number, string, or end."""
 
     LANGUAGE = "the ONNX text syntax"
+    exact = False  # whether an unknown element type has no word, and dims below 0 stay what they are
     TOKENS = tokens(
         rf"(?:{_BLANK}++|\#[^\n]*+)*+",
         r"""(?P<word>[A-Za-z_][A-Za-z0-9_]*+) | (?P<mark>=> | [][(){}<>,:=.?@])

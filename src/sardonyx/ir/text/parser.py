@@ -35,43 +35,44 @@ def _nowhere(place: ExternalLocation, nbytes: int) -> memoryview:
     )
 
 
-def parse_model(text: str, *, external: External = _nowhere) -> Model:
+def parse_model(text: str, *, external: External = _nowhere, exact: bool = False) -> Model:
     """The model that `text` describes.
 
     Args:
         external: gives the bytes of constants that lie in other files.
+        exact: take what `onnx.parser` takes, not what `printer` writes besides, and keep dims as they are written.
 
     Raises:
         ParseError: `text` is not ONNX text syntax; it says the line and the column.
     """
-    return _whole(text, external, lambda p: p.model())
+    return _whole(text, external, exact, lambda p: p.model())
 
 
-def parse_graph(text: str, *, external: External = _nowhere) -> Graph:
+def parse_graph(text: str, *, external: External = _nowhere, exact: bool = False) -> Graph:
     """The graph that `text` describes.
 
     Raises:
         ParseError: `text` is no graph in ONNX text syntax.
     """
-    return _whole(text, external, lambda p: p.graph(Scope()))
+    return _whole(text, external, exact, lambda p: p.graph(Scope()))
 
 
-def parse_function(text: str, *, external: External = _nowhere) -> Function:
+def parse_function(text: str, *, external: External = _nowhere, exact: bool = False) -> Function:
     """The function that `text` describes.
 
     Raises:
         ParseError: `text` is no function in ONNX text syntax.
     """
-    return _whole(text, external, lambda p: p.function())
+    return _whole(text, external, exact, lambda p: p.function())
 
 
-def parse_node(text: str, scope: Scope | None = None, *, external: External = _nowhere) -> Node:
+def parse_node(text: str, scope: Scope | None = None, *, external: External = _nowhere, exact: bool = False) -> Node:
     """The node that `text` describes; its inputs are looked up in `scope`.
 
     Raises:
         ParseError: `text` is no node in ONNX text syntax.
     """
-    return _whole(text, external, lambda p: p.node(scope or Scope()))
+    return _whole(text, external, exact, lambda p: p.node(scope or Scope()))
 
 
 def read_header(text: str) -> list[tuple[str, Any]]:
@@ -83,8 +84,9 @@ def read_header(text: str) -> list[tuple[str, Any]]:
     return _Parser(Lexer(text), _nowhere).stated({**_FUNCTION_FACTS, **_MODEL_FACTS})
 
 
-def _whole(text: str, external: External, read: Callable[[_Parser], T]) -> T:
+def _whole(text: str, external: External, exact: bool, read: Callable[[_Parser], T]) -> T:
     parser = _Parser(Lexer(text), external)
+    parser.lexer.exact = exact
     found = read(parser)
     if parser.lexer.kind != "end":
         raise parser.lexer.error(f"{parser.lexer.shown()} does not belong here")

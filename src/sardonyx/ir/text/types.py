@@ -37,7 +37,7 @@ DEEPEST: Final = 100  # types within types
 
 def at_type(lexer: Lexer) -> bool:
     """Whether the token in hand begins a type."""
-    return lexer.kind == "word" and lexer.token in TYPE_WORDS
+    return lexer.kind == "word" and lexer.token in TYPE_WORDS and not (lexer.exact and lexer.token == UNKNOWN)
 
 
 def read_type(lexer: Lexer, depth: int = 0) -> Type | None:
@@ -70,7 +70,7 @@ def read_type(lexer: Lexer, depth: int = 0) -> Type | None:
 
 
 def _element(lexer: Lexer) -> DType | None:
-    if lexer.kind != "word" or lexer.token not in {*DTYPES, UNKNOWN}:
+    if not at_type(lexer) or lexer.token not in {*DTYPES, UNKNOWN}:
         raise lexer.error(f"an element type is wanted here, not {lexer.shown()}")
     return DTYPES.get(lexer.advance())
 
@@ -109,7 +109,7 @@ def _dim(lexer: Lexer) -> Dim | None:
     if lexer.kind in ("word", "string"):
         return text_dim(lexer.name("a dim"))
     number = lexer.integer("a dim")
-    return number if number >= 0 else None  # some exporters write -1 for "unknown"
+    return number if number >= 0 or lexer.exact else None  # some exporters write -1 for "unknown"
 
 
 def text_dim(text: str) -> Dim | None:
