@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sardonyx.compat.onnx._inference.asked import Asked
+from sardonyx.compat.onnx._inference.classical import CLASSICAL
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.control import CONTROL
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
 from sardonyx.compat.onnx._inference.refusals import refuse
+from sardonyx.compat.onnx._inference.signals import SIGNALS
 from sardonyx.compat.onnx._inference.views import looked_at, seen
 from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.dtypes import INT64
@@ -32,19 +34,15 @@ READ: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Squeeze", "Unsqueeze"), ("axes",)),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), ("axes",)),
     **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), ("axes",)),
-    **dict.fromkeys(("BlackmanWindow", "HammingWindow", "HannWindow"), ("size",)),
-    **dict.fromkeys(("CenterCropPad", "Expand", "Reshape"), ("shape",)),
+    **dict.fromkeys(("Expand", "Reshape"), ("shape",)),
     **dict.fromkeys(("Resize", "Upsample"), ("scales", "sizes")),
     **dict.fromkeys(("Split", "SplitToSequence"), ("split",)),
     "AffineGrid": ("size",),
     "Col2Im": ("image_shape", "block_shape"),
     "ConstantOfShape": ("input",),
-    "DFT": ("dft_length", "axis"),
-    "MelWeightMatrix": ("num_mel_bins", "dft_length"),
     "OneHot": ("depth",),
     "Pad": ("pads", "axes"),
     "Range": ("start", "limit", "delta"),
-    "STFT": ("frame_step", "frame_length"),
     "Slice": ("starts", "ends", "axes", "steps"),
     "Tile": ("repeats",),
     "TopK": ("K",),
@@ -65,7 +63,6 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
     "Scatter": (1, 2),
     "ScatterElements": (1, 2),
     "RotaryEmbedding": (1, 2),
-    "STFT": (0,),
     "ScatterND": (1, 2),
     "SoftmaxCrossEntropyLoss": (1, 2),
 }
@@ -78,15 +75,17 @@ OF_TYPE = (
     *("Bernoulli", "BitCast", "Cast", "EyeLike", "LinearAttention", "OneHot", "OptionalGetElement", "QuantizeLinear"),
     *("SequenceMap", "Split", "Transpose"),
 )
+# Rules that are written over type messages, instead of ours.
+WRITTEN = {**{("", name): rule for name, rule in CONTROL.items()}, **SIGNALS, **CLASSICAL}
 # Operators whose bodies are inferred with them; others leave theirs as they are.
 BODIES = ("SequenceMap",)
 
 
 def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     """Set the output types of a node of a standard operator."""
-    control = CONTROL.get(schema.operator.name) if not schema.operator.domain else None
-    if control is not None:
-        control(ctx, schema)
+    written = WRITTEN.get((schema.operator.domain, schema.operator.name))
+    if written is not None:
+        written(ctx, schema)
         return
     n_inputs = ctx.get_num_inputs()
     if n_inputs == 0 and schema.min_inputs:

@@ -158,20 +158,6 @@ def _sequence(asked: Asked) -> Iterator[str]:
         yield "Scalar input 'split' must be greater than zero."
 
 
-def _labels(asked: Asked) -> Iterator[str]:
-    sides: list[list[str]] = []
-    for side in ("keys", "values"):
-        kinds = [f"{side}_{k}" for k in ("tensor", "strings", "int64s", "floats")]
-        given = [k for k in kinds if k in asked.stated]
-        if asked.version >= 2 and len(given) != 1:
-            yield f"One and only one attribute must be set out of {', '.join(kinds)}"
-        sides.append(given)
-    if asked.version >= 2 and not any(g[0].endswith("tensor") for g in sides):
-        keys, values = (len(asked.attrs.get(g[0]) or ()) for g in sides)
-        if keys != values:
-            yield f"The number of keys {keys} and the number of values {values} must be the same in the LabelEncoder."
-
-
 # -- shapes of single inputs -----------------------------------------------------------------------------------------------
 
 
@@ -185,35 +171,6 @@ def _one_number(asked: Asked) -> Iterator[str]:
         return
     if k.value.shape != (1,):
         yield "K input must be a one-dimensional tensor of size 1."
-
-
-def _scalars(*inputs: int) -> Reasons:
-    """Constants that are one number, and no vector of one either."""
-
-    def reasons(asked: Asked) -> Iterator[str]:
-        for i in inputs:
-            x = asked.given(i)
-            if x is not None and x.value is not None and x.value.ndim:
-                yield f"Input {i} must be a scalar"
-
-    return reasons
-
-
-def _either(*names: str) -> Reasons:
-    """What may be given as a list or as a tensor, but not as both."""
-
-    def reasons(asked: Asked) -> Iterator[str]:
-        for name in names:
-            if asked.stated.issuperset({name, f"{name}_as_tensor"}):
-                yield f"Only one of the attributes '{name}', '{name}_as_tensor' should be specified."
-
-    return reasons
-
-
-def _categories(asked: Asked) -> Iterator[str]:
-    numbers, words = _listed(asked, "cats_int64s"), asked.attrs.get("cats_strings")
-    if numbers is not None and words is not None and len(numbers) != len(words):
-        yield "Attributes 'cats_int64s' and 'cats_strings' are required to be the same length."
 
 
 def _image(asked: Asked) -> Iterator[str]:
@@ -311,6 +268,11 @@ def _sequence_first(asked: Asked) -> Iterator[str]:
         yield "Input 0 expected to be a sequence type"
 
 
+def _mapped_sequence(asked: Asked) -> Iterator[str]:
+    yield from _typed()(asked)
+    yield from _sequence_first(asked)
+
+
 def _fitting_element(asked: Asked) -> Iterator[str]:
     yield from _sequence_first(asked)
     x, y = asked.given(0), asked.given(1)
@@ -368,12 +330,6 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "ImageDecoder"): _image,
     ("", "LinearAttention"): _packed,
     ("", "LpPool"): _window(),
-    ("", "DFT"): _scalars(1),
-    ("", "MelWeightMatrix"): _scalars(0, 1, 2),
-    ("", "STFT"): _scalars(3),
-    ("ai.onnx.ml", "CategoryMapper"): _categories,
-    ("ai.onnx.ml", "TreeEnsembleClassifier"): _either("nodes_values", "nodes_hitrates", "class_weights", "base_values"),
-    ("ai.onnx.ml", "TreeEnsembleRegressor"): _either("nodes_values", "nodes_hitrates", "target_weights", "base_values"),
     ("", "MaxPool"): _window(),
     ("", "MaxUnpool"): _unpooled,
     ("", "QLinearConv"): _window(3),
@@ -383,7 +339,6 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "TensorScatter"): _cached,
     ("", "TopK"): _one_number,
     ("ai.onnx.preview", "FlexAttention"): _four_axes,
-    ("ai.onnx.ml", "LabelEncoder"): _labels,
     ("ai.onnx.preview.training", "Adam"): _in_groups(4),
     ("ai.onnx.preview.training", "Momentum"): _in_groups(3),
 }
@@ -399,5 +354,5 @@ MISTYPED: dict[tuple[str, str], Reasons] = {
     ("", "QLinearMatMul"): _zero_points((0, 2), (3, 5)),
     ("", "SequenceInsert"): _fitting_element,
     ("", "Transpose"): _order,
-    ("", "SequenceMap"): _sequence_first,
+    ("", "SequenceMap"): _mapped_sequence,
 }

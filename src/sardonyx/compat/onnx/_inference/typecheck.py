@@ -106,8 +106,10 @@ def _must_be_whole(type: TypeProto | None) -> None:
     """
     while type is not None and kind_of(type) is not None:
         tensor = tensor_of(type)
-        if tensor is not None and TensorProto.DataType.names_by_value.get(tensor.elem_type, "UNDEFINED") == "UNDEFINED":
-            raise ValueError(f"Invalid tensor data type {tensor.elem_type}.")
+        if tensor is not None or kind_of(type) == "map_type":
+            code = type.map_type.key_type if tensor is None else tensor.elem_type
+            if TensorProto.DataType.names_by_value.get(code, "UNDEFINED") == "UNDEFINED":
+                raise ValueError(f"Invalid tensor data type {code}.")
         type = inner_type(type)
         if type is not None and kind_of(type) is None:
             raise ValueError("Unsupported type proto value case:0")

@@ -188,36 +188,11 @@ def _grid(asked: Asked, found: Results) -> Results:
     return [reshaped(x, (*(None,) * (size.shape[0] - 1), size.shape[0] - 2)) for x in found]
 
 
-def _features(asked: Asked, found: Results) -> Results:
-    """Only a vector of indices tells how many features are extracted."""
-    x, y = asked.given(0), asked.given(1)
-    if x is None or y is None or not x.has_shape or x.rank == 1:
-        return no_shape(asked, found)
-    known = y.has_shape and y.rank and (y.rank == 1 or all_numbers(y.shape))
-    return found if known else [reshaped(z, (*z.shape[:-1], None)) if z.has_shape else z for z in found]
-
-
 def _hidden_given(asked: Asked, found: Results) -> Results:
     """Only `hidden_size` tells the extent of the states."""
     if (asked.attrs.get("hidden_size") or 0) > 0:
         return found
     return [reshaped(x, (*x.shape[:-1], None)) if x.has_shape else x for x in found]
-
-
-def _frames(asked: Asked, found: Results) -> Results:
-    """The lengths must be numbers; where the node does not ask for one side, both are counted."""
-    signal, length, window = asked.given(0), asked.given(3), asked.given(2)
-    if signal is not None and signal.has_shape and signal.rank < 2:
-        raise refuse_shape("a signal has at least two dimensions")
-    known = signal is not None and signal.has_shape and isinstance(signal.shape[1], int)
-    known = known and (length is not None or window is not None)
-    known = known and (window is None or (not asked.hidden(2) or length is not None or window.has_shape))
-    if not known or asked.hidden(1) or asked.hidden(3):
-        return no_shape(asked, found)
-    if "onesided" in asked.stated:
-        return found
-    size = length.scalar() if length is not None else window.shape[0] if window is not None else None
-    return [reshaped(x, (*x.shape[:2], size, x.shape[3])) if x.has_shape else x for x in found]
 
 
 def nothing_without_rank(asked: Asked, found: Results) -> Results:
@@ -275,10 +250,6 @@ def _unnamed(axes: Callable[[Asked, int], set[int]]) -> View:
         )
 
     return apply
-
-
-def _numbered_batch(asked: Asked, found: Results) -> Results:
-    return [reshaped(x, (None, *x.shape[1:])) if x.has_shape and not isinstance(x.shape[0], int) else x for x in found]
 
 
 def _filled(output: int, other: int, axes: tuple[int, ...]) -> View:
@@ -422,17 +393,9 @@ def _without(*attributes: str) -> Callable[[Asked], bool]:
     return lambda asked: not asked.stated.intersection(attributes)
 
 
-def _categories_missing(asked: Asked) -> bool:
-    return not asked.stated.issuperset({"cats_int64s", "cats_strings"})
-
-
 def _not_optional(asked: Asked) -> bool:
     x = asked.given(0)
     return x is not None and not isinstance(x.type, OptionalType)
-
-
-def _label_type_only(asked: Asked, found: Results) -> Results:
-    return first_only(asked, no_shape(asked, found))
 
 
 def _no_kernel(asked: Asked) -> bool:
@@ -450,16 +413,13 @@ def _normalized(asked: Asked, found: Results) -> Results:
 POLICIES = ("stretch", "not_larger", "not_smaller")
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
-WINDOWS = ("BlackmanWindow", "HammingWindow", "HannWindow")
 REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", name): until(7, like_first) for name in LEGACY_BROADCAST},
     **{("", name): until(8, like_first) for name in LEGACY_VARIADIC},
-    **{("", name): unless_constant(no_shape, 0) for name in WINDOWS},
     **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
     **{("", name): (until(7, _in_sequence), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
-    **{("ai.onnx.ml", name): no_shape for name in ("CastMap", "DictVectorizer")},
     **{("", f"Global{name}Pool"): _channels_seen for name in ("Average", "Lp", "Max")},
     ("", "AffineGrid"): (
         needs_ranks(0, 1),
@@ -471,7 +431,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Compress"): refuses("Indices tensor must have rank >= 1", _scalar),
     ("", "Constant"): since(12, refuses("exactly one attribute gives the value", lambda asked: len(asked.stated) != 1)),
     ("", "BatchNormalization"): until(14, first_only),
-    ("", "CenterCropPad"): unless_constant(no_shape, 1),
     ("", "Col2Im"): _columns_by_count,
     ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
     ("", "Conv"): (filter_extents(1), only_from_numbers(2)),
@@ -488,7 +447,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         _filled(0, 1, (0, 1)),
         lambda asked, found: no_shape(asked, found) if asked.given(2) is not None else found,
     ),
-    ("", "MelWeightMatrix"): unless_constant(no_shape, 0, 1),
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
     ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3)), _unnamed(_unpadded)),
@@ -528,10 +486,8 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ),
     ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
-    ("", "STFT"): (_frames, _numbered_batch),
     ("", "StringSplit"): nothing_without_rank,
     ("", "SplitToSequence"): (_number_of_parts, refuses("Input 'split' can not be empty", _no_parts)),
-    ("", "DFT"): until(20, unless_constant(no_shape, 1)),
     ("", "AveragePool"): only_from_numbers(2),
     ("", "LpPool"): (since(2, refuses("Attribute kernel_shape must be specified", _no_kernel)), only_from_numbers(2)),
     ("", "MaxPool"): only_from_numbers(2),
@@ -544,15 +500,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Tile"): (until(6, no_shape), only_from_numbers()),
     ("", "TopK"): since(10, number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1)),
     ("", "Unique"): lambda asked, found: [*found[:1], *(reshaped(x, (None,)) for x in found[1:])],
-    ("ai.onnx.ml", "ArrayFeatureExtractor"): _features,
-    ("ai.onnx.ml", "CategoryMapper"): refuses("Attributes 'cats_*' are required", _categories_missing),
-    ("ai.onnx.ml", "LabelEncoder"): until(2, no_shape),
-    ("ai.onnx.ml", "OneHotEncoder"): nothing_without_rank,
-    ("ai.onnx.ml", "SVMClassifier"): _label_type_only,
-    ("ai.onnx.ml", "TreeEnsembleClassifier"): (
-        until(3, _label_type_only),
-        since(3, refuses("no class labels are given", _without("classlabels_int64s", "classlabels_strings"))),
-    ),
 }
 
 
