@@ -49,10 +49,33 @@ def test_it_is_native(case: tuple[str, list[tuple[int, ...]]], kind: str, level:
         np.testing.assert_allclose(got, wanted, rtol=1.5 * step, atol=1.5 * step * np.abs(wanted).max())
 
 
+def _error(got: Any, truth: Any) -> float:
+    return float(np.abs(got.astype(np.float64) - truth).max())
+
+
+@pytest.mark.parametrize("written", ["as pieces", "as one"])
+def test_attention_of_many_keys_is_native_and_no_worse(written: str) -> None:
+    """A sum of shares in bfloat16 would stand still."""
+    pieces = "f = Constant<value_float = 0.125>() c = Cast<to = 16>(f) t = Transpose<perm = [0, 1, 3, 2]>(p) s = MatMul(q, t) m = Mul(s, c) w = Softmax(m) y = MatMul(w, v)"
+    body = {"as pieces": pieces, "as one": "y = Attention<scale = 0.125>(q, p, v)"}[written]
+    kind = "bfloat16[1,2,300,64]"
+    model = parse(f"({kind} q, {kind} p, {kind} v) => (y) {{ {body} }}")
+    feeds = [floats(1, 2, 300, 64, seed=i).astype(ml_dtypes.bfloat16) for i in range(3)]
+    wide = parse(
+        f"({kind} q, {kind} p, {kind} v) => (y) {{ y = Attention<scale = 0.125>(q, p, v) }}".replace(
+            "bfloat16", "double"
+        )
+    )
+    (truth,) = evaluate(wide, [x.astype(np.float64) for x in feeds])
+    ((got,), (rounded,)) = run(model, feeds, LEVELS[-1]), evaluate(model, feeds)
+    assert _error(got, truth) <= 1.1 * _error(rounded, truth)
+    assert _error(got, truth) <= float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps) * np.abs(truth).max()
+
+
 def test_every_operator_rounds_its_result() -> None:
     """1 + 2**-11 is 1 in float16, so that the difference is 0: sums are not carried on in float32."""
     model = parse("(float16[1] x, float16[1] y) => (z) { a = Add(x, y) z = Sub(a, x) }")
-    [z] = Session(model)(np.float16([1]), np.float16([2**-11]))
+    [z] = Session(model)(np.array([1], np.float16), np.array([2**-11], np.float16))
     assert z.tolist() == [0.0]
 
 

@@ -27,9 +27,9 @@ _AS_THEY_ARE = {
     "QuantizeLinear", "DequantizeLinear", "TreeEnsemble",
 }  # fmt: skip
 
-
-# Whose reference rounds inside to its own type, by steps so wide that float32 would be told from it.
-_ROUNDS_INSIDE = {("Attention", BFLOAT16)}
+# Softmax over bfloat16, in bfloat16: what its reference makes of few keys is told from what float32 would. A sum of 256 equal
+# terms stands still in bfloat16, so that with many keys float32 is what can be meant.
+_FEW_KEYS = 64
 
 
 def widen(model: Model) -> None:
@@ -39,7 +39,8 @@ def widen(model: Model) -> None:
     facts = infer(model)
     work = _Widening(model.graph, facts)
     for node in list(model.graph.nodes):
-        if (node.domain, node.op_type) in LOWER and not node.subgraphs and not work.keeps(node):
+        moves = node.op_type in _AS_THEY_ARE or node.subgraphs
+        if (node.domain, node.op_type) in LOWER and not moves and not work.rounds_inside(node):
             work.node(node)
 
 
@@ -59,12 +60,16 @@ class _Widening:
         self._wide: dict[Value, Value] = {}
         self._half: dict[Value, TensorType] = {}  # of the values that are made here
 
-    def keeps(self, node: Node) -> bool:
-        """Whether a node is left as it is."""
-        first = node.inputs[0] if node.inputs else None
-        kind = None if first is None else self._type(first)
-        inside = kind is not None and (node.op_type, kind.dtype) in _ROUNDS_INSIDE
-        return node.op_type in _AS_THEY_ARE or inside
+    def rounds_inside(self, node: Node) -> bool:
+        """Whether float32 inside would be told from what the standard says."""
+        if node.op_type != "Attention" or node.attr("softmax_precision"):
+            return False
+        query, *keys = [None if v is None else self._type(v) for v in node.inputs[:5]]
+        if query is None or query.dtype is not BFLOAT16:
+            return False
+        rows = [k.shape[-2] for k in (keys[0], *keys[3:]) if k is not None and k.shape is not None]
+        known = [n for n in rows if isinstance(n, int)]
+        return len(known) == len(rows) and sum(known) <= _FEW_KEYS
 
     def node(self, node: Node) -> None:
         for i, value in enumerate(node.inputs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from sardonyx.engine.halves import widen
 from sardonyx.engine.labels import number_labels
+from sardonyx.engine.pieces import in_pieces
 from sardonyx.ir import Model
 from sardonyx.passes.contract import Work, rules_pass
 from sardonyx.passes.pipeline import run_pipeline
@@ -23,6 +24,7 @@ def prepare(model: Model) -> Model:
         VersionError: a node of an old version cannot be expressed in the newest one.
     """
     work = run_pipeline(Work(model.clone()), level=2)
+    in_pieces(work)
     if FOR_THE_ENGINE(work):
         work.model.opsets.setdefault("com.microsoft", 1)
     widen(work.model)

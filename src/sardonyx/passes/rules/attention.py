@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core.dims import Dim
-from sardonyx.core.dtypes import BOOL
+from sardonyx.core.dtypes import BFLOAT16, BOOL, FLOAT16, FLOAT32
 from sardonyx.ir import Value
 from sardonyx.rewrite import Expr, Match, Operand, Rule, attribute, constants, rewrite, values
 from sardonyx.rewrite.example import b8, f32
@@ -76,13 +76,15 @@ def to_attention(m: Match) -> Expr:
     m.require(zero not in m or bool((m.array(zero) == 0).all()), "what stands for NaN is not zero")
     keys, kept = _keys(m, rank)
     _fits(m, m[q].shape, kept, m[v].shape)
-    bias = _bias(m, scores)
+    bias, attrs = _bias(m, scores), {"scale": _scale(m)}
+    if m[q].dtype in (FLOAT16, BFLOAT16):
+        attrs["softmax_precision"] = FLOAT32.code  # never worse than the pieces, each of which rounds
     if rank == 4:
-        return Attention(q, keys, v, bias, scale=_scale(m))
+        return Attention(q, keys, v, bias, **attrs)
     # Without heads, what is called the batch takes their place.
     if bias is not None and 3 in (m[mask].rank if mask in m else 0, m[keep].rank if keep in m else 0):
         bias = Unsqueeze(bias, [0])
-    wide = Attention(Unsqueeze(q, [0]), Unsqueeze(keys, [0]), Unsqueeze(v, [0]), bias, scale=_scale(m))
+    wide = Attention(Unsqueeze(q, [0]), Unsqueeze(keys, [0]), Unsqueeze(v, [0]), bias, **attrs)
     return Squeeze(wide, [0])
 
 
