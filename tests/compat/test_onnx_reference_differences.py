@@ -132,6 +132,45 @@ def test_text_is_held_as_it_was_given(name: str, held: str) -> None:
     assert not raises(agree(lambda o: kinds(node(o, name, inputs, attrs, domain, None))))
 
 
+@pytest.mark.parametrize("held", [None, PLUS, [PLUS, MINUS]])
+@pytest.mark.parametrize("name", ["Optional", "OptionalHasElement", "OptionalGetElement"])
+def test_optionals_are_lists_of_one(name: str, held: Any) -> None:
+    found = agree(lambda o: node(o, name, [held], {}, "", 18))
+    assert raises(found) == (name == "OptionalGetElement" and held is None)
+
+
+@pytest.mark.parametrize("opset", [15, 18])
+@pytest.mark.parametrize("name", ["Optional", "OptionalHasElement"])
+def test_optionals_without_an_input(name: str, opset: int) -> None:
+    agree(lambda o: node(o, name, [], {}, "", opset))
+
+
+def test_what_an_optional_holds_comes_out_again() -> None:
+    h = ours.helper
+    nodes = [h.make_node("Optional", ["x"], ["o"]), h.make_node("OptionalGetElement", ["o"], ["y"])]
+    infos = [h.make_tensor_value_info(name, F, None) for name in "xy"]
+    graph = h.make_graph(nodes, "g", infos[:1], infos[1:])
+    (y,) = ours.reference.ReferenceEvaluator(graph, opsets={"": 18}).run(None, {"x": PLUS})
+    assert np.array_equal(y, PLUS)
+
+
+def test_a_node_may_have_inputs_of_a_later_version() -> None:
+    agree(lambda o: node(o, "Resize", [IMAGE, None, None, np.array([1, 2, 2, 3])], {"mode": "linear"}, "", 10))
+
+
+@pytest.mark.parametrize("kinds", [(np.float16, np.float32), (np.float32, np.float64), (np.float64, np.float16)])
+def test_a_scale_does_not_change_the_type_of_what_is_normalized(kinds: tuple[Any, Any]) -> None:
+    inputs = [PLUS.astype(kinds[0]), np.ones(3, kinds[1])]
+    agree(lambda o: [y.dtype for y in node(o, "RMSNormalization", inputs, {}, "", 23)])
+
+
+@pytest.mark.parametrize("name", ["Abs", "Add", "And", "Flatten", "Max", "Softmax"])
+def test_attributes_that_nobody_knows_mean_nothing(name: str) -> None:
+    x = PLUS > 0 if name == "And" else PLUS
+    inputs = [x, x] if name in ("Add", "And", "Max") else [x]
+    assert not raises(agree(lambda o: node(o, name, inputs, {"consumed_inputs": [0]}, "", 20)))
+
+
 def test_a_node_may_have_attributes_of_a_later_version() -> None:
     later = {"keys_int64s": [1, 2], "values_floats": [0.5, 1.5]}  # of version 2; nodes alone are of version 1
     assert not raises(agree(lambda o: node(o, "LabelEncoder", [np.array([2, 1])], later, ML, None)))

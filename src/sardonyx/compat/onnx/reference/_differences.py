@@ -164,12 +164,33 @@ def _stepped(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
     return run(inputs)
 
 
+class Held(list[Any]):
+    """What an optional holds, as the official evaluator gives it: a list of one, which may be None."""
+
+
+def _optional(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    return [Held([inputs[0] if inputs else None])]
+
+
+def _unwrapped(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    return run([x[0] if isinstance(x, Held) else x for x in inputs])
+
+
+def _as_first(run: Run, inputs: Sequence[Any], attrs: Facts) -> list[Any]:
+    """The result has the element type of what is normalized, not of its scale."""
+    return [run(inputs)[0].astype(inputs[0].dtype)]
+
+
 AROUND: dict[tuple[str, str], Around] = {
     ("", "Bernoulli"): _drawn(_tossed),
     ("", "Concat"): _along,
     ("", "Conv"): _biased,
     ("", "ConvTranspose"): _biased_by_first,
+    ("", "Optional"): _optional,
+    ("", "OptionalGetElement"): _unwrapped,
+    ("", "OptionalHasElement"): _unwrapped,
     ("", "QLinearConv"): _scaled,
+    ("", "RMSNormalization"): _as_first,
     ("", "RandomNormal"): _drawn(_normal),
     ("", "RandomNormalLike"): _drawn(_normal),
     ("", "RandomUniform"): _drawn(_uniform),

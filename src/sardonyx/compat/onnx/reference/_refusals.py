@@ -100,9 +100,10 @@ def _paddings(x: Sequence[Any], _: Facts) -> str | None:
     return None if np.size(x[1]) == 2 * count else "The number of elements in pads should be 2 times the number of axes"
 
 
-def _targets(x: Sequence[Any], _: Facts) -> str | None:
-    given = len(x) == 2 or any(v is not None for v in x[2:4])  # at version 10, the second input is the scales
-    return None if given else "Neither scales nor sizes are given."
+def _targets(x: Sequence[Any], facts: Facts) -> str | None:
+    is_tenth = "coordinate_transformation_mode" not in facts  # at version 10, the second input is the scales
+    given = (len(x) == 2 and is_tenth) or any(v is not None for v in x[2:4])
+    return None if given else "output_size is None and scale_factors is None: neither scales nor sizes are given."
 
 
 def _smooth(_: Sequence[Any], facts: Facts) -> str | None:
@@ -146,7 +147,23 @@ def _members(_: Sequence[Any], facts: Facts) -> str | None:
     return "Must specify membership values for all set membership nodes" if asked else None
 
 
+def _given(x: Sequence[Any], _: Facts) -> str | None:
+    return "The requested optional input has no value." if x[0] is None else None
+
+
+def _heads(x: Sequence[Any], facts: Facts) -> str | None:
+    return (
+        "num_heads is wanted of an input of rank 3" if np.ndim(x[0]) == 3 and facts.get("num_heads") is None else None
+    )
+
+
 REFUSED: dict[str, Sequence[tuple[Wrong, type[Exception]]]] = {
+    "AffineGrid": [
+        (
+            lambda x, _: None if np.shape(x[0])[1:] in ((2, 3), (3, 4)) else "theta is of shape (N, 2, 3) or (N, 3, 4)",
+            AssertionError,
+        )
+    ],
     "BitCast": [(_bits, ValueError)],
     "BitShift": [(_one_of("direction", "LEFT", "RIGHT"), ValueError)],
     "Cast": [(lambda _, facts: None if facts.get("to") else "no element type is 0", KeyError)],
@@ -183,6 +200,7 @@ REFUSED: dict[str, Sequence[tuple[Wrong, type[Exception]]]] = {
     ],
     "MaxPool": [(_rank(0, least=3), RuntimeError)],
     "NegativeLogLikelihoodLoss": [(_rank(0, least=2), RuntimeError)],
+    "OptionalGetElement": [(_given, ValueError)],
     "Pad": [(_paddings, RuntimeError)],
     "QuantizeLinear": [(_quantized, ValueError)],
     "RNN": _STATES,
@@ -192,6 +210,14 @@ REFUSED: dict[str, Sequence[tuple[Wrong, type[Exception]]]] = {
         (_one_of("mode", "nearest", "linear", "cubic"), ValueError),
         (_one_of("keep_aspect_ratio_policy", "stretch", "not_larger", "not_smaller"), ValueError),
         (_smooth, RuntimeError),
+    ],
+    "RotaryEmbedding": [
+        (_rank(0, 3, 4), AssertionError),
+        (_heads, TypeError),
+        (
+            lambda x, facts: "num_heads is 0" if np.ndim(x[0]) == 3 and facts["num_heads"] == 0 else None,
+            AssertionError,
+        ),
     ],
     "SequenceLength": [(lambda x, _: None if isinstance(x[0], list) else "a sequence is wanted", TypeError)],
     "SpaceToDepth": _ON_FOUR,

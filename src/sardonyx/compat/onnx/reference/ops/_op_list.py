@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sardonyx.compat.onnx.reference import op_run
+from sardonyx.compat.onnx.reference._counts import check_count
 from sardonyx.compat.onnx.reference._differences import AROUND
 from sardonyx.compat.onnx.reference._execute import Body, apply
 from sardonyx.compat.onnx.reference._refusals import refuse, translated
@@ -117,12 +118,16 @@ class OpRunReference(OpRun):
         asked = params["opsets"].get(self.op_domain) or newest_opset(self.op_domain)
         version = min(max(asked, self._since), self._until - 1)
         node = getattr(self, "onnx_node", None)
-        if node is None or not node.attribute:
+        if node is None or not (node.attribute or node.input):
             return version
-        # A node may have attributes of a later version, above all one without a model, which says none.
+        # A node may have attributes or inputs of a later version, above all one without a model, which says none.
         op, names = lookup(self.op_domain, self._op), {held.name for held in node.attribute}
         later = [v for v in op.since if version < v < self._until]  # pyright: ignore[reportOptionalMemberAccess]
-        return next((v for v in (version, *later) if names <= op.at(v).attributes.keys()), version)  # pyright: ignore[reportOptionalMemberAccess]
+        for v in (version, *later):
+            schema = op.at(v)  # pyright: ignore[reportOptionalMemberAccess]
+            if names <= schema.attributes.keys() and len(node.input) <= schema.max_inputs:
+                return v
+        return version
 
     def _find_schema(self) -> Any:
         given = getattr(type(self), "op_schema", None)
@@ -130,6 +135,8 @@ class OpRunReference(OpRun):
 
     def _check_inputs(self, args: Sequence[Any]) -> None:
         super()._check_inputs(args)
+        op = lookup(self.op_domain, self._op)
+        check_count(op.at(self._opset()), op.at(self._until - 1), args)  # pyright: ignore[reportOptionalMemberAccess]
         refuse(self._op, args, {name: getattr(self, name) for name in self.attributes_names_})
 
     def need_context(self) -> bool:
@@ -145,6 +152,8 @@ class OpRunReference(OpRun):
             if formal.name in kwargs and formal.name not in schema.attributes:
                 inputs += [None] * (place + 1 - len(inputs))
                 inputs[place] = kwargs.pop(formal.name)
+        if isinstance(self, (_op.OpRunUnary, _op.OpRunBinary)):  # attributes that nobody knows mean nothing to them
+            kwargs = {name: value for name, value in kwargs.items() if name in schema.attributes}
         attrs = {name: self._body(name, v, context or {}, keywords) for name, v in kwargs.items()}
         node = getattr(self, "onnx_node", None)
         count = len(schema.outputs) if node is None else max(len(node.output), 1)
