@@ -67,7 +67,9 @@ def infer_if(ctx: InferenceContext, schema: Schema) -> None:
         raise refuse_type(f"If node has {ctx.get_num_outputs()} but subgraphs produce {len(then)}")
     for i, (a, b) in enumerate(zip(then, other, strict=True)):
         made = copied(a)
-        if schema.version < 11 and kind_of(a) == kind_of(b) == "tensor_type" and b.tensor_type.HasField("shape"):
+        if schema.version < 13 and kind_of(a) == kind_of(b) != "tensor_type":
+            pass  # what is no tensor was not compared
+        elif schema.version < 11 and kind_of(a) == kind_of(b) and b.tensor_type.HasField("shape"):
             check_same_elements(b, a)
             merge_shape(b.tensor_type.shape, made.tensor_type)  # there, both branches had to give one shape
         else:
@@ -83,13 +85,14 @@ def infer_loop(ctx: InferenceContext, schema: Schema) -> None:
     if n_inputs < 2:
         raise refuse_type("Loop takes a trip count and a condition")
     bare = [typed(ctx.get_input_type(i), f"Input {i}") for i in range(2, n_inputs)]
+    if ctx.get_num_outputs() < len(bare):
+        raise ValidationError(f"Output {ctx.get_num_outputs()} is out of bounds.")
     # What is in a sequence keeps its shape, though the body is not told of it.
     state = [x if kind_of(x) == "tensor_type" else copied(ctx.get_input_type(2 + i) or x) for i, x in enumerate(bare)]
-    given = [count, ctx.get_input_type(1), *bare]
+    only_tensors = schema.version < 13
+    given = [count, ctx.get_input_type(1), *(_as_tensor(x) if only_tensors else x for x in bare)]
     data = [None, *(ctx.get_input_data(i) for i in range(1, n_inputs))]
     results = ctx.get_graph_attribute_inferencer("body").do_inferencing(given, data)
-    if ctx.get_num_outputs() < len(state):
-        raise ValidationError(f"Output {ctx.get_num_outputs()} is out of bounds.")
     if not results:
         for i, type in enumerate(state):
             ctx.set_output_type(i, type)
@@ -100,6 +103,8 @@ def infer_loop(ctx: InferenceContext, schema: Schema) -> None:
         raise refuse_type(f"Graph attribute inferencing returned type information for {shown}")
     for i, result in enumerate(results[1:]):
         kind = kind_of(result)
+        if only_tensors and kind != "tensor_type":
+            raise refuse_type(f"Loop 'body' subgraph outputs should all be tensors but output {i} was {kind}")
         if kind not in ("tensor_type", "sequence_type", "optional_type"):
             raise refuse_type(
                 f"Loop 'body' outputs should all be tensors or sequences or optionals, but output {i} was {kind}"
@@ -115,6 +120,13 @@ def infer_loop(ctx: InferenceContext, schema: Schema) -> None:
             if not result.tensor_type.elem_type:
                 raise refuse_type("Element type of tensor or sparse tensor input was unknown")
             ctx.set_output_type(i, stacked(result, TensorShapeProto.Dimension(), 0))
+
+
+def _as_tensor(type: TypeProto) -> TypeProto:
+    """What old versions take any state for: a tensor, of no known elements if it is none."""
+    made = copied(type)
+    made.tensor_type.SetInParent()
+    return made
 
 
 def stacked(type: TypeProto, extent: Any, axis: int) -> TypeProto:

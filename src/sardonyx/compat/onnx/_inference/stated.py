@@ -1,0 +1,97 @@
+"""Operators whose extents are stated, by a constant or an attribute: what of it the official package reads and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sardonyx.compat.onnx._inference.asked import Asked, reshaped
+from sardonyx.core.dtypes import FLOAT32, INT32, INT64
+from sardonyx.ir import Tensor, TensorType
+from sardonyx.ops import Known
+
+__all__ = [
+    "depth_as_read",
+    "depths_against_rule",
+    "fill_as_read",
+    "fill_in_rows",
+    "regions_against_rule",
+    "regions_as_read",
+]
+
+DEPTHS = (INT32, INT64, FLOAT32)  # the element types in which a constant depth is read
+RANKS_SINCE = 22  # the version since which regions are of one rank, and of five columns
+
+
+def depth_as_read(asked: Asked) -> Asked:
+    """OneHot: a depth of no or of another type counts as unknown."""
+    depth = asked.given(1)
+    if depth is None:
+        return asked
+    read = depth if depth.dtype in DEPTHS and depth.dims != (0,) else Known(TensorType(depth.dtype, ()))
+    return replace(asked, inputs=[asked.inputs[0], read, *asked.inputs[2:]])
+
+
+def depths_against_rule(asked: Asked) -> Iterator[str]:
+    """OneHot: one depth, which is not negative, and what is put where no index points, and where one does."""
+    indices, depth, values = (asked.given(i) for i in range(3))
+    if depth is not None and depth.has_shape:
+        if depth.rank > 1:
+            yield "Input 'depth' must be a scalar or rank 1 tensor."
+        if depth.rank == 1 and isinstance(depth.shape[0], int) and depth.shape[0] > 1:
+            yield "Input 'depth' must have at most one element."
+    if values is not None and values.has_shape:
+        if values.rank != 1:
+            yield "Input 'values' must be rank 1 tensor."
+        elif isinstance(values.shape[0], int) and values.shape[0] != 2:
+            yield "Input 'values' must have exactly two elements."
+    found: Any = None if depth is None else depth.value if depth.value is not None else depth.floats
+    if depth is not None and depth.dtype in DEPTHS and found is not None and found.size and found.flat[0] < 0:
+        yield "Input 'depth' must be non-negative."
+    if indices is not None and indices.has_shape and indices.rank == 0:
+        yield "Indices tensor must have rank >= 1"
+
+
+def fill_as_read(asked: Asked) -> Asked:
+    """ConstantOfShape: a constant of any rank gives its elements as extents, and a value of any count its type."""
+    shape, value = asked.given(0), asked.attrs.get("value")
+    inputs, attrs = list(asked.inputs), dict(asked.attrs)
+    if shape is not None and shape.value is not None:
+        inputs[0] = replace(reshaped(shape, (shape.value.size,)), value=shape.value.reshape(-1))
+    if isinstance(value, Tensor) and value.size != 1:
+        first = value.numpy().reshape(-1)[:1]
+        attrs["value"] = Tensor(first if first.size else np.zeros(1, first.dtype), dtype=value.dtype)
+    return replace(asked, inputs=inputs, attrs=attrs)
+
+
+def fill_in_rows(asked: Asked) -> Iterator[str]:
+    """ConstantOfShape: the value is a vector."""
+    value = asked.attrs.get("value")
+    if value is not None and len(value.shape) != 1:
+        yield "Attribute expected to have a one-dim tensor"
+
+
+def regions_as_read(asked: Asked) -> Asked:
+    """MaxRoiPool: old versions look at no columns, and at no more axes than four."""
+    x, regions = asked.given(0), asked.given(1)
+    if asked.version >= RANKS_SINCE or x is None or regions is None or not x.has_shape or not regions.has_shape:
+        return asked
+    seen = regions if regions.rank != 2 else reshaped(regions, (regions.shape[0], 5))
+    pooled = (asked.attrs.get("pooled_shape") or ())[:2]
+    return replace(asked, inputs=[reshaped(x, x.shape[:4]), seen], attrs={**asked.attrs, "pooled_shape": pooled})
+
+
+def regions_against_rule(asked: Asked) -> Iterator[str]:
+    """MaxRoiPool: an extent for each spatial axis, none of them empty."""
+    x, regions, pooled = asked.given(0), asked.given(1), asked.attrs.get("pooled_shape") or ()
+    if x is None or regions is None or not x.has_shape or not regions.has_shape:
+        return
+    if "pooled_shape" not in asked.stated:
+        yield "Attribute pooled_shape must be specified"
+    if len(pooled) != x.rank - 2:
+        yield "Attribute pooled_shape has incorrect length"
+    if any(n <= 0 for n in pooled):
+        yield "Attribute pooled_shape must only contain positive values"
