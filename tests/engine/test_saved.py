@@ -15,11 +15,12 @@ import pytest
 import sardonyx as sx
 from sardonyx.core import dims
 from sardonyx.engine import saved
-from sardonyx.engine.saved import writer
+from sardonyx.engine.saved import place, writer
 from sardonyx.engine.saved.entry import Start
 from sardonyx.engine.session import Session
 from sardonyx.ir import Array, Tensor
 from tests.engine.oracle import floats, parse
+from tests.test_layers import reachable
 
 # name -> (graph, feeds by name); what is no input of the call is a constant
 MODELS: dict[str, tuple[str, dict[str, Array], dict[str, Array]]] = {
@@ -340,3 +341,7 @@ def test_dims_keep_their_place_in_dictionaries_of_another_process() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "yes"
+
+
+def test_the_key_holds_every_room_that_the_compiler_imports() -> None:
+    assert not {"engine", *reachable("engine")} & place._ABOVE  # pyright: ignore[reportPrivateUsage]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from sardonyx.core import dtypes
+from sardonyx.engine import blocking as blocking  # what programs are made of:
+from sardonyx.engine import tables as tables  # it is there when an entry is read
 from sardonyx.engine.codegen import CompiledKernel, native
 from sardonyx.engine.compiled import Compiled, LinkedPart
 from sardonyx.engine.link import Linked
