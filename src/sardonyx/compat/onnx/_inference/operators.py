@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sardonyx.compat.onnx._inference.asked import Asked
+from sardonyx.compat.onnx._inference.blind import looked_at
 from sardonyx.compat.onnx._inference.classical import CLASSICAL
+from sardonyx.compat.onnx._inference.constants import CONSTANTS
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.control import CONTROL
+from sardonyx.compat.onnx._inference.counted import COUNTED
 from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
+from sardonyx.compat.onnx._inference.optionals import OPTIONALS
+from sardonyx.compat.onnx._inference.picking import PICKING
 from sardonyx.compat.onnx._inference.refusals import refuse
+from sardonyx.compat.onnx._inference.sequences import SEQUENCES
+from sardonyx.compat.onnx._inference.shaping import SHAPING
 from sardonyx.compat.onnx._inference.signals import SIGNALS
-from sardonyx.compat.onnx._inference.views import looked_at, seen
+from sardonyx.compat.onnx._inference.sums import SUMS
+from sardonyx.compat.onnx._inference.training import TRAINING
+from sardonyx.compat.onnx._inference.views import seen
 from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.dtypes import INT64
 from sardonyx.core.errors import ShapeError
@@ -25,7 +36,7 @@ from sardonyx.proto import TensorProto
 __all__ = ["infer_node"]
 
 # Inputs for which integers that were followed will do, and since which version; others must be constants.
-FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "Resize": (3, 11), "AffineGrid": (1, 20)}
+FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "Resize": (3, 11)}
 # Inputs that count as left out where their rank is not known, constants or not.
 IGNORED = {"Pad": (3,), "Slice": (3, 4)}
 
@@ -37,7 +48,6 @@ READ: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Expand", "Reshape"), ("shape",)),
     **dict.fromkeys(("Resize", "Upsample"), ("scales", "sizes")),
     **dict.fromkeys(("Split", "SplitToSequence"), ("split",)),
-    "AffineGrid": ("size",),
     "Col2Im": ("image_shape", "block_shape"),
     "ConstantOfShape": ("input",),
     "OneHot": ("depth",),
@@ -48,12 +58,11 @@ READ: dict[str, tuple[str, ...]] = {
     "TopK": ("K",),
 }
 SHAPES_READ = ("Expand", "Tile")  # there a constant whose name has no shape will not do
-READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is known
+READ_ANYHOW = ("ConstantOfShape", "OneHot", "Reshape")  # even where no shape of the first input is known
 
 # Inputs whose shapes the official package does not compare with those of the others.
 UNCOMPARED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("RNN", "GRU", "LSTM"), (1, 2, 3, 4, 5, 6, 7)),
-    "BatchNormalization": (1, 2, 3, 4),
     "DequantizeLinear": (1, 2),
     "InstanceNormalization": (1, 2),
     "NonMaxSuppression": (0, 1),
@@ -67,16 +76,23 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
     "SoftmaxCrossEntropyLoss": (1, 2),
 }
 
-# Attributes of later versions that are heeded in the older ones too.
-EARLY = {"AveragePool": ("ceil_mode",), "LpPool": ("ceil_mode",), "MaxPool": ("ceil_mode",)}
-ONLY_ONE = ("ceil_mode", "keepdims")  # flags that only a 1 sets; others are set by whatever is not 0
+# Attributes of later versions that are heeded in older ones too, and since which.
+EARLY = {
+    "AveragePool": {"ceil_mode": 1, "dilations": 11},
+    "LpPool": {"ceil_mode": 1},
+    "MaxPool": {"ceil_mode": 1},
+    "Resize": {"axes": 11, "keep_aspect_ratio_policy": 11},
+}
+ONLY_ONE = {"ceil_mode": 22, "keepdims": 99}  # flags that below a version only a 1 sets; others, whatever is not 0
 # Operators for which the official package calls contradictions errors of type, whatever they are.
 OF_TYPE = (
-    *("Bernoulli", "BitCast", "Cast", "EyeLike", "LinearAttention", "OneHot", "OptionalGetElement", "QuantizeLinear"),
+    *("Bernoulli", "BitCast", "Cast", "EyeLike", "LinearAttention", "OneHot", "QuantizeLinear"),
     *("SequenceMap", "Split", "Transpose"),
 )
 # Rules that are written over type messages, instead of ours.
-WRITTEN = {**{("", name): rule for name, rule in CONTROL.items()}, **SIGNALS, **CLASSICAL}
+WRITTEN = {**{("", name): rule for name, rule in CONTROL.items()}, **SIGNALS, **CLASSICAL, **CONSTANTS, **COUNTED, **OPTIONALS, **PICKING, **SEQUENCES, **SHAPING, **SUMS, **TRAINING}
+# Operators whose rules ask for every input that is needed, whether it is there or not.
+ASKED_FOR = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
 # Operators whose bodies are inferred with them; others leave theirs as they are.
 BODIES = ("SequenceMap",)
 
@@ -88,17 +104,20 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
         written(ctx, schema)
         return
     n_inputs = ctx.get_num_inputs()
-    if n_inputs == 0 and schema.min_inputs:
-        raise ValidationError("Input 0 is out of bounds.")
+    if n_inputs < (schema.min_inputs if schema.operator.name in ASKED_FOR else min(schema.min_inputs, 1)):
+        raise ValidationError(f"Input {n_inputs} is out of bounds.")
     taken = n_inputs if schema.inputs and schema.inputs[-1].variadic else min(n_inputs, len(schema.inputs))
     inputs = [_input(ctx, schema, i) for i in range(taken)]  # what else there is, nobody reads
+    if schema.operator.name == "Unsqueeze" and n_inputs < schema.min_inputs and (x := inputs[0]) and x.has_shape:
+        raise ValidationError(f"Input {n_inputs} is out of bounds.")  # it asks for more than it was given
     attrs = _attributes(ctx, schema)
     stated = frozenset(a.name for a in ctx.node.attribute)
     asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
     refuse(schema.operator.domain, asked)
-    _must_be_typed(schema, inputs)
+    visible = looked_at(schema.operator.domain, asked)
+    _must_be_typed(schema, visible.inputs)
     try:
-        found = _outputs(schema, inputs, attrs, ctx.get_num_outputs())
+        found = _outputs(schema, visible)
         declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
         for i, known in enumerate(found[:declared]):
             untyped = known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)
@@ -115,7 +134,7 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
         ctx.set_output_type(i, type_message(known.type))
 
 
-def _must_be_typed(schema: Schema, inputs: list[Known | None]) -> None:
+def _must_be_typed(schema: Schema, inputs: Sequence[Known | None]) -> None:
     """The first input must have a type where it tells that of the first output."""
     formal = schema.inputs[0] if schema.inputs else None
     if formal is None or not inputs or formal.type != schema.outputs[0].type or "(" in formal.type:
@@ -127,17 +146,25 @@ def _must_be_typed(schema: Schema, inputs: list[Known | None]) -> None:
         raise refuse_type("Element type of input 0 unknown")
 
 
-def _outputs(schema: Schema, inputs: list[Known | None], attrs: dict[str, Any], count: int) -> list[Known]:
-    visible = looked_at(schema.operator.domain, schema.operator.name, inputs, attrs)
+def _outputs(schema: Schema, asked: Asked) -> list[Known]:
+    inputs = _none_missing(schema, asked.inputs)
     try:
-        promoted: tuple[Schema, Any, Any] = promote(schema, visible, attrs, symbolic=True)
-        return infer_outputs(*promoted, count)
+        promoted: tuple[Schema, Any, Any] = promote(schema, inputs, asked.attrs, symbolic=True)
+        return infer_outputs(*promoted, asked.n_outputs)
     except (ShapeError, IndexError):
         loose = () if schema.operator.domain else UNCOMPARED.get(schema.operator.name, ())
         if not any(i < len(inputs) and (x := inputs[i]) is not None and x.has_shape for i in loose):
             raise
         shapeless = [_without_shape(x) if i in loose else x for i, x in enumerate(inputs)]
-        return _outputs(schema, shapeless, attrs, count)
+        return _outputs(schema, replace(asked, inputs=shapeless))
+
+
+def _none_missing(schema: Schema, inputs: Sequence[Known | None]) -> list[Known | None]:
+    """The inputs, with something unknown for those that the operator needs and the node leaves out."""
+    given = [*inputs, *(None for _ in schema.inputs[len(inputs) :])]
+    needed = (not (formal.optional or formal.variadic) for formal in schema.inputs)
+    filled = [Known(None) if x is None and needs else x for x, needs in zip(given, needed, strict=False)]
+    return filled[: max(len(inputs), schema.min_inputs)] + list(inputs[len(schema.inputs) :])
 
 
 def _without_shape(x: Known | None) -> Known | None:
@@ -183,7 +210,8 @@ def _gap(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
 def _must_be_taken(ctx: InferenceContext, tensor: TensorProto, schema: Schema, i: int) -> None:
     """A constant is refused that has no element type, or not the only one there can be, or no values where they are read."""
     types = list(schema.inputs[i].types) if i < len(schema.inputs) else []
-    if tensor.data_type == TensorProto.UNDEFINED or (types == [INT64] and tensor.data_type != TensorProto.INT64):
+    other = types == [INT64] and tensor.data_type != TensorProto.INT64 and _reads(ctx, schema, i)
+    if tensor.data_type == TensorProto.UNDEFINED or other:
         raise refuse_shape(f"the constant '{tensor.name}' is of type {tensor.data_type}")
     if tensor.data_location == TensorProto.EXTERNAL and _reads(ctx, schema, i):
         raise refuse_shape(f"the constant '{tensor.name}' lies in an external file: load its data first")
@@ -209,14 +237,18 @@ def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
         else:
             value = read_attr(given, Scope(None, None)).value
         if spec.is_flag and value is not None:
-            value = value == 1 if name in ONLY_ONE and schema.operator.name != "SplitToSequence" else bool(value)
+            value = _is_set(schema, name, value)
         values[name] = value
-    for name in EARLY.get(schema.operator.name, ()):
-        if name not in values and (given := ctx.get_attribute(name)) is not None:
-            values[name] = read_attr(given, Scope(None, None)).value == 1
-    if values.get("pads") and values.get("auto_pad"):
-        values["auto_pad"] = "NOTSET"  # pads that are given are taken
+    for name, since in EARLY.get(schema.operator.name, {}).items():
+        if name not in values and schema.version >= since and (given := ctx.get_attribute(name)) is not None:
+            value = read_attr(given, Scope(None, None)).value
+            values[name] = _is_set(schema, name, value) if name in ONLY_ONE else value
     return values
+
+
+def _is_set(schema: Schema, name: str, value: Any) -> bool:
+    only_one = schema.version < ONLY_ONE.get(name, 0) and schema.operator.name != "SplitToSequence"
+    return value == 1 if only_one else bool(value)
 
 
 def _body(ctx: InferenceContext, name: str) -> Any:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from sardonyx.compat.onnx._inference.asked import Asked
+from sardonyx.compat.onnx._inference.asked import Asked, all_numbers
 from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
+from sardonyx.compat.onnx._inference.resizing import sized_or_scaled
+from sardonyx.compat.onnx._inference.spreading import spread_against_itself, unpooled_against_itself
+from sardonyx.compat.onnx._inference.stated import depths_against_rule, fill_in_rows, regions_against_rule
 from sardonyx.core.dims import Dim
 from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
@@ -51,9 +54,13 @@ def _window(*others: int, images: int = 0) -> Reasons:
         x = _ranked(asked, images)
         if x is None or any(_ranked(asked, i) is None for i in others):
             return
-        if x.rank < 2:
-            yield "Input tensor must have at least 2 dimensions"
+        if x.rank < 3:
+            yield "Input tensor must have at least 3 dimensions"
+        weights = [w for i in others if (w := _ranked(asked, i)) is not None]
+        unknown = "kernel_shape" not in asked.stated and not all(all_numbers(w.shape[2:]) for w in weights)
         for name, each in (("dilations", 1), ("strides", 1), ("kernel_shape", 1), ("pads", 2)):
+            if name == "pads" and unknown:
+                return
             found = _listed(asked, name)
             if found is not None and name in asked.attrs and len(found) != each * (x.rank - 2):
                 yield f"Attribute {name} has incorrect size"
@@ -61,31 +68,22 @@ def _window(*others: int, images: int = 0) -> Reasons:
                 yield "Attribute pads must not contain negative values"
             if name != "pads" and any(n <= 0 for n in found or ()):
                 yield f"Attribute {name} must only contain positive values"
+        if "kernel_shape" in asked.stated:
+            return
+        if not others:
+            yield "Attribute kernel_shape must be specified"
+        for w in weights:
+            if w.rank != x.rank:
+                yield f"The weights have {w.rank - 2} spatial axes, the images {x.rank - 2}"
+            if 0 in w.shape[2:]:
+                yield "Attribute kernel_shape must only contain positive values"
 
     return reasons
 
 
-def _unpooled(asked: Asked) -> Iterator[str]:
-    yield from _window()(asked)
-    x, target = _ranked(asked, 0), _ranked(asked, 2)
-    if x is None or target is None:
-        return
-    if target.rank != 1:
-        yield "'output_shape' must be rank 1 tensor."
-    if target.rank == 1 and isinstance(target.shape[0], int) and target.shape[0] != x.rank:
-        yield "'output_shape' must have same number of elements as the shape of input tensor X."
-
-
 def _transposed(asked: Asked) -> Iterator[str]:
     yield from _window(1)(asked)
-    x, target = _ranked(asked, 0), _listed(asked, "output_shape")
-    if x is not None and _ranked(asked, 1) is not None and target is not None and len(target) != x.rank - 2:
-        yield "Attribute output_shape has incorrect size"
-    if any(n < 0 for n in _listed(asked, "output_padding") or ()):
-        yield "Attribute output_padding must not contain negative values"
-    group = asked.attrs.get("group")
-    if group is not None and group <= 0:
-        yield f"Attribute group must be > 0 for ConvTranspose. group={group}."
+    yield from spread_against_itself(asked)
 
 
 def _columns(asked: Asked) -> Iterator[str]:
@@ -120,34 +118,6 @@ def _in_groups(size: int) -> Reasons:
     return reasons
 
 
-def _statistics(asked: Asked) -> Iterator[str]:
-    for i in range(1, 5):
-        x = _ranked(asked, i)
-        if asked.version >= 14 and x is not None and x.rank != 1:
-            yield f"Input {i} expected to have rank 1 but has rank {x.rank}"
-    channels = {x.shape[0] for i in range(1, 5) if (x := _ranked(asked, i)) is not None and x.rank == 1}
-    data = _ranked(asked, 0)
-    if data is not None and data.rank:
-        channels |= {data.shape[1] if data.rank > 1 else 1}
-    if asked.version >= 14 and len({n for n in channels if isinstance(n, int)}) > 1:
-        yield "Dimension mismatch in unification between the numbers of channels"
-    training = bool(asked.attrs.get("training_mode"))
-    if asked.version >= 14 and asked.n_outputs != (3 if training else 1):
-        n = 3 if training else 1
-        yield f"This number of op outputs should be {n} when Training_mode = {training}, but it is not."
-
-
-def _parts(asked: Asked) -> Iterator[str]:
-    sizes = _listed(asked, "split") if "split" in asked.attrs else None
-    if sizes is not None and len(sizes) != asked.n_outputs:
-        yield f"Mismatch between number of splits ({len(sizes)}) and outputs ({asked.n_outputs})"
-    n = asked.attrs.get("num_outputs") if "num_outputs" in asked.stated else None
-    if n is not None and asked.given(1) is not None:
-        yield "Both 'split' input and 'num_outputs' attribute were given"
-    if n is not None and n < 1:
-        yield "Attribute `num_outputs` value cannot be lower than 1"
-
-
 def _sequence(asked: Asked) -> Iterator[str]:
     x, split, axis = _ranked(asked, 0), asked.given(1), int(asked.attrs.get("axis") or 0)
     if x is None:
@@ -165,7 +135,7 @@ def _one_number(asked: Asked) -> Iterator[str]:
     """How many elements are wanted, where that is a constant and there is something to choose from."""
     x, k = asked.given(0), asked.given(1)
     count = asked.attrs.get("k")
-    if asked.version < 10 and count is not None and count <= 0:
+    if asked.version < 10 and _ranked(asked, 0) is not None and (count is None or count <= 0):
         yield "Invalid value for attribute k"
     if asked.version < 10 or x is None or not x.has_shape or k is None or k.value is None:
         return
@@ -173,23 +143,17 @@ def _one_number(asked: Asked) -> Iterator[str]:
         yield "K input must be a one-dimensional tensor of size 1."
 
 
+def _stated_shape(asked: Asked) -> Iterator[str]:
+    if "shape" not in asked.stated:
+        yield f"Attribute shape should specify a shape in node {asked.op_type}."
+    if any(n < 0 for n in _listed(asked, "shape") or ()):
+        yield f"Negative values are not allowed in a shape specification in node {asked.op_type}."
+
+
 def _image(asked: Asked) -> Iterator[str]:
     x = _ranked(asked, 0)
     if x is not None and x.rank != 1:
         yield "Input tensor must be 1-dimensional"
-
-
-def _pair(asked: Asked) -> Iterator[str]:
-    """What is put where no index points, and where one does."""
-    depth, values = _ranked(asked, 1), _ranked(asked, 2)
-    if depth is not None and depth.rank > 1:
-        yield "Input 'depth' must be a scalar or rank 1 tensor."
-    if depth is not None and depth.rank == 1 and isinstance(depth.shape[0], int) and depth.shape[0] != 1:
-        yield "Input 'depth' must have exactly one element."
-    if values is not None and values.rank != 1:
-        yield "Input 'values' must be rank 1 tensor."
-    if values is not None and values.rank == 1 and isinstance(values.shape[0], int) and values.shape[0] != 2:
-        yield "Input 'values' must have exactly two elements."
 
 
 def _reduced(asked: Asked) -> Iterator[str]:
@@ -237,14 +201,6 @@ def _cached(asked: Asked) -> Iterator[str]:
     for d in numbers:
         if d != numbers[0]:
             yield f"Dimension mismatch in unification between {numbers[0]} and {d}"
-
-
-def _sized_or_scaled(asked: Asked) -> Iterator[str]:
-    sizes = _ranked(asked, 3) if asked.hidden(3) else None
-    if sizes is not None and sizes.rank != 1:
-        yield "Input 'sizes' must be a vector"
-    if asked.version >= 13 and asked.given(2) is None and asked.given(3) is None:
-        yield "Either `sizes` or `scales` must be provided, but not both of them"
 
 
 # -- kinds of values -------------------------------------------------------------------------------------------------------
@@ -296,7 +252,7 @@ def _zero_points(*pairs: tuple[int, int]) -> Reasons:
 
 def _blocks(asked: Asked) -> Iterator[str]:
     size = asked.attrs.get("blocksize")
-    if size is not None and size <= 0:
+    if size is None or size <= 0:
         yield "Blocksize must be positive"
 
 
@@ -307,19 +263,12 @@ def _order(asked: Asked) -> Iterator[str]:
         yield f"Invalid attribute perm {perm}"
 
 
-def _nothing_to_hold(asked: Asked) -> Iterator[str]:
-    yield from _typed(0)(asked)
-    if asked.given(0) is None and "type" not in asked.stated:
-        yield "Optional is expected to have either an input or the type attribute set."
-
-
 REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 REFUSED: dict[tuple[str, str], Reasons] = {
     **{("", f"Reduce{name}"): _reduced for name in REDUCTIONS},
     ("", "Attention"): _heads,
     ("", "AveragePool"): _window(),
-    ("", "BatchNormalization"): _statistics,
     ("", "Col2Im"): _columns,
     ("", "Conv"): _window(1),
     ("", "ConvInteger"): _window(1),
@@ -328,13 +277,15 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "DepthToSpace"): _blocks,
     ("", "SpaceToDepth"): _blocks,
     ("", "ImageDecoder"): _image,
+    ("", "RandomNormal"): _stated_shape,
+    ("", "RandomUniform"): _stated_shape,
     ("", "LinearAttention"): _packed,
     ("", "LpPool"): _window(),
     ("", "MaxPool"): _window(),
-    ("", "MaxUnpool"): _unpooled,
+    ("", "MaxRoiPool"): regions_against_rule,
+    ("", "MaxUnpool"): unpooled_against_itself,
     ("", "QLinearConv"): _window(3),
-    ("", "Resize"): _sized_or_scaled,
-    ("", "Split"): _parts,
+    ("", "Resize"): sized_or_scaled,
     ("", "SplitToSequence"): _sequence,
     ("", "TensorScatter"): _cached,
     ("", "TopK"): _one_number,
@@ -348,8 +299,8 @@ MISTYPED: dict[tuple[str, str], Reasons] = {
     ("", "SequenceConstruct"): _typed(),
     ("", "SplitToSequence"): _typed(0),
     ("", "Where"): _typed(1),
-    ("", "OneHot"): _pair,
-    ("", "Optional"): _nothing_to_hold,
+    ("", "ConstantOfShape"): fill_in_rows,
+    ("", "OneHot"): depths_against_rule,
     ("", "QLinearConv"): _zero_points((0, 2), (3, 5)),
     ("", "QLinearMatMul"): _zero_points((0, 2), (3, 5)),
     ("", "SequenceInsert"): _fitting_element,

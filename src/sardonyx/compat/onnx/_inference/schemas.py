@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sardonyx.compat.onnx._bodies import fixed_body
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.operators import infer_node
 from sardonyx.compat.onnx._inference.typecheck import Formals, check_node
 from sardonyx.compat.onnx._registry import find
 from sardonyx.compat.onnx._schemas import OpSchema
 from sardonyx.ops import Schema
+from sardonyx.proto import FunctionProto
 
 __all__ = ["SILENT", "NodeRule", "RegisteredRule", "StandardRule", "node_rule", "rule_of"]
+
+# Schemas that the official package has bodies for and no inference: it infers the bodies.
+BODIED = frozenset(
+    ("", name, version)
+    for name, versions in (
+        ("GreaterOrEqual", (12,)),
+        ("LessOrEqual", (12,)),
+        ("MeanVarianceNormalization", (9, 13)),
+    )
+    for version in versions
+)
 
 # Schemas for which the official package has no inference: what such nodes give is unknown there. The first versions of old
 # operators, mostly, and a few of ai.onnx.ml.
@@ -23,6 +36,7 @@ SILENT: frozenset[tuple[str, str, int]] = frozenset(
         "Tanh", "Upsample",
     )]
     + [("", "Compress", 9), ("", "GroupNormalization", 18), ("", "GroupNormalization", 21)]
+    + list(BODIED)
     + [("ai.onnx.ml", name, 1) for name in (
         "FeatureVectorizer", "Imputer", "LinearRegressor", "Normalizer", "SVMRegressor", "Scaler", "TreeEnsembleRegressor",
     )]
@@ -37,6 +51,11 @@ class NodeRule(Protocol):
     @property
     def version(self) -> int:
         """The operator's version."""
+        ...
+
+    @property
+    def body(self) -> FunctionProto | None:
+        """The body that is inferred instead, if it is."""
         ...
 
     def infer(self, ctx: InferenceContext) -> None:
@@ -55,6 +74,16 @@ class StandardRule:
         self.schema = schema
         self.version = schema.version
 
+    @property
+    def body(self) -> FunctionProto | None:
+        key = self.schema.operator.domain, self.schema.operator.name, self.version
+        if key not in BODIED:
+            return None
+        body = FunctionProto.FromString(fixed_body(key, None))
+        body.attribute.extend(a.name for a in body.attribute_proto)  # what a node does not state is unbound there
+        body.ClearField("attribute_proto")
+        return body
+
     def infer(self, ctx: InferenceContext) -> None:
         operator = self.schema.operator
         if (operator.domain, operator.name, self.version) not in SILENT:
@@ -66,6 +95,8 @@ class StandardRule:
 
 class RegisteredRule:
     """A schema that the program has registered, with the function it gave for inference, if any."""
+
+    body = None
 
     def __init__(self, schema: OpSchema) -> None:
         self.schema = schema

@@ -41,13 +41,14 @@ class Formals:
     inputs: tuple[Formal, ...]
     outputs: tuple[Formal, ...]
     counts: tuple[tuple[int, int], tuple[int, int]]  # the fewest and the most inputs, and outputs
+    together: bool = False  # either the fewest outputs or the most
 
     @staticmethod
     def of(schema: Schema) -> Formals:
         """Those of an operator of the standard."""
         limits = (schema.min_inputs, schema.max_inputs), (schema.min_outputs, schema.max_outputs)
         sides = tuple(tuple(_of_spec(f) for f in side) for side in (schema.inputs, schema.outputs))
-        return Formals(schema.operator.name, sides[0], sides[1], limits)
+        return Formals(schema.operator.name, sides[0], sides[1], limits, schema.operator.outputs_together)
 
     @staticmethod
     def of_schema(schema: OpSchema) -> Formals:
@@ -78,6 +79,10 @@ def check_node(ctx: InferenceContext, formals: Formals) -> None:
         if not least <= count <= most:
             shown = f"has {count} {what}, which is not in the range [min={least}, max={most}]"
             raise ValidationError(f"Node with schema({formals.name}) {shown}.")
+    if formals.together and numbers[1] not in formals.counts[1]:
+        raise ValidationError(
+            f"Node with schema({formals.name}) has output size {numbers[1]} not in allowed output sizes."
+        )
     bound: dict[str, DType | str] = {}
     for i in range(numbers[0]):
         message = ctx.get_input_type(i)

@@ -7,11 +7,7 @@ names an operator and takes away; `until` says that only versions below did so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable
 
 from sardonyx.compat.onnx._inference.asked import (
     Asked,
@@ -20,6 +16,7 @@ from sardonyx.compat.onnx._inference.asked import (
     all_numbers,
     axis_of,
     by_axis,
+    each_once,
     filter_extents,
     first_only,
     like_first,
@@ -27,8 +24,8 @@ from sardonyx.compat.onnx._inference.asked import (
     no_extent_along_axis,
     no_extents,
     no_shape,
-    number_along_axis,
     only_from_numbers,
+    reduced_axes,
     refuses,
     reshaped,
     since,
@@ -36,25 +33,17 @@ from sardonyx.compat.onnx._inference.asked import (
     until,
 )
 from sardonyx.compat.onnx._inference.errors import refuse_shape
+from sardonyx.compat.onnx._inference.parts import parted
+from sardonyx.compat.onnx._inference.resizing import resized, upsampled
+from sardonyx.compat.onnx._inference.slices import sliced
+from sardonyx.compat.onnx._inference.spreading import spread, unpooled
+from sardonyx.compat.onnx._inference.windows import windows
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import BFLOAT16, FLOAT16
-from sardonyx.ir import OptionalType, SequenceType, TensorType
+from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
 
-__all__ = ["looked_at", "seen"]
-
-
-def without_resized(asked: Asked, found: Results) -> Results:
-    """Without constant scales, and without sizes, nothing is said of any extent, resized or not."""
-    if asked.version < 11:
-        return unless_constant(no_extents, 1)(asked, found)
-    sizes = asked.given(3)
-    if sizes is not None and asked.hidden(3) and not (sizes.has_shape and all_numbers(sizes.shape)):
-        raise refuse_shape("the number of elements of input 'sizes' must be the rank of input 'X'")
-    by_size = sizes is not None and (sizes.shape != (0,) if sizes.has_shape else not asked.hidden(3))
-    scales = asked.given(2)
-    by_scale = scales is not None and scales.floats is not None and scales.floats.size > 0
-    return found if by_size or by_scale else no_extents(asked, found)
+__all__ = ["seen"]
 
 
 def _without_quotients(asked: Asked, found: Results) -> Results:
@@ -73,99 +62,6 @@ def _without_quotients(asked: Asked, found: Results) -> Results:
     ]
 
 
-def _numbers_sliced(asked: Asked, found: Results) -> Results:
-    """Only axes whose extents are numbers are sliced, by constants; the others get unknown ones."""
-    if any(asked.hidden(i) for i in range(1, 5)):
-        return no_extents(asked, found)
-    x, starts, axes = asked.given(0), asked.given(1), asked.given(3)
-    if x is None or starts is None or not x.has_shape:
-        return found
-    where = axes.numbers() if axes is not None else range(len(starts.ints() or ()))
-    cut = {a % x.rank for a in where or ()}
-    view = by_axis(lambda i, before, after: None if i in cut and not isinstance(before, int) else after)
-    return view(asked, found)
-
-
-def _elements_uncounted(inputs: Sequence[Known | None], attrs: Mapping[str, Any]) -> Sequence[Known | None]:
-    """A target without a -1 is taken whatever it holds; its zeros alone need the input's shape."""
-    target = inputs[1] if len(inputs) > 1 else None
-    wanted = None if target is None else target.ints()
-    data = inputs[0]
-    if target is None or wanted is None or data is None or not data.has_shape or -1 in wanted:
-        return inputs
-    kept = () if attrs.get("allowzero") else [i for i, w in enumerate(wanted) if w == 0]
-    if any(i >= data.rank for i in kept):
-        return inputs
-    values = np.empty(len(wanted), object)
-    values[:] = [data.shape[i] if i in kept else w for i, w in enumerate(wanted)]
-    return [reshaped(data, list(values)), replace(target, value=values), *inputs[2:]]
-
-
-def _names_kept(asked: Asked, found: Results) -> Results:
-    """Extents that are no numbers stay as they are, where it is known what is cut."""
-    if any(asked.hidden(i) for i in range(1, 5)):
-        return found
-    return by_axis(lambda _, before, after: after if isinstance(before, int) else before)(asked, found)
-
-
-def _unsorted(asked: Asked, found: Results) -> Results:
-    axes = asked.attrs.get("axes")
-    return found if axes is None or list(axes) == sorted(axes) else no_shape(asked, found)
-
-
-def _scaled_to_policy(asked: Asked) -> bool:
-    scales = asked.given(2)
-    given = scales is not None and not (scales.floats is not None and scales.floats.size == 0)
-    return given and _policy(asked) != "stretch"
-
-
-def _policy(asked: Asked) -> Any:
-    return asked.attrs.get("keep_aspect_ratio_policy") or "stretch"
-
-
-def _named_unscaled(asked: Asked, found: Results) -> Results:
-    """What no size is given for is scaled, and known only where it was a number."""
-    x, sizes = asked.given(0), asked.given(3)
-    sized = sizes is not None and sizes.has_shape and sizes.shape != (0,)
-    rank = x.rank if x is not None and x.has_shape else 0
-    axes = {a % rank for a in asked.attrs.get("axes") or range(rank)} if sized and rank else set[int]()
-    return by_axis(lambda i, before, after: after if i in axes or isinstance(before, int) else None)(asked, found)
-
-
-def _scaled_in_double(asked: Asked, found: Results) -> Results:
-    """Extents are scaled in double precision; runtimes, and our rules with them, do it in single."""
-    resize, x = asked.op_type == "Resize", asked.given(0)
-    scales = asked.given(2 if resize and asked.version > 10 else 1)
-    factors = asked.attrs.get("scales") if scales is None else scales.floats
-    sizes = asked.given(3)
-    sized = resize and sizes is not None and sizes.has_shape and sizes.shape != (0,)
-    if factors is None or sized or x is None or not x.has_shape:
-        return found
-    axes = [a % x.rank for a in asked.attrs.get("axes") or range(x.rank)]
-    by = dict(zip(axes, np.asarray(factors, np.float32).reshape(-1).tolist(), strict=False))
-
-    def exact(i: int, before: Dim | None, after: Dim | None) -> Dim | None:
-        if isinstance(before, int) and isinstance(after, int) and i in by:
-            return math.floor(before * by[i])
-        return after
-
-    return by_axis(exact)(asked, found)
-
-
-def _uneven(asked: Asked) -> bool:
-    x, axis, split = asked.given(0), axis_of(asked), asked.given(1)
-    if split is not None or asked.attrs.get("split") is not None:  # an attribute before 13
-        return False
-    if x is None or not x.has_shape or not -x.rank <= axis < x.rank:
-        return False
-    extent = x.shape[axis]
-    return isinstance(extent, int) and extent % max(asked.n_outputs, 1) != 0
-
-
-def _nothing_given(asked: Asked) -> bool:
-    return asked.given(1) is None and asked.attrs.get("num_outputs") is None
-
-
 def _nothing_from_behind(asked: Asked, found: Results) -> Results:
     return no_shape(asked, found) if axis_of(asked) < 0 else found
 
@@ -177,17 +73,6 @@ def _numbers_joined(asked: Asked, found: Results) -> Results:
     return found if len(extents) < 2 or all_numbers(extents) else no_extent_along_axis(asked, found)
 
 
-def _grid(asked: Asked, found: Results) -> Results:
-    """The extents come from `size` alone."""
-    size = asked.given(1)
-    theta = asked.given(0)
-    if not asked.hidden(1) or size is None or theta is None or not theta.has_shape:
-        return found
-    if not (size.has_shape and size.rank == 1 and isinstance(size.shape[0], int)):
-        return no_shape(asked, found)
-    return [reshaped(x, (*(None,) * (size.shape[0] - 1), size.shape[0] - 2)) for x in found]
-
-
 def _hidden_given(asked: Asked, found: Results) -> Results:
     """Only `hidden_size` tells the extent of the states."""
     if (asked.attrs.get("hidden_size") or 0) > 0:
@@ -195,23 +80,22 @@ def _hidden_given(asked: Asked, found: Results) -> Results:
     return [reshaped(x, (*x.shape[:-1], None)) if x.has_shape else x for x in found]
 
 
+def _either_way(asked: Asked, found: Results) -> Results:
+    """Directions that nobody knows are as many as nobody knows."""
+    if asked.attrs.get("direction") in ("forward", "reverse", "bidirectional"):
+        return found
+    after = int(bool(asked.attrs.get("layout")))  # the batch, or the time, comes first
+    results: Results = []
+    for i, y in enumerate(found):
+        axis = 2 * after if not i and after else int(not i) if not after else 1
+        results.append(reshaped(y, [None if j == axis else d for j, d in enumerate(y.shape)]) if y.has_shape else y)
+    return results
+
+
 def nothing_without_rank(asked: Asked, found: Results) -> Results:
     """Not even a type is given where the first input's rank is unknown."""
     x = asked.given(0)
     return found if x is not None and x.has_shape else [Known(None) for _ in found]
-
-
-def _last_takes_the_rest(asked: Asked, found: Results) -> Results:
-    """All parts but the last are of one size, even where nothing is left for the last."""
-    x, n, axis = asked.given(0), asked.attrs.get("num_outputs"), axis_of(asked)
-    if asked.given(1) is not None or not n or x is None or not x.has_shape or not -x.rank <= axis < x.rank:
-        return found
-    extent = x.shape[axis]
-    if not isinstance(extent, int):
-        return found
-    part, at = -(-extent // n), axis % x.rank
-    sizes = [part] * (n - 1) + [extent - part * (n - 1)]
-    return [reshaped(y, (*x.shape[:at], size, *x.shape[at + 1 :])) for y, size in zip(found, sizes, strict=False)]
 
 
 def _number_of_parts(asked: Asked, found: Results) -> Results:
@@ -336,21 +220,12 @@ def _wide_numbers(asked: Asked, found: Results) -> Results:
     return no_extents(asked, found) if narrow else found
 
 
-def _by_output_shape(asked: Asked, found: Results) -> Results:
-    """Extents that the node states are known whatever the input's are."""
-    return found if asked.attrs.get("output_shape") else only_from_numbers(2)(asked, found)
-
-
 def _loss_of_each_label(asked: Asked, found: Results) -> Results:
     """Without a reduction, a loss for each label."""
     labels = asked.given(1)
     if labels is None or asked.attrs.get("reduction") != "none":
         return found
     return [reshaped(found[0], labels.dims), *found[1:]]
-
-
-def _both_given(asked: Asked) -> bool:
-    return asked.given(2) is not None and asked.given(3) is not None
 
 
 def _open_without_elements(asked: Asked) -> bool:
@@ -368,20 +243,18 @@ def _scalar(asked: Asked) -> bool:
     return x is not None and x.has_shape and x.rank == 0
 
 
-def _neither_plane_nor_space(asked: Asked) -> bool:
-    size = asked.given(1)
-    return size is not None and size.has_shape and size.rank == 1 and size.shape[0] in (*range(4), *range(6, 99))
+def _from_behind(asked: Asked) -> bool:
+    x = asked.given(0)
+    return x is not None and x.has_shape and axis_of(asked, 1) < 0
+
+
+def _axis_of_scalar(asked: Asked) -> bool:
+    return _scalar(asked) and "axis" in asked.stated
 
 
 def _many_rows(asked: Asked) -> bool:
     x = asked.given(0)
     return x is not None and x.has_shape and (x.rank != 1) and (x.rank != 2 or x.shape[0] != 1)
-
-
-def _channels_indivisible(asked: Asked) -> bool:
-    x, group = asked.given(0), int(asked.attrs.get("group") or 1)
-    channels = x.shape[1] if x is not None and x.has_shape and x.rank > 1 else 0
-    return isinstance(channels, int) and channels % group != 0
 
 
 def _no_parts(asked: Asked) -> bool:
@@ -393,15 +266,6 @@ def _without(*attributes: str) -> Callable[[Asked], bool]:
     return lambda asked: not asked.stated.intersection(attributes)
 
 
-def _not_optional(asked: Asked) -> bool:
-    x = asked.given(0)
-    return x is not None and not isinstance(x.type, OptionalType)
-
-
-def _no_kernel(asked: Asked) -> bool:
-    return not asked.attrs.get("kernel_shape")
-
-
 def _normalized(asked: Asked, found: Results) -> Results:
     x = asked.given(0)
     return [
@@ -410,48 +274,126 @@ def _normalized(asked: Asked, found: Results) -> Results:
     ]
 
 
-POLICIES = ("stretch", "not_larger", "not_smaller")
+def _axes_hidden(version: int) -> View:
+    return since(version, unless_constant(no_shape, 1))
+
+
+def _nothing_reduced(asked: Asked, found: Results) -> Results:
+    """Of axes that there are not, none is reduced."""
+    x, axes = asked.given(0), reduced_axes(asked)
+    if x is None or not x.has_shape or not axes or each_once(asked, axes, x.rank):
+        return found
+    return like_first(asked, found)
+
+
+def _like_sum(asked: Asked, found: Results) -> Results:
+    """Where a product has no shape, that of what is added to it, unless that is broadcast."""
+    c = asked.given(2)
+    shapeless = not found[0].has_shape and c is not None and not asked.attrs.get("broadcast")
+    return [reshaped(y, c.dims) for y in found] if shapeless and c is not None else found
+
+
+def _no_such_axis(asked: Asked, found: Results) -> Results:
+    """Along an axis that there is not, nothing is reduced."""
+    x, axis = asked.given(0), axis_of(asked)
+    inside = x is not None and x.has_shape and -x.rank <= axis < x.rank
+    return found if inside else like_first(asked, found)
+
+
+def _chosen(asked: Asked, found: Results) -> Results:
+    """As many elements as a constant says, along an axis of a known number of them; a negative count is one too."""
+    x, axis = asked.given(0), axis_of(asked, -1)
+    if x is None or not x.has_shape:
+        return found
+    if not -x.rank <= axis < x.rank:
+        raise refuse_shape("Invalid value for attribute axis")
+    k, extent = asked.given(1), x.shape[axis]
+    count = asked.attrs.get("k") if asked.version < 10 else None if k is None else k.scalar()
+    if asked.version >= 10 and not (isinstance(extent, int) and isinstance(count, int)):
+        return [reshaped(y, (None,) * x.rank) for y in found]
+    if asked.version >= 10 and isinstance(extent, int) and isinstance(count, int) and extent < count:
+        raise refuse_shape("Axis has less than the requested k elements.")
+    return [reshaped(y, [count if i == axis % x.rank else d for i, d in enumerate(x.shape)]) for y in found]
+
+
+def _squeezed_in_order(asked: Asked, found: Results) -> Results:
+    """In the first version, axes are met one after the other; what comes too late, or is not there, stays."""
+    x = asked.given(0)
+    if x is None or not x.has_shape or asked.hidden(1):
+        return found
+    axes = reduced_axes(asked)
+    if axes is None:
+        kept = [d for d in x.shape if d != 1]
+        return [reshaped(y, kept if all_numbers(x.shape) else None) for y in found]
+    if asked.version >= 13 and not all(-x.rank <= a < x.rank for a in axes):
+        raise refuse_shape(f"axes {axes} are not all in a tensor of rank {x.rank}")
+    if asked.version >= 11:
+        counted = {a + x.rank if a < 0 else a for a in axes}
+        waiting = [i for i in range(x.rank) if i in counted]
+    else:
+        waiting = list(axes)
+    kept = list[Dim]()
+    for i, d in enumerate(x.shape):
+        if waiting and waiting[0] == i:
+            if isinstance(d, int) and d != 1:
+                raise refuse_shape(f"Dimension of input {i} must be 1 instead of {d}")
+            waiting.pop(0)
+        else:
+            kept.append(d)
+    return [reshaped(y, kept) for y in found]
+
+
+def _unsqueezed_in_order(asked: Asked, found: Results) -> Results:
+    """Axes are met one after the other; what comes too late, or is not there, is not made."""
+    x, waiting = asked.given(0), sorted(asked.attrs.get("axes") or ())
+    if x is None or not x.has_shape or "axes" not in asked.stated:
+        return found
+    if asked.version >= 11:
+        rank = x.rank + len(waiting)
+        if len(set(waiting)) != len(waiting) or not all(-rank <= a < rank for a in waiting):
+            raise refuse_shape(f"axes {waiting} are not all different and in a tensor of rank {rank}")
+        waiting = sorted(a + rank if a < 0 else a for a in waiting)
+    made: list[Dim] = []
+    for d in (*x.shape, None):
+        while waiting and waiting[0] == len(made):
+            made.append(1)
+            waiting.pop(0)
+        made += [] if d is None else [d]
+    return [reshaped(y, made) for y in found]
+
+
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
+NORMALIZED = ("Hardmax", "LogSoftmax", "Softmax")
 REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", name): until(7, like_first) for name in LEGACY_BROADCAST},
     **{("", name): until(8, like_first) for name in LEGACY_VARIADIC},
-    **{("", f"Reduce{name}"): since(13 if name == "Sum" else 18, unless_constant(no_shape, 1)) for name in REDUCTIONS},
-    **{("", name): (until(7, _in_sequence), _hidden_given) for name in ("RNN", "GRU", "LSTM")},
+    **{("", f"Reduce{name}"): (_nothing_reduced, _axes_hidden(13 if name == "Sum" else 18)) for name in REDUCTIONS},
+    **{("", name): (until(7, _in_sequence), _hidden_given, _either_way) for name in ("RNN", "GRU", "LSTM")},
     **{("", f"Global{name}Pool"): _channels_seen for name in ("Average", "Lp", "Max")},
-    ("", "AffineGrid"): (
-        needs_ranks(0, 1),
-        _grid,
-        refuses("'size' must have 4 or 5 elements", _neither_plane_nor_space),
-    ),
-    ("", "ArgMax"): refuses("a scalar has no axis", _scalar),
-    ("", "ArgMin"): refuses("a scalar has no axis", _scalar),
+    ("", "ArgMax"): (until(11, _no_such_axis), since(11, refuses("a scalar has no axis", _axis_of_scalar))),
+    ("", "ArgMin"): (until(11, _no_such_axis), since(11, refuses("a scalar has no axis", _axis_of_scalar))),
+    **{("", name): (until(11, like_first), since(11, refuses("a scalar has no axis", _scalar))) for name in NORMALIZED},
+    ("", "Squeeze"): _squeezed_in_order,
+    ("", "Unsqueeze"): until(13, _unsqueezed_in_order),
     ("", "Compress"): refuses("Indices tensor must have rank >= 1", _scalar),
     ("", "Constant"): since(12, refuses("exactly one attribute gives the value", lambda asked: len(asked.stated) != 1)),
-    ("", "BatchNormalization"): until(14, first_only),
     ("", "Col2Im"): _columns_by_count,
     ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
-    ("", "Conv"): (filter_extents(1), only_from_numbers(2)),
-    ("", "ConvInteger"): (filter_extents(1), only_from_numbers(2)),
-    ("", "ConvTranspose"): (
-        filter_extents(1),
-        _by_output_shape,
-        refuses("Input channels must be divisible by group", _channels_indivisible),
-    ),
+    ("", "Conv"): windows(0, 1),
+    ("", "ConvInteger"): windows(0, 1),
+    ("", "ConvTranspose"): spread,
     ("", "Dropout"): until(10, first_only),
-    ("", "Gemm"): until(13, needs_ranks(0, 1)),
+    ("", "Gemm"): (until(13, needs_ranks(0, 1)), until(7, _like_sum)),
     ("", "ImageDecoder"): no_extents,
-    ("", "MaxUnpool"): (
-        _filled(0, 1, (0, 1)),
-        lambda asked, found: no_shape(asked, found) if asked.given(2) is not None else found,
-    ),
+    ("", "MaxUnpool"): unpooled,
+    **{("", name): like_first for name in ("LpNormalization", "MeanVarianceNormalization")},
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
     ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3)), _unnamed(_unpadded)),
-    ("", "QLinearConv"): (filter_extents(3), only_from_numbers(2)),
-    ("", "OptionalGetElement"): until(18, refuses("the input must be an optional", _not_optional)),
+    ("", "QLinearConv"): windows(0, 3),
     ("", "Range"): _wide_numbers,
     ("", "ReverseSequence"): needs_ranks(0, 1),
     ("", "Reshape"): (
@@ -459,62 +401,32 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         _without_quotients,
         refuses("Invalid Target shape product of 0", _open_without_elements),
     ),
-    ("", "Resize"): (
-        without_resized,
-        since(13, refuses("Either `sizes` or `scales` must be provided", _both_given)),
-        since(18, refuses("`scales` go with the policy 'stretch'", _scaled_to_policy)),
-        since(
-            18, refuses("Unknown value for `keep_aspect_ratio_policy`", lambda asked: _policy(asked) not in POLICIES)
-        ),
-        _named_unscaled,
-        _scaled_in_double,
-    ),
-    ("", "Slice"): (until(10, _unsorted), since(10, _numbers_sliced), since(10, until(11, _names_kept))),
+    ("", "Resize"): resized,
+    ("", "Slice"): sliced,
     ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
     ("", "Attention"): _grown,
     ("ai.onnx.preview", "FlexAttention"): (_nothing_without_ranks, _batch_of(1, 2)),
     ("", "DeformConv"): filter_extents(1),
     ("", "Flatten"): (
-        until(11, refuses("Invalid value for attribute 'axis'", lambda asked: axis_of(asked, 1) < 0)),
+        until(11, refuses("Invalid value for attribute 'axis'", _from_behind)),
         _no_empty_products,
     ),
-    ("", "Split"): (
-        number_along_axis(since(13, unless_constant(no_shape, 1)), no_extent_along_axis),
-        until(18, refuses("The input is not evenly splittable", _uneven)),
-        since(18, _last_takes_the_rest),
-        since(18, refuses("Neither 'split' input nor 'num_outputs' attribute has been given", _nothing_given)),
-    ),
+    ("", "Split"): parted,
     ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
-    ("", "StringSplit"): nothing_without_rank,
     ("", "SplitToSequence"): (_number_of_parts, refuses("Input 'split' can not be empty", _no_parts)),
-    ("", "AveragePool"): only_from_numbers(2),
-    ("", "LpPool"): (since(2, refuses("Attribute kernel_shape must be specified", _no_kernel)), only_from_numbers(2)),
-    ("", "MaxPool"): only_from_numbers(2),
+    ("", "AveragePool"): windows(),
+    ("", "LpPool"): windows(),
+    ("", "MaxPool"): windows(),
     ("", "Upsample"): (
-        only_from_numbers(),
-        _scaled_in_double,
+        upsampled,
         until(9, nothing_without_rank),
         until(9, since(7, refuses("Attribute 'scales' is required", _without("scales")))),
     ),
     ("", "Tile"): (until(6, no_shape), only_from_numbers()),
-    ("", "TopK"): since(10, number_along_axis(unless_constant(no_extents, 1), no_extents, default=-1)),
+    ("", "TopK"): _chosen,
     ("", "Unique"): lambda asked, found: [*found[:1], *(reshaped(x, (None,)) for x in found[1:])],
 }
-
-
-# What the official rules do not look at of the inputs, so that they take more than ours.
-BLIND: dict[tuple[str, str], Callable[[Sequence[Known | None], Mapping[str, Any]], Sequence[Known | None]]] = {
-    ("", "Reshape"): _elements_uncounted,
-}
-
-
-def looked_at(
-    domain: str, op_type: str, inputs: Sequence[Known | None], attrs: Mapping[str, Any]
-) -> Sequence[Known | None]:
-    """The inputs as far as the official rule looks at them."""
-    blind = BLIND.get((domain, op_type))
-    return inputs if blind is None else blind(inputs, attrs)
 
 
 def seen(domain: str, asked: Asked, found: Results) -> Results:

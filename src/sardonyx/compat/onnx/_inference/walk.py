@@ -177,7 +177,9 @@ class Walk:
             )
         rule = node_rule(node.domain, node.op_type, self.opsets[domain])
         function = (
-            None if rule is not None else self.functions.get(function_key(node.domain, node.op_type, node.overload))
+            rule.body
+            if rule is not None
+            else self.functions.get(function_key(node.domain, node.op_type, node.overload))
         )
         if rule is None and function is None:
             self.met_unknown_operator = True
@@ -193,10 +195,10 @@ class Walk:
         try:
             if rule is not None:
                 rule.infer(ctx)
-                if self.options.check_type:
-                    rule.check(ctx)
-            elif function is not None:
+            if function is not None:
                 self.call(function, ctx)
+            if rule is not None and self.options.check_type:
+                rule.check(ctx)
             for i, name in enumerate(node.output):
                 if name:
                     self.update(name, ctx.get_output_type(i))
