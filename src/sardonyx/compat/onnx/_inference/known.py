@@ -116,7 +116,9 @@ def _write(type: Type | None, made: TypeProto) -> None:
     match type:
         case TensorType(dtype, shape) | SparseTensorType(dtype, shape):
             tensor = made.tensor_type if isinstance(type, TensorType) else made.sparse_tensor_type
-            tensor.elem_type = dtype.code if dtype else 0
+            tensor.SetInParent()
+            if dtype:
+                tensor.elem_type = dtype.code
             if shape is not None:
                 tensor.shape.SetInParent()
                 for extent in extents_of(shape):

@@ -69,7 +69,9 @@ def fill_as_read(asked: Asked) -> Asked:
 
 def fill_in_rows(asked: Asked) -> Iterator[str]:
     """ConstantOfShape: the value is a vector."""
-    value = asked.attrs.get("value")
+    value: Any = asked.attrs.get("value")
+    if value is not None and not hasattr(value, "shape"):
+        yield "Attribute expected to have tensor or sparse tensor type"
     if value is not None and len(value.shape) != 1:
         yield "Attribute expected to have a one-dim tensor"
 
