@@ -134,18 +134,18 @@ def say_element(ctx: InferenceContext, index: int, code: int) -> None:
     output(ctx, index).tensor_type.elem_type = code
 
 
-def keep_element(ctx: InferenceContext) -> None:
-    """The first output has the elements of the first input, whose type must be known."""
-    type = type_of(ctx, 0)
+def keep_element(ctx: InferenceContext, source: int = 0, target: int = 0) -> None:
+    """An output has the elements of an input, whose type must be known."""
+    type = type_of(ctx, source)
     kind = None if type is None else kind_of(type)
     if type is None or kind is None:
-        raise refuse_type("Input 0 expected to have type but instead is null")
+        raise refuse_type(f"Input {source} expected to have type but instead is null")
     tensor = tensor_of(type)
     if tensor is None:
-        raise refuse_type(f"Input 0 expected to have tensor or sparse tensor type. Got: {kind}")
+        raise refuse_type(f"Input {source} expected to have tensor or sparse tensor type. Got: {kind}")
     if not tensor.elem_type:
-        raise refuse_type("Element type of input 0 unknown")
-    getattr(output(ctx, 0), kind).elem_type = tensor.elem_type
+        raise refuse_type(f"Element type of input {source} unknown")
+    getattr(output(ctx, target), kind).elem_type = tensor.elem_type
 
 
 def say_shape(ctx: InferenceContext, index: int, shape: Extents) -> None:
@@ -160,11 +160,11 @@ def say_shape(ctx: InferenceContext, index: int, shape: Extents) -> None:
     merge_shape(made, output(ctx, index).tensor_type)
 
 
-def keep_shape(ctx: InferenceContext) -> None:
-    """The first output has the shape of the first input, if that is known; its elements must be."""
-    shape = shape_of(ctx, 0)
+def keep_shape(ctx: InferenceContext, source: int = 0, target: int = 0) -> None:
+    """An output has the shape of an input, if that is known; its elements must be."""
+    shape = shape_of(ctx, source)
     if shape is None:
         return
-    if kind_of(output(ctx, 0)) is None:
+    if kind_of(output(ctx, target)) is None:
         raise refuse_shape("Mismatch between inferred and declared type. The elements of the output are unknown")
-    say_shape(ctx, 0, extents(shape))
+    say_shape(ctx, target, extents(shape))
