@@ -104,6 +104,9 @@ TABLES = {
             )
         ),
     ),
+    "places of the largest in the oldest pools": Table(
+        (1,), ("float[1, 2, 5, N] x", "float[] x"), ("y, z = MaxPool<kernel_shape = [2, 2]>(x)",)
+    ),
     "pools without a kernel": Table((2, 22), by_shape(), tuple(f"y = {pool}<strides = [2]>(x)" for pool in POOLS)),
     "squeezed": Table((1, 11), by_shape(), tuple(f"y = {body}" for body in (*lists("Squeeze"), "Squeeze(x)"))),
     "unsqueezed": Table((1, 11), by_shape(), tuple(f"y = {body}" for body in (*lists("Unsqueeze"), "Unsqueeze(x)"))),
@@ -147,6 +150,14 @@ TABLES = {
         by_shape(),
         tuple(
             constants(k=[k]) + f"y, i = TopK{a}(x, k)" for k in (-1, 0, 1, 9) for a in ("", "<axis = 0>", "<axis = 3>")
+        ),
+    ),
+    "largest elements of unknown axes": Table(
+        (10, 24),
+        ("float[N, 4] x", "float[4] x", "float[] x"),
+        tuple(
+            f"k = Constant<value = {k}>() y, i = TopK<axis = 0>(x, k)"
+            for k in ("int64[1, 1] {2}", "int64 {2}", "int32[1] {2}", "float[1] {2}")
         ),
     ),
     "largest elements by attributes": Table((1,), by_shape(), ("y, i = TopK(x)", "y, i = TopK<k = 9, axis = 0>(x)")),

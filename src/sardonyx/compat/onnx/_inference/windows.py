@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 from sardonyx.compat.onnx._inference.asked import Asked, Results, View, all_numbers, no_shape, reshaped
 from sardonyx.core.dims import Dim
+from sardonyx.core.dtypes import INT64
+from sardonyx.ir import TensorType
+from sardonyx.ops import Known
 
 __all__ = ["windows"]
 
@@ -22,14 +25,19 @@ def windows(images: int = 0, weights: int | None = None) -> View:
     def apply(asked: Asked, found: Results) -> Results:
         x, w = asked.given(images), None if weights is None else asked.given(weights)
         if x is None or not x.has_shape or (weights is not None and (w is None or not w.has_shape)):
-            return no_shape(asked, found)
+            return no_shape(asked, _with_places(asked, found))
         kernel = asked.attrs.get("kernel_shape") or (w.shape[2:] if w is not None else ())
         if not all_numbers(kernel):
             return no_shape(asked, found)
         shape = (x.shape[0], w.shape[0] if w is not None else x.shape[1], *_slid(asked, x.shape[2:], kernel))
-        return [reshaped(y, shape) for y in found]
+        return [reshaped(y, shape) for y in _with_places(asked, found)]
 
     return apply
+
+
+def _with_places(asked: Asked, found: Results) -> Results:
+    """Where the largest elements were: a second output has a type even in versions that have none."""
+    return [*found, Known(TensorType(INT64, None))] if asked.n_outputs > 1 == len(found) else found
 
 
 def _slid(asked: Asked, image: Sequence[Dim | None], kernel: Sequence[Dim | None]) -> list[Dim | None]:
