@@ -63,6 +63,14 @@ REFUSED: dict[str, str] = {
         "float[2] x", "z = SequenceMap<body = b (float[2] i) => (float[2] o) { o = Relu(i) }>(x)"
     ),
     "neither sizes nor scales": model("float[1, 4] x", "y = Resize(x)"),
+    "sizes and scales": model("float[1, 4] x, int64[2] s, float[2] f", "y = Resize(x, , f, s)"),
+    "sizes and scales that are none": model(
+        "float[1, 4] x, int64[0] s", "f = Constant<value_floats = [1.0]>() y = Resize<axes = [0, 0]>(x, , f, s)"
+    ),
+    "sizes of more axes": model("float[1, 4] x, int64[3] s", "y = Resize(x, , , s)"),
+    "scales and a policy": model(
+        "float[1, 4] x, float[2] f", 'y = Resize<keep_aspect_ratio_policy = "not_larger">(x, , f)'
+    ),
     "an axis of a scalar": model("float x", "a = Constant<value_ints = [0]>() y = ReduceSum(x, a)"),
     "batches of a cache": model(
         "float[2, 1, 4, 5] p, float[2, 1, 1, 5] u, int64[3] w", "y = TensorScatter(p, u, w)", version=24
@@ -131,6 +139,18 @@ TAKEN: dict[str, str] = {
     "what is unique of something": model("x", "y, i, j, n = Unique(x)"),
     "a loss for each label": model(
         "float[3, 5] x, int64[4] y", 'z, p = SoftmaxCrossEntropyLoss<reduction = "none">(x, y)'
+    ),
+    "scales, and sizes that are none": model(
+        "float[1, 4] x, int64[0] s", "f = Constant<value_floats = [1.0, 2.5]>() y = Resize(x, , f, s)"
+    ),
+    "sizes, and scales that are none": model(
+        "float[1, 4] x, int64[2] s", "f = Constant<value = float[0] {}>() y = Resize(x, , f, s)"
+    ),
+    "sizes and scales of something": model("x, int64[2] s, float[2] f", "y = Resize(x, , f, s)"),
+    "as many scales as nobody counts": model("float[1, 4] x, float[3] f", "y = Resize(x, , f)"),
+    "one scale for two axes": model(
+        "float[1, 4, 0] x",
+        's = Constant<value_ints = [7, 7]>() y = Resize<axes = [-1, 1], keep_aspect_ratio_policy = "not_larger">(x, , , s)',
     ),
     "a space by its size": model("float[2, 2, 3] t, int64[5] s", "y = AffineGrid(t, s)"),
 }

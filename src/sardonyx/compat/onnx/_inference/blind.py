@@ -54,21 +54,6 @@ def _only_first(asked: Asked) -> Asked:
     return replace(asked, inputs=[x if x is None or not i else reshaped(x, None) for i, x in _numbered(asked)])
 
 
-def _elements_uncounted(asked: Asked) -> Asked:
-    """A target without a -1 is taken whatever it holds; its zeros alone need the input's shape."""
-    data, target = asked.given(0), asked.given(1)
-    wanted = None if target is None else target.ints()
-    if target is None or wanted is None or data is None or not data.has_shape or -1 in wanted:
-        return asked
-    kept = () if asked.attrs.get("allowzero") else [i for i, w in enumerate(wanted) if w == 0]
-    if any(i >= data.rank for i in kept):
-        return asked
-    values = np.empty(len(wanted), object)
-    values[:] = [data.shape[i] if i in kept else w for i, w in enumerate(wanted)]
-    inputs = [reshaped(data, list(values)), replace(target, value=values), *asked.inputs[2:]]
-    return replace(asked, inputs=inputs)
-
-
 def _any_elements(asked: Asked) -> Asked:
     """Whether what is negated are truth values."""
     return replace(asked, inputs=[Known(TensorType(BOOL, None if x is None else x.dims)) for x in asked.inputs])
@@ -163,7 +148,6 @@ BLIND: dict[tuple[str, str], Blindness] = {
     ("", "DepthToSpace"): _whole_blocks(1, squared=True),
     ("", "Gemm"): _factors_alone,
     ("", "Not"): _any_elements,
-    ("", "Reshape"): _elements_uncounted,
     ("", "Resize"): _without_shapes(),
     ("", "Slice"): _without_shapes(),
     ("", "SpaceToDepth"): _whole_blocks(2, 3),

@@ -6,7 +6,6 @@ names an operator and takes away; `until` says that only versions below did so.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from sardonyx.compat.onnx._inference.asked import (
@@ -21,7 +20,6 @@ from sardonyx.compat.onnx._inference.asked import (
     first_only,
     like_first,
     needs_ranks,
-    no_extent_along_axis,
     no_extents,
     no_shape,
     only_from_numbers,
@@ -34,7 +32,7 @@ from sardonyx.compat.onnx._inference.asked import (
 )
 from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.compat.onnx._inference.parts import parted
-from sardonyx.compat.onnx._inference.resizing import resized, upsampled
+from sardonyx.compat.onnx._inference.resizing import resized
 from sardonyx.compat.onnx._inference.slices import sliced
 from sardonyx.compat.onnx._inference.spreading import spread, unpooled
 from sardonyx.compat.onnx._inference.windows import windows
@@ -44,33 +42,6 @@ from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
 
 __all__ = ["seen"]
-
-
-def _without_quotients(asked: Asked, found: Results) -> Results:
-    """Where a -1 stands, the extent is known only if it follows from numbers and from extents that 0 keeps."""
-    x, target = asked.given(0), asked.given(1)
-    wanted = None if target is None else target.ints()
-    if wanted is None or -1 not in wanted:
-        return found
-    kept = [i for i, w in enumerate(wanted) if w == 0 and not asked.attrs.get("allowzero")]
-    numbers = x is not None and x.has_shape and all_numbers([d for i, d in enumerate(x.shape) if i not in kept])
-    if numbers and all_numbers(wanted):
-        return found
-    return [
-        reshaped(y, [None if w == -1 else d for w, d in zip(wanted, y.shape, strict=True)]) if y.has_shape else y
-        for y in found
-    ]
-
-
-def _nothing_from_behind(asked: Asked, found: Results) -> Results:
-    return no_shape(asked, found) if axis_of(asked) < 0 else found
-
-
-def _numbers_joined(asked: Asked, found: Results) -> Results:
-    """A joined extent is known where all that are joined are numbers."""
-    axis = axis_of(asked)
-    extents = [x.shape[axis] for x in asked.inputs if x is not None and x.has_shape and -x.rank <= axis < x.rank]
-    return found if len(extents) < 2 or all_numbers(extents) else no_extent_along_axis(asked, found)
 
 
 def _hidden_given(asked: Asked, found: Results) -> Results:
@@ -107,20 +78,6 @@ def _number_of_parts(asked: Asked, found: Results) -> Results:
         return found
     shape = [None if i == axis % x.rank else d for i, d in enumerate(x.shape)]
     return [Known(SequenceType(TensorType(x.dtype, tuple(shape))))]
-
-
-def _columns_by_count(asked: Asked, found: Results) -> Results:
-    """The number of axes follows from whichever of image and block is known, the channels from a constant block."""
-    x, block = asked.given(0), asked.given(2)
-    counts = [y.shape[0] for i in (1, 2) if (y := asked.given(i)) is not None and y.has_shape and y.rank == 1]
-    number = next((n for n in counts if isinstance(n, int)), None)
-    if x is None or not x.has_shape or x.rank != 3 or number is None:
-        return found
-    size = None if block is None else block.numbers()
-    channels = x.shape[1] // math.prod(size) if size and isinstance(x.shape[1], int) else None
-    image = found[0].shape[2:] if found[0].has_shape else (None,) * number
-    batch = x.shape[0] if isinstance(x.shape[0], int) else None
-    return [reshaped(found[0], (batch, channels, *image))]
 
 
 def _unnamed(axes: Callable[[Asked, int], set[int]]) -> View:
@@ -228,16 +185,6 @@ def _loss_of_each_label(asked: Asked, found: Results) -> Results:
     return [reshaped(found[0], labels.dims), *found[1:]]
 
 
-def _open_without_elements(asked: Asked) -> bool:
-    data, target = asked.given(0), asked.given(1)
-    wanted = None if target is None else target.ints()
-    if wanted is None or -1 not in wanted:
-        return False
-    shape = data.shape if data is not None and data.has_shape else ()
-    kept = () if asked.attrs.get("allowzero") else range(len(wanted))
-    return any(w == 0 and (i not in kept or (i < len(shape) and shape[i] == 0)) for i, w in enumerate(wanted))
-
-
 def _scalar(asked: Asked) -> bool:
     x = asked.given(0)
     return x is not None and x.has_shape and x.rank == 0
@@ -260,10 +207,6 @@ def _many_rows(asked: Asked) -> bool:
 def _no_parts(asked: Asked) -> bool:
     split = asked.given(1)
     return split is not None and split.ints() == []
-
-
-def _without(*attributes: str) -> Callable[[Asked], bool]:
-    return lambda asked: not asked.stated.intersection(attributes)
 
 
 def _normalized(asked: Asked, found: Results) -> Results:
@@ -380,8 +323,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Unsqueeze"): until(13, _unsqueezed_in_order),
     ("", "Compress"): refuses("Indices tensor must have rank >= 1", _scalar),
     ("", "Constant"): since(12, refuses("exactly one attribute gives the value", lambda asked: len(asked.stated) != 1)),
-    ("", "Col2Im"): _columns_by_count,
-    ("", "Concat"): (until(11, _nothing_from_behind), _numbers_joined),
     ("", "Conv"): windows(0, 1),
     ("", "ConvInteger"): windows(0, 1),
     ("", "ConvTranspose"): spread,
@@ -396,11 +337,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "QLinearConv"): windows(0, 3),
     ("", "Range"): _wide_numbers,
     ("", "ReverseSequence"): needs_ranks(0, 1),
-    ("", "Reshape"): (
-        until(14, unless_constant(no_shape, 1)),
-        _without_quotients,
-        refuses("Invalid Target shape product of 0", _open_without_elements),
-    ),
     ("", "Resize"): resized,
     ("", "Slice"): sliced,
     ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
@@ -418,11 +354,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "AveragePool"): windows(),
     ("", "LpPool"): windows(),
     ("", "MaxPool"): windows(),
-    ("", "Upsample"): (
-        upsampled,
-        until(9, nothing_without_rank),
-        until(9, since(7, refuses("Attribute 'scales' is required", _without("scales")))),
-    ),
     ("", "Tile"): (until(6, no_shape), only_from_numbers()),
     ("", "TopK"): _chosen,
     ("", "Unique"): lambda asked, found: [*found[:1], *(reshaped(x, (None,)) for x in found[1:])],
