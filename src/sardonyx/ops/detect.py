@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sardonyx.core import dtypes as d
@@ -19,24 +21,54 @@ def corners(boxes: Array, *, center_point_box: bool) -> tuple[Array, Array]:
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def overlaps(low: Array, high: Array, one: int) -> Array:
-    """The area that each box shares with box `one`, over the area that either covers."""
-    shared = np.prod(np.maximum(np.minimum(high, high[one]) - np.maximum(low, low[one]), 0), -1)
-    area = np.prod(high - low, -1)
-    union = area + area[one] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+class Boxes(NamedTuple):
+    """Some boxes: [box, 2] their low and high corners."""
+
+    low: Array
+    high: Array
+
+    def at(self, index: Array | slice) -> Boxes:
+        return Boxes(self.low[index], self.high[index])
+
+    def overlaps(self, others: Boxes) -> Array:
+        """[box, other] -> the area that they share, over the area that either covers."""
+        shared = self.shared(others, 0) * self.shared(others, 1)
+        union = self.areas[:, None] + others.areas - shared
+        return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+    def shared(self, others: Boxes, axis: int) -> Array:
+        """[box, other] -> the length that they share along an axis."""
+        low = np.maximum(self.low[:, axis, None], others.low[:, axis])
+        return np.maximum(np.minimum(self.high[:, axis, None], others.high[:, axis]) - low, 0)
+
+    @property
+    def areas(self) -> Array:
+        return np.prod(self.high - self.low, -1)
 
 
-def kept(low: Array, high: Array, scores: Array, most: int, iou_threshold: float) -> list[int]:
-    """The best boxes, best first, of which none overlaps a better one too much."""
-    left = list(np.argsort(-scores, kind="stable"))
-    found: list[int] = []
-    while left and len(found) < most:
-        best, *rest = left
-        found.append(int(best))
-        share = overlaps(low, high, int(best))
-        left = [i for i in rest if share[i] <= iou_threshold]
-    return found
+AT_ONCE = 256  # how many boxes are compared with each other at a time
+
+
+def kept(boxes: Boxes, scores: Array, most: int, iou_threshold: float) -> Array:
+    """The best boxes, best first, of which none overlaps a better one too much.
+
+    Whether a box stays depends on the better ones that do. A block of the next best is compared with what was kept before it
+    and with itself in two sweeps; only going through the block is one by one.
+    """
+    waiting = np.argsort(-scores, kind="stable")
+    found = waiting[:0]
+    while waiting.size and found.size < most:
+        block, waiting = np.split(waiting, [min(AT_ONCE, max(16, 2 * (most - found.size)))])
+        if found.size:
+            hidden = boxes.at(block).overlaps(boxes.at(found)) > iou_threshold
+            block = block[~hidden.any(-1)]
+        hides = boxes.at(block).overlaps(boxes.at(block)) > iou_threshold
+        gone = np.zeros(block.size, bool)
+        for i in range(block.size):
+            if not gone[i]:
+                gone[i + 1 :] |= hides[i, i + 1 :]
+        found = np.concatenate([found, block[~gone]])
+    return found[:most]
 
 
 @operator("NonMaxSuppression", since=(10, 11))
@@ -76,13 +108,13 @@ class NonMaxSuppression:
         most = 0 if max_output_boxes_per_class is None else int(max_output_boxes_per_class.item())
         share = 0.0 if iou_threshold is None else float(iou_threshold.item())
         low, high = corners(boxes, center_point_box=center_point_box)
-        selected: list[tuple[int, int, int]] = []
+        selected = [np.zeros((0, 3), np.int64)]
         for batch, kind in np.ndindex(*scores.shape[:2]):
             given = scores[batch, kind]
             good = np.arange(given.size) if score_threshold is None else np.flatnonzero(given > score_threshold)
-            best = kept(low[batch][good], high[batch][good], given[good], most, share)
-            selected += [(batch, kind, int(good[i])) for i in best]
-        return np.array(selected, np.int64).reshape(-1, 3)
+            best = good[kept(Boxes(low[batch][good], high[batch][good]), given[good], most, share)]
+            selected.append(np.stack([np.full_like(best, batch), np.full_like(best, kind), best], -1))
+        return np.concatenate(selected).astype(np.int64)
 
 
 __all__: list[str] = []
