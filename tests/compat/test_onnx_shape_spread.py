@@ -179,3 +179,26 @@ def test_loops_over_sequences(state: str, version: int) -> None:
 def test_a_loop_with_too_few_outputs_is_refused_before_its_body_is_met() -> None:
     body = "graph = l (int64 i, bool d, float b, float g) => (bool e, float f, float h) { e = Not(i) f = Add(b, i) h = Add(g, i) }"
     both(model("int64 n, bool c, float x", f"z = Loop(n, c, x, x)<body: {body}>", 16))
+
+
+REASONS: dict[str, tuple[str, str]] = {
+    "a declared element type": ("y = Relu(x)", "(1) vs (7)"),
+    "branches of other elements": (
+        "y = If(c)<then_branch: graph = a () => (float[2] u) { u = Relu(x) }, "
+        "else_branch: graph = b () => (int64 v) { v = Identity(z) }>",
+        "inferred=int64 declared=float",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", REASONS)
+def test_words_that_programs_look_for(title: str) -> None:
+    body, words = REASONS[title]
+    text = f'<ir_version: 8, opset_import: ["" : 21]> g (float[2] x, bool c, int64 z) => (int64[2] y) {{ {body} }}'
+
+    def reason(o: Any) -> bool:
+        with pytest.raises(o.shape_inference.InferenceError) as caught:
+            o.shape_inference.infer_shapes(o.parser.parse_model(text), strict_mode=True)
+        return words in str(caught.value)
+
+    assert same(reason)

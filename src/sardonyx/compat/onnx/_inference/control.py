@@ -200,7 +200,9 @@ def _axes(ctx: InferenceContext, name: str, count: int) -> list[int]:
     attribute = ctx.get_attribute(name)
     axes = [0] * count if attribute is None else list(attribute.ints)
     if len(axes) != count:
-        raise refuse_shape(f"Number of {name} specified ({len(axes)}) is not equal to their number ({count}).")
+        what = name.replace("_", " ")  # "scan input axes", for as many scan inputs
+        shown = f"Number of {what} specified ({len(axes)}) is not equal to number of {what[:-5]}s ({count})."
+        raise refuse_shape(shown)
     return axes
 
 

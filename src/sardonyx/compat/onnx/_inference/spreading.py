@@ -25,9 +25,9 @@ def spread_against_itself(asked: Asked) -> Iterator[str]:
     if group is not None and group <= 0:
         yield f"Attribute group must be > 0 for ConvTranspose. group={group}."
     if w.rank < 3:
-        yield "Weight tensor must have at least 3 dimensions"
+        yield f"Weight tensor must have at least 3 dimensions. Got: {w.rank}"
     if isinstance(x.shape[1], int) and x.shape[1] % (group or 1):
-        yield f"Input channels must be divisible by group for ConvTranspose. C={x.shape[1]} group={group}."
+        yield f"Input channels C must be divisible by group for ConvTranspose. C={x.shape[1]} group={group}."
     if not all_numbers(attrs.get("kernel_shape") or w.shape[2:]):
         return
     for name in ("output_shape", "output_padding"):

@@ -85,8 +85,8 @@ def _inside(type: TypeProto) -> TypeProto:
 
 def _check_tensors(inferred: Any, existing: Any) -> None:
     if inferred.elem_type and existing.elem_type and inferred.elem_type != existing.elem_type:
-        a, b = _dtype_name(inferred.elem_type), _dtype_name(existing.elem_type)
-        raise refuse_type(f"Inferred elem type differs from existing elem type: ({a}) vs ({b})")
+        shown = f"({inferred.elem_type}) vs ({existing.elem_type})"
+        raise refuse_type(f"Inferred elem type differs from existing elem type: {shown}")
     if not (inferred.HasField("shape") and existing.HasField("shape")):
         return
     i, e = inferred.shape.dim, existing.shape.dim
@@ -142,7 +142,7 @@ def unite_types(source: TypeProto, target: TypeProto) -> None:
         x, y = getattr(source, a), getattr(target, a)
         if x.elem_type != y.elem_type:
             shown = f"inferred={_dtype_name(x.elem_type)} declared={_dtype_name(y.elem_type)}"
-            raise refuse_type(f"Mismatched tensor element type: {shown}")
+            raise refuse_type(f"Mismatched tensor element type: {shown.lower()}")
         _unite_shapes(x, y)
     elif a in CONTAINERS or a == "map_type":
         if a == "map_type" and source.map_type.key_type != target.map_type.key_type:
@@ -191,7 +191,8 @@ def fill_dim(source: Any, target: Any, axis: int = 0) -> None:
     if source.HasField("dim_value"):
         if target.HasField("dim_value") and target.dim_value != source.dim_value:
             shown = f"Inferred={source.dim_value} Declared={target.dim_value} Dimension={axis}"
-            raise refuse_shape(f"Can't merge shape info. Both dimensions have values but they differ. {shown}")
+            differ = "Both inferred and declared dimension have values but they differ."
+            raise refuse_shape(f"Can't merge shape info. {differ} {shown}")
         target.dim_value = source.dim_value
     elif target.WhichOneof("value") is None and source.HasField("dim_param"):
         target.dim_param = source.dim_param
