@@ -129,3 +129,23 @@ def test_a_view_that_is_not_dense_is_copied(compiled: list[str]) -> None:
     session = Session(model)
     agree(session, model, [floats(4), floats(4, 30, seed=1), floats(30, 4, seed=2)])
     assert compiled == ["step"]
+
+
+def test_a_body_knows_what_the_model_says_of_its_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels for extents that are known are better; a merged decoder is one If around all of it."""
+    shapes: list[Any] = []
+    made = bodies.Bodies._model_of
+
+    def noted(self: Any, *others: Any) -> Any:
+        model = made(self, *others)
+        shapes.extend([v.shape for v in model.graph.inputs])
+        return model
+
+    monkeypatch.setattr(bodies.Bodies, "_model_of", noted)
+    branches = "then_branch = a () => (p) { p = MatMul (x, z) }, else_branch = b () => (q) { q = Neg (x) }"
+    model = parse(f"(bool c, float[N, 8] x, float[8, 8] w) => (y) {{ z = Add (w, w) y = If (c) <{branches}> }}")
+    session = Session(model)
+    for rows in [3] * (bodies.COLD + 1) + [5]:
+        agree(session, model, [np.array(True), floats(rows, 8), floats(8, 8)])
+    (x, z) = shapes
+    assert x[1] == 8 and not isinstance(x[0], int) and not any(isinstance(d, int) for d in z)

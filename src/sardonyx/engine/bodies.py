@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sardonyx.core import dims
+from sardonyx.core.dims import Expr
 from sardonyx.core.dtypes import STRING, dtype
 from sardonyx.core.errors import SardonyxError
 from sardonyx.engine.rounds import Rounds
 from sardonyx.engine.runner import Runner
 from sardonyx.evaluate import Branch, Interpreter, Scope
-from sardonyx.ir import Graph, Model, TensorType, Value
+from sardonyx.ir import Array, Graph, Model, Shape, TensorType, Value
 from sardonyx.ir.clone import clone_graph
 
 __all__ = ["COLD", "Bodies"]
@@ -51,6 +52,7 @@ class Bodies(Interpreter):
     def __init__(self, model: Model, make: Callable[[Model], Runner]) -> None:
         super().__init__(model)
         self._make = make
+        self._inputs = set(model.graph.inputs)
         self._runs: Counter[Graph] = Counter()
         self._captured: dict[Graph, list[Value]] = {}
         self._made: dict[Key, Runner | None] = {}
@@ -117,6 +119,15 @@ class Bodies(Interpreter):
                     self._made[key] = None
             return self._made[key]
 
+    def _told(self, value: Value, array: Array) -> Shape:
+        """What is known of the extents of something around a body, before any run: of the model's inputs, which a session holds
+        to their types, these say it."""
+        kind = value.type
+        if value not in self._inputs or not isinstance(kind, TensorType) or len(kind.shape or ()) != array.ndim:
+            return (None,) * array.ndim
+        named = (None if isinstance(d, Expr) and d.name is None else d for d in kind.shape or ())
+        return tuple(dims.symbol(f"_around_{d}") if isinstance(d, Expr) else d for d in named)
+
     def _model_of(self, graph: Graph, around: Sequence[Value], given: Sequence[Any]) -> Model:
         inputs = [Value(f"_around{i}") for i in range(len(around))]
         body = clone_graph(graph, dict(zip(around, inputs, strict=True)))
@@ -129,5 +140,8 @@ class Bodies(Interpreter):
         for i, (value, array) in enumerate(zip(body.inputs, given, strict=True)):
             kind = dtype(array.dtype)
             assert kind is not STRING
-            value.type = TensorType(kind, tuple(dims.symbol(f"_body{i}_{axis}") for axis in range(array.ndim)))
+            own = len(body.inputs) - len(around)
+            told = self._told(around[i - own], array) if i >= own else (None,) * array.ndim
+            free = (dims.symbol(f"_body{i}_{axis}") for axis in range(array.ndim))
+            value.type = TensorType(kind, tuple(other if d is None else d for d, other in zip(told, free, strict=True)))
         return Model(body, dict(self.model.opsets), self.model.functions, self.model.ir_version)
