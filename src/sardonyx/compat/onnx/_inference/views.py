@@ -6,15 +6,12 @@ names an operator and takes away; `until` says that only versions below did so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sardonyx.compat.onnx._inference.asked import (
     Asked,
     Results,
     View,
     all_numbers,
     axis_of,
-    by_axis,
     each_once,
     filter_extents,
     first_only,
@@ -22,7 +19,6 @@ from sardonyx.compat.onnx._inference.asked import (
     needs_ranks,
     no_extents,
     no_shape,
-    only_from_numbers,
     reduced_axes,
     refuses,
     reshaped,
@@ -37,8 +33,6 @@ from sardonyx.compat.onnx._inference.slices import sliced
 from sardonyx.compat.onnx._inference.spreading import spread, unpooled
 from sardonyx.compat.onnx._inference.windows import windows
 from sardonyx.core.dims import Dim
-from sardonyx.core.dtypes import BFLOAT16, FLOAT16
-from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
 
 __all__ = ["seen"]
@@ -67,30 +61,6 @@ def nothing_without_rank(asked: Asked, found: Results) -> Results:
     """Not even a type is given where the first input's rank is unknown."""
     x = asked.given(0)
     return found if x is not None and x.has_shape else [Known(None) for _ in found]
-
-
-def _number_of_parts(asked: Asked, found: Results) -> Results:
-    """Parts of an axis whose extent is no number may have any size."""
-    x, axis = asked.given(0), axis_of(asked)
-    number = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
-    left_out = asked.given(1) is None  # which counts as unknown where the node has a place for it
-    if x is None or not x.has_shape or (len(asked.inputs) < 2 if left_out else number):
-        return found
-    shape = [None if i == axis % x.rank else d for i, d in enumerate(x.shape)]
-    return [Known(SequenceType(TensorType(x.dtype, tuple(shape))))]
-
-
-def _unnamed(axes: Callable[[Asked, int], set[int]]) -> View:
-    """On these axes, an extent is known only where the first input's is a number."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        x = asked.given(0)
-        lost = axes(asked, x.rank) if x is not None and x.has_shape else set[int]()
-        return by_axis(lambda i, before, after: None if i in lost and not isinstance(before, int) else after)(
-            asked, found
-        )
-
-    return apply
 
 
 def _filled(output: int, other: int, axes: tuple[int, ...]) -> View:
@@ -123,13 +93,6 @@ def _grown(asked: Asked, found: Results) -> Results:
         else:
             grown[output] = reshaped(found[output], (*past.shape[:2], length + count, past.shape[3]))
     return grown
-
-
-def _unpadded(asked: Asked, rank: int) -> set[int]:
-    """The axes that are not named, where some are."""
-    axes = asked.given(3)
-    named = None if axes is None else axes.numbers()
-    return set() if named is None else set(range(rank)) - {a % rank for a in named}
 
 
 def _no_empty_products(asked: Asked, found: Results) -> Results:
@@ -171,12 +134,6 @@ def _in_sequence(asked: Asked, found: Results) -> Results:
     return found if asked.attrs.get("output_sequence") else no_shape(asked, found)
 
 
-def _wide_numbers(asked: Asked, found: Results) -> Results:
-    """How many numbers of half a word there are, is not counted."""
-    narrow = any(x is not None and x.dtype in (BFLOAT16, FLOAT16) for x in asked.inputs)
-    return no_extents(asked, found) if narrow else found
-
-
 def _loss_of_each_label(asked: Asked, found: Results) -> Results:
     """Without a reduction, a loss for each label."""
     labels = asked.given(1)
@@ -202,11 +159,6 @@ def _axis_of_scalar(asked: Asked) -> bool:
 def _many_rows(asked: Asked) -> bool:
     x = asked.given(0)
     return x is not None and x.has_shape and (x.rank != 1) and (x.rank != 2 or x.shape[0] != 1)
-
-
-def _no_parts(asked: Asked) -> bool:
-    split = asked.given(1)
-    return split is not None and split.ints() == []
 
 
 def _normalized(asked: Asked, found: Results) -> Results:
@@ -322,7 +274,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Squeeze"): _squeezed_in_order,
     ("", "Unsqueeze"): until(13, _unsqueezed_in_order),
     ("", "Compress"): refuses("Indices tensor must have rank >= 1", _scalar),
-    ("", "Constant"): since(12, refuses("exactly one attribute gives the value", lambda asked: len(asked.stated) != 1)),
     ("", "Conv"): windows(0, 1),
     ("", "ConvInteger"): windows(0, 1),
     ("", "ConvTranspose"): spread,
@@ -333,10 +284,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", name): like_first for name in ("LpNormalization", "MeanVarianceNormalization")},
     ("", "NonMaxSuppression"): until(11, no_shape),
     ("", "NegativeLogLikelihoodLoss"): needs_ranks(0, 1),
-    ("", "Pad"): (unless_constant(no_extents, 1), since(18, unless_constant(no_shape, 3)), _unnamed(_unpadded)),
     ("", "QLinearConv"): windows(0, 3),
-    ("", "Range"): _wide_numbers,
-    ("", "ReverseSequence"): needs_ranks(0, 1),
     ("", "Resize"): resized,
     ("", "Slice"): sliced,
     ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
@@ -350,11 +298,9 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Split"): parted,
     ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
-    ("", "SplitToSequence"): (_number_of_parts, refuses("Input 'split' can not be empty", _no_parts)),
     ("", "AveragePool"): windows(),
     ("", "LpPool"): windows(),
     ("", "MaxPool"): windows(),
-    ("", "Tile"): (until(6, no_shape), only_from_numbers()),
     ("", "TopK"): _chosen,
     ("", "Unique"): lambda asked, found: [*found[:1], *(reshaped(x, (None,)) for x in found[1:])],
 }
