@@ -55,17 +55,26 @@ def _write_syntax(model: Model, placement: Placement, file: IO[bytes]) -> None:
 
 
 def _by_message(
-    name: str, message: Callable[[memoryview], ModelProto], write: Callable[[ModelProto, IO[bytes]], Any]
+    name: str,
+    message: Callable[[memoryview], ModelProto],
+    write: Callable[[ModelProto, IO[bytes]], Any],
+    passing: Callable[[memoryview], ModelProto]
+    | None = None,  # a message for one who reads it once, if that is cheaper
 ) -> Format:
     return Format(
         name,
         message,
-        lambda data, folder: model_from_proto(message(data), folder, consume=True),
+        lambda data, folder: model_from_proto((passing or message)(data), folder, consume=True),
         lambda model, placement, file: write(model_to_proto(model, placement), file),
     )
 
 
-BINARY = _by_message("protobuf", lambda data: parse(ModelProto, data), lambda proto, file: proto.serialize_to(file))
+BINARY = _by_message(
+    "protobuf",
+    lambda data: parse(ModelProto, data),
+    lambda proto, file: proto.serialize_to(file),
+    lambda data: parse(ModelProto, data, defer=True),
+)
 SYNTAX = Format("ONNX text syntax", None, _read_syntax, _write_syntax)
 JSON = _by_message(
     "protobuf JSON",

@@ -22,6 +22,7 @@ from sardonyx.proto import (
     OperatorSetIdProto,
     ValueInfoProto,
 )
+from sardonyx.proto.decode import Deferred, settle
 
 __all__ = ["model_from_proto"]
 
@@ -40,23 +41,28 @@ class Scope(Names):
         """The scope of a graph inside this one."""
         return Scope(self, self.folder, consume=self.consume)
 
-    def each(self, proto: Message, field: str) -> Iterator[Any]:
+    def each(self, proto: Message, field: str) -> Iterable[Any]:
         """The messages of a repeated field; each is let go once it was read, if messages are used up."""
         messages = proto.entries(field)
-        if not self.consume:
-            yield from messages
-            return
-        if not messages:
-            return
-        left = list(reversed(messages))
-        proto.ClearField(field)
-        del messages
-        while left:
-            yield left.pop()
+        return _used_up(proto, field) if self.consume and isinstance(messages, list) else messages
+
+
+def _used_up(proto: Message, field: str) -> Iterator[Any]:
+    left = list(reversed(proto.entries(field)))
+    proto.ClearField(field)
+    while left:
+        yield left.pop()
+
+
+def _kept(proto: Message, field: str) -> list[Any]:
+    """The messages of a repeated field that stay messages."""
+    messages = proto.entries(field)
+    return messages.whole() if isinstance(messages, Deferred) else list(messages)
 
 
 def _metadata(proto: Message) -> dict[str, str]:
-    return {e.key: e.value for e in proto.entries("metadata_props")}
+    entries = proto.entries("metadata_props")
+    return {e.key: e.value for e in entries} if entries else {}
 
 
 def _opsets(entries: Iterable[OperatorSetIdProto]) -> dict[str, int]:
@@ -91,7 +97,7 @@ def model_from_proto(proto: ModelProto, folder: Folder | None = None, *, consume
     for function in Scope(None, folder, consume=consume).each(proto, "functions"):
         read = read_function(function, folder, consume=consume)
         model.functions[read.key] = read
-    model.extras = {name: list(proto.entries(name)) for name in KEPT if proto.entries(name)}
+    model.extras = {name: _kept(proto, name) for name in KEPT if proto.entries(name)}
     return model
 
 
@@ -118,19 +124,16 @@ def read_function(proto: FunctionProto, folder: Folder | None, *, consume: bool 
 
 def read_graph(proto: GraphProto, scope: Scope) -> Graph:
     """The graph that `proto` describes; `scope` is its own, with the surrounding ones behind it."""
-    graph = Graph(proto.name)
-    graph.doc, graph.metadata = proto.doc_string, _metadata(proto)
-    graph.quantization = tuple(proto.entries("quantization_annotation"))
+    graph, held = Graph(proto.name), vars(proto)
+    if "doc_string" in held or "metadata_props" in held:
+        graph.doc, graph.metadata = proto.doc_string, _metadata(proto)
+    if "quantization_annotation" in held:
+        graph.quantization = tuple(_kept(proto, "quantization_annotation"))
     for info in scope.each(proto, "input"):
         value = scope.define(info.name)
         _describe(value, info)
         graph.add_input(value)
-    tensors: list[Tensor | SparseTensor] = [read_tensor(t, scope.folder) for t in scope.each(proto, "initializer")]
-    tensors += [read_sparse(t, scope.folder) for t in scope.each(proto, "sparse_initializer")]
-    if not all(tensor.name for tensor in tensors):
-        raise FormatError(f"graph '{proto.name}' has an initializer without a name")
-    for value in graph.add_initializers(tensors):
-        scope.values[value.name] = value
+    _read_constants(proto, graph, scope)
     _read_nodes(proto, graph, scope)
     _annotate(proto, graph, scope)
     for info in scope.each(proto, "output"):
@@ -138,7 +141,19 @@ def read_graph(proto: GraphProto, scope: Scope) -> Graph:
         graph.outputs.append(value)
         if value.type is None or value.producer is not None:
             _describe(value, info)
+        else:
+            settle(vars(info))
     return graph
+
+
+def _read_constants(proto: GraphProto, graph: Graph, scope: Scope) -> None:
+    tensors: list[Tensor | SparseTensor] = [read_tensor(t, scope.folder) for t in scope.each(proto, "initializer")]
+    tensors += [read_sparse(t, scope.folder) for t in scope.each(proto, "sparse_initializer")]
+    if not all(tensor.name for tensor in tensors):
+        raise FormatError(f"graph '{proto.name}' has an initializer without a name")
+    if tensors:
+        for value in graph.add_initializers(tensors):
+            scope.values[value.name] = value
 
 
 def _output(scope: Scope, name: str) -> Value:
@@ -155,7 +170,7 @@ def _annotate(proto: Message, graph: Graph, scope: Scope) -> None:
 
 
 def _describe(value: Value, info: ValueInfoProto) -> None:
-    if info.HasField("type"):
+    if "type" in vars(info) and info.HasField("type"):
         value.type = read_type(info.type)
     value.doc, value.metadata = info.doc_string, _metadata(info)
 
@@ -175,7 +190,7 @@ def _read_nodes(whole: Message, graph: Graph, scope: Scope) -> None:
             node.metadata = notes
         node.doc = proto.doc_string
         if "device_configurations" in held:
-            node.device_configurations = tuple(held["device_configurations"])
+            node.device_configurations = tuple(_kept(proto, "device_configurations"))
         graph.append(node)
 
 
@@ -184,20 +199,32 @@ _READERS = {
     AttrKind.INT: lambda a, _: a.i,
     AttrKind.STRING: lambda a, _: _text(a.s),
     AttrKind.TENSOR: lambda a, s: read_tensor(a.t, s.folder),
-    AttrKind.GRAPH: lambda a, s: read_graph(a.g, s.inner()),
+    AttrKind.GRAPH: lambda a, s: _read_inner(a.g, s),
     AttrKind.SPARSE_TENSOR: lambda a, s: read_sparse(a.sparse_tensor, s.folder),
     AttrKind.TYPE_PROTO: lambda a, _: read_type(a.tp),
     AttrKind.FLOATS: lambda a, _: tuple(a.floats),
     AttrKind.INTS: lambda a, _: tuple(a.ints),
     AttrKind.STRINGS: lambda a, _: tuple(_text(s) for s in a.strings),
     AttrKind.TENSORS: lambda a, s: tuple(read_tensor(t, s.folder) for t in a.tensors),
-    AttrKind.GRAPHS: lambda a, s: tuple(read_graph(g, s.inner()) for g in a.graphs),
+    AttrKind.GRAPHS: lambda a, s: tuple([_read_inner(g, s) for g in a.graphs]),
     AttrKind.SPARSE_TENSORS: lambda a, s: tuple(read_sparse(t, s.folder) for t in a.sparse_tensors),
     AttrKind.TYPE_PROTOS: lambda a, _: tuple(read_type(t) for t in a.type_protos),
 }
 
-# The field that holds each kind, in the order in which a message without a `type` is searched.
+
+def _read_inner(proto: GraphProto, scope: Scope) -> Graph:
+    return read_graph(proto, scope.inner()) if vars(proto) else Graph()
+
+
+# The field that holds each kind; in a message without a `type`, the first that is there tells the kind.
 _FIELDS = {
+    AttrKind.FLOATS: "floats",
+    AttrKind.INTS: "ints",
+    AttrKind.STRINGS: "strings",
+    AttrKind.TENSORS: "tensors",
+    AttrKind.GRAPHS: "graphs",
+    AttrKind.SPARSE_TENSORS: "sparse_tensors",
+    AttrKind.TYPE_PROTOS: "type_protos",
     AttrKind.FLOAT: "f",
     AttrKind.INT: "i",
     AttrKind.STRING: "s",
@@ -206,34 +233,29 @@ _FIELDS = {
     AttrKind.SPARSE_TENSOR: "sparse_tensor",
     AttrKind.TYPE_PROTO: "tp",
 }
-_LISTS = {
-    AttrKind.FLOATS: "floats",
-    AttrKind.INTS: "ints",
-    AttrKind.STRINGS: "strings",
-    AttrKind.TENSORS: "tensors",
-    AttrKind.GRAPHS: "graphs",
-    AttrKind.SPARSE_TENSORS: "sparse_tensors",
-    AttrKind.TYPE_PROTOS: "type_protos",
-}
+_SEVERAL = {kind for kind in _FIELDS if kind.name.endswith("S")}
+_MESSAGES = {f.name for f in AttributeProto.DESCRIPTOR.fields if f.is_message}
 
 
 def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
     """One attribute. Files older than IR version 2 leave the kind to be read off the field that is set."""
+    held = vars(proto)
     kind, ref = _KINDS.get(proto.type, AttrKind.UNDEFINED), proto.ref_attr_name
-    if kind is AttrKind.UNDEFINED and not ref:
+    if kind is AttrKind.UNDEFINED and held and not ref:
         kind = _kind_of_value(proto)
-    read = _READERS.get(kind)
-    value = None if ref or read is None else read(proto, scope)
-    return Attr(intern(proto.name), kind, value, ref, proto.doc_string)
+    read = None if ref else _READERS.get(kind)
+    if not _MESSAGES.isdisjoint(held):
+        settle({f: value for f, value in held.items() if f in _MESSAGES and (read is None or f != _FIELDS[kind])})
+    return Attr(intern(proto.name), kind, read and read(proto, scope), ref, proto.doc_string)
 
 
 def _kind_of_value(proto: AttributeProto) -> AttrKind:
     """The kind of the first value that is there; a list, if one is."""
-    if not vars(proto):
-        return AttrKind.UNDEFINED
-    held = {field.name for field, _ in proto.ListFields()}
-    kind = next((k for k, f in _FIELDS.items() if f in held), AttrKind.UNDEFINED)
-    return next((k for k, f in _LISTS.items() if f in held), kind)
+    held = vars(proto)
+    for kind, name in _FIELDS.items():
+        if name in held and (len(held[name]) if kind in _SEVERAL else proto.HasField(name)):
+            return kind
+    return AttrKind.UNDEFINED
 
 
 _KINDS: dict[int, AttrKind] = {int(kind): kind for kind in AttrKind}

@@ -15,6 +15,7 @@ from sardonyx.io.types import read_dtype
 from sardonyx.ir import Array, ExternalLocation, SparseTensor, Tensor
 from sardonyx.ir.entries import count_entries, from_entries, unfit
 from sardonyx.proto import SparseTensorProto, TensorProto
+from sardonyx.proto.decode import Deferred
 
 __all__ = ["read_sparse", "read_tensor", "typed_field", "write_sparse", "write_tensor"]
 
@@ -54,6 +55,9 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
     }
     if proto.data_location == TensorProto.EXTERNAL:
         return _external(proto, dtype, shape, folder, facts)
+    table = proto.entries("external_data")
+    if isinstance(table, Deferred):
+        table.whole()  # nobody reads it, and still it must be well-formed
     if proto.HasField("raw_data"):
         raw = memoryview(proto.view("raw_data"))
         expected = dtype.nbytes(math.prod(shape))

@@ -83,7 +83,7 @@ def write_graph(graph: Graph, proto: GraphProto, place: Placement) -> None:
     for value in graph.outputs:
         write_info(value, proto.output.add())
     proto.quantization_annotation.extend(graph.quantization)
-    _write_map(graph.metadata, proto.metadata_props)
+    _write_map(graph.notes, proto.metadata_props)
 
 
 def _write_constant(name: str, const: Tensor | SparseTensor | None, proto: GraphProto, place: Placement) -> None:
@@ -101,7 +101,7 @@ def _made(graph: Graph) -> Iterator[Value]:
 
 def _write_infos(values: Iterable[Value], infos: Any, results: set[Value]) -> None:
     for value in values:
-        if value.name and value not in results and (value.type is not None or value.doc or value.metadata):
+        if value.name and value not in results and (value.type is not None or value.doc or value.notes):
             write_info(value, infos.add())
 
 
@@ -111,7 +111,7 @@ def write_info(value: Value, proto: ValueInfoProto) -> None:
         proto.type.SetInParent()
         write_type(value.type, proto.type)
     _set(proto, doc_string=value.doc)
-    _write_map(value.metadata, proto.metadata_props)
+    _write_map(value.notes, proto.metadata_props)
 
 
 def write_node(node: Node, proto: NodeProto, place: Placement) -> None:
@@ -121,8 +121,7 @@ def write_node(node: Node, proto: NodeProto, place: Placement) -> None:
     _set(proto, name=node.name, domain=node.domain, overload=node.overload, doc_string=node.doc)
     for attr in node.attrs.values():
         write_attr(attr, proto.attribute.add(), place)
-    source = {} if node.source is None else {SOURCE_KEY: node.source}
-    _write_map(node.metadata | source, proto.metadata_props)
+    _write_map(node.notes if node.source is None else {**node.notes, SOURCE_KEY: node.source}, proto.metadata_props)
     proto.device_configurations.extend(node.device_configurations)
 
 

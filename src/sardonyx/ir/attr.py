@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class AttrKind(enum.IntEnum):
 _TYPES = (TensorType, SparseTensorType, SequenceType, OptionalType, MapType, OpaqueType)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Attr:
     """One attribute.
 
@@ -55,6 +55,13 @@ class Attr:
     value: Any
     ref: str = ""
     doc: str = ""
+
+    def __init__(self, name: str, kind: AttrKind, value: Any, ref: str = "", doc: str = "") -> None:
+        _set_name(self, name)
+        _set_kind(self, kind)
+        _set_value(self, value)
+        _set_ref(self, ref)
+        _set_doc(self, doc)
 
     @staticmethod
     def of(name: str, value: Any, kind: AttrKind | None = None) -> Attr:
@@ -78,6 +85,9 @@ class Attr:
             return (self.value,)
         return self.value if self.kind == AttrKind.GRAPHS and not self.ref else ()
 
+
+# A model makes many attributes: filling the slots of a frozen class this way takes half of what `dataclass` would do.
+_set_name, _set_kind, _set_value, _set_ref, _set_doc = (vars(Attr)[f.name].__set__ for f in fields(Attr))
 
 _SINGULAR: list[tuple[type | tuple[type, ...], AttrKind]] = [
     ((bool, int, np.integer), AttrKind.INT),

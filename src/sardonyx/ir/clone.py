@@ -16,7 +16,7 @@ Mapping = dict[Value, Value]
 
 def clone_value(value: Value, mapping: Mapping) -> Value:
     new = Value(value.name, value.type, const=value.const)
-    new.doc, new.metadata = value.doc, dict(value.metadata)
+    new.copy_facts(value)
     mapping[value] = new
     return new
 
@@ -41,11 +41,9 @@ def _clone_node(node: Node, mapping: Mapping, outputs: list[Value]) -> Node:
         outputs,
         [clone_attr(a, mapping) for a in node.attrs.values()],
         domain=node.domain,
-        overload=node.overload,
         name=node.name,
     )
-    new.doc, new.source, new.metadata = node.doc, node.source, dict(node.metadata)
-    new.device_configurations = node.device_configurations
+    new.copy_facts(node)
     return new
 
 
@@ -53,7 +51,8 @@ def clone_graph(graph: Graph, mapping: Mapping | None = None) -> Graph:
     """A copy of `graph`; `mapping` says what surrounding values become, and learns what each value of the graph became."""
     mapping = {} if mapping is None else mapping
     new = Graph(graph.name, [clone_value(v, mapping) for v in graph.inputs])
-    new.doc, new.metadata, new.quantization = graph.doc, dict(graph.metadata), graph.quantization
+    new.copy_facts(graph)
+    new.quantization = graph.quantization
     new.loose = [clone_value(v, {}) for v in graph.loose]
     for name, value in graph.initializers.items():
         copied = mapping[value] if value in mapping else clone_value(value, mapping)
@@ -81,5 +80,5 @@ def clone_function(function: Function) -> Function:
     new = copy.copy(function)
     new.graph = clone_graph(function.graph)
     new.attributes, new.defaults, new.opsets = list(function.attributes), dict(function.defaults), dict(function.opsets)
-    new.metadata = dict(function.metadata)
+    new.copy_facts(function)
     return new

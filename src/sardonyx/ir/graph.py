@@ -3,8 +3,6 @@
 A graph owns its nodes in execution order, as a linked list, so that passes insert and erase in constant time. Every change
 goes through a method here, because these keep the def-use chains true: `value.uses` and `node.inputs` always agree.
 Subgraphs see the values of the graphs around them; a use is recorded wherever it happens.
-
-A file may name a value in four bytes, and a node in ten: what a value or a node lacks costs it one empty slot, no container.
 """
 
 from __future__ import annotations
@@ -15,34 +13,14 @@ from typing import Any, cast
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import InputError
 from sardonyx.ir.attr import Attr
+from sardonyx.ir.noted import Fact, Noted, OnDemand
 from sardonyx.ir.tensor import SparseTensor, Tensor
 from sardonyx.ir.types import Shape, TensorType, Type
 
 __all__ = ["Graph", "Node", "Use", "Value"]
 
 
-class _Noted:
-    """What files may say about anything, and rarely do."""
-
-    __slots__ = ("_metadata", "doc")
-
-    def __init__(self) -> None:
-        self.doc = ""
-        self._metadata: dict[str, str] | None = None
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Notes by key."""
-        if self._metadata is None:
-            self._metadata = {}
-        return self._metadata
-
-    @metadata.setter
-    def metadata(self, notes: dict[str, str]) -> None:
-        self._metadata = notes or None
-
-
-class Value(_Noted):
+class Value(Noted):
     """A name for what a node, an input or an initializer gives.
 
     `producer` is the node whose output `index` this is, or None for graph inputs and initializers; `const` is its constant
@@ -52,14 +30,12 @@ class Value(_Noted):
     __slots__ = ("_readers", "const", "graph", "index", "name", "producer", "type")
 
     def __init__(self, name: str = "", type: Type | None = None, *, const: Tensor | SparseTensor | None = None) -> None:
-        self.doc, self._metadata = "", None  # as _Noted has it, without the call: a model makes many
+        self._facts = None
         self.name, self.type, self.const = name, type, const
         self.producer: Node | None = None
         self.index = 0
         self.graph: Graph | None = None  # set for graph inputs and initializers
-        self._readers: Node | dict[Node, None] | None = (
-            None  # the node that reads this; a dict of them from the second on
-        )
+        self._readers: Node | dict[Node, None] | None = None  # who reads this; a dict from the second node on
         if type is None and isinstance(const, Tensor):
             self.type = TensorType(const.dtype, const.shape)
 
@@ -124,23 +100,14 @@ class Value(_Noted):
 Use = tuple["Node", int]
 
 
-class Node(_Noted):
+class Node(Noted):
     """One application of an operator. Make it with `Graph.append`, `insert_before` or a builder."""
 
-    __slots__ = (
-        "_inputs",
-        "_next",
-        "_prev",
-        "attrs",
-        "device_configurations",
-        "domain",
-        "graph",
-        "name",
-        "op_type",
-        "outputs",
-        "overload",
-        "source",
-    )
+    __slots__ = ("_attrs", "_inputs", "_next", "_prev", "domain", "graph", "name", "op_type", "outputs")
+
+    overload = Fact("")
+    source = Fact[str | None](None)  # the line of user code this node comes from, where a frontend knows it
+    device_configurations = Fact[tuple[Any, ...]](())
 
     def __init__(
         self,
@@ -153,25 +120,17 @@ class Node(_Noted):
         overload: str = "",
         name: str = "",
     ) -> None:
-        self.doc, self._metadata = "", None
-        self.op_type, self.overload, self.name = op_type, overload, name
+        self._facts = None
+        self.op_type, self.name = op_type, name
         self.domain = "" if domain == "ai.onnx" else domain
-        self.source: str | None = None  # the line of user code this node comes from, where a frontend knows it
-        self.device_configurations: tuple[Any, ...] = ()
+        if overload:
+            self.overload = overload
         self.graph: Graph | None = None
         self._prev: Node | None = None
         self._next: Node | None = None
-        self.attrs: dict[str, Attr]
-        if not attrs:
-            self.attrs = {}
-        elif isinstance(attrs, Mapping):
-            attrs = cast(Mapping[str, Any], attrs)
-            self.attrs = {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}
-        else:
-            self.attrs = {a.name: a for a in attrs}
-        self.outputs: tuple[Value, ...] = (
-            tuple(Value() for _ in range(outputs)) if isinstance(outputs, int) else tuple(outputs)
-        )
+        self._attrs: dict[str, Attr] | None = _by_name(attrs) if attrs else None
+        self.outputs: tuple[Value, ...]
+        self.outputs = tuple([Value() for _ in range(outputs)]) if isinstance(outputs, int) else tuple(outputs)
         for i, value in enumerate(self.outputs):
             value.producer, value.index = self, i
         self._inputs: tuple[Value | None, ...] = tuple(inputs)
@@ -185,17 +144,28 @@ class Node(_Noted):
         return self._inputs
 
     @property
+    def attrs(self) -> dict[str, Attr]:
+        """The attributes by name. Those that hold graphs are set by `set_attr`."""
+        if self._attrs is None:
+            self._attrs = {}
+        return self._attrs
+
+    @attrs.setter
+    def attrs(self, attrs: dict[str, Attr]) -> None:
+        self._attrs = attrs
+
+    @property
     def output(self) -> Value:
         """The first output."""
         return self.outputs[0]
 
     @property
     def subgraphs(self) -> tuple[Graph, ...]:
-        return tuple([g for a in self.attrs.values() for g in a.graphs()]) if self.attrs else ()
+        return tuple([g for a in self._attrs.values() for g in a.graphs()]) if self._attrs else ()
 
     def attr(self, name: str, default: Any = None) -> Any:
         """The Python value of attribute `name`, or `default`."""
-        found = self.attrs.get(name)
+        found = self._attrs.get(name) if self._attrs else None
         return default if found is None else found.value
 
     def set_attr(self, name: str, value: Any) -> None:
@@ -251,21 +221,45 @@ class Node(_Noted):
         return f"{self.domain + '.' if self.domain else ''}{self.op_type}{label}"
 
 
-class Graph:
+def _by_name(attrs: Mapping[str, Any] | Iterable[Attr]) -> dict[str, Attr]:
+    if not isinstance(attrs, Mapping):
+        return {a.name: a for a in attrs}
+    attrs = cast(Mapping[str, Any], attrs)
+    return {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}
+
+
+class Graph(Noted, OnDemand):
     """Inputs, initializers, nodes in execution order, outputs."""
 
+    __slots__ = (
+        "_count",
+        "_first",
+        "_holders",
+        "_last",
+        "initializers",
+        "inputs",
+        "loose",
+        "name",
+        "outputs",
+        "quantization",
+    )
+    MADE = {"_holders": dict, "initializers": dict, "inputs": list, "loose": list, "outputs": list}
+
+    inputs: list[Value]
+    outputs: list[Value]
+    initializers: dict[str, Value]
+    loose: list[Value]  # values that are only described: nothing gives them, nothing reads them
+    _holders: dict[Node, None]  # the nodes that have graphs inside
+
     def __init__(self, name: str = "", inputs: Sequence[Value] = (), outputs: Sequence[Value] = ()) -> None:
-        self.name, self.doc = name, ""
-        self.metadata: dict[str, str] = {}
+        self._facts = None
+        self.name = name
         self.quantization: tuple[Any, ...] = ()  # TensorAnnotation entries, kept as they came
-        self.loose: list[Value] = []  # values that are only described: nothing gives them, nothing reads them
-        self.inputs: list[Value] = []
-        self.outputs: list[Value] = list(outputs)
-        self.initializers: dict[str, Value] = {}
         self._first: Node | None = None
         self._last: Node | None = None
         self._count = 0
-        self._holders: dict[Node, None] = {}  # the nodes that have graphs inside
+        if outputs:
+            self.outputs = list(outputs)
         for value in inputs:
             self.add_input(value)
 
@@ -382,7 +376,7 @@ class Graph:
         else:
             after._prev = node
         self._count += 1
-        if node.attrs and node.subgraphs:
+        if node._attrs and node.subgraphs:
             self._holders[node] = None
         return node
 

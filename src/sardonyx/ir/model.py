@@ -7,29 +7,53 @@ from typing import Any, TypeAlias
 
 from sardonyx.ir.attr import Attr
 from sardonyx.ir.graph import Graph
+from sardonyx.ir.noted import Fact, Noted, OnDemand
 
 __all__ = ["Function", "FunctionKey", "Model"]
 
 FunctionKey: TypeAlias = tuple[str, str, str]  # domain, name, overload
 
 
-@dataclass(eq=False)
-class Function:
+class Function(Noted, OnDemand):
     """An operator defined by a graph of others. Its attributes are named, with or without a default value."""
 
-    domain: str
-    name: str
-    graph: Graph
-    overload: str = ""
-    attributes: list[str] = field(default_factory=list[str])
-    defaults: dict[str, Attr] = field(default_factory=dict[str, Attr])
-    opsets: dict[str, int] = field(default_factory=dict[str, int])
-    doc: str = ""
-    metadata: dict[str, str] = field(default_factory=dict[str, str])
+    __slots__ = ("attributes", "defaults", "domain", "graph", "name", "opsets")
+    MADE = {"attributes": list, "defaults": dict, "opsets": dict}
+
+    overload = Fact("")
+    attributes: list[str]
+    defaults: dict[str, Attr]
+    opsets: dict[str, int]
+
+    def __init__(
+        self,
+        domain: str,
+        name: str,
+        graph: Graph,
+        overload: str = "",
+        attributes: list[str] | None = None,
+        defaults: dict[str, Attr] | None = None,
+        opsets: dict[str, int] | None = None,
+        doc: str = "",
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        self._facts = None
+        self.domain, self.name, self.graph, self.overload, self.doc = domain, name, graph, overload, doc
+        if attributes:
+            self.attributes = attributes
+        if defaults:
+            self.defaults = defaults
+        if opsets:
+            self.opsets = opsets
+        if metadata:
+            self.metadata = metadata
 
     @property
     def key(self) -> FunctionKey:
         return self.domain, self.name, self.overload
+
+    def __repr__(self) -> str:
+        return f"Function({self.name!r}, {self.graph!r})"
 
 
 @dataclass(eq=False)

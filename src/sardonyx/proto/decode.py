@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, overload
 
 import numpy as np
 
@@ -36,8 +37,9 @@ from sardonyx.proto.wire import (
 if TYPE_CHECKING:
     from sardonyx.proto.descriptor import Descriptor
     from sardonyx.proto.fields import Field
+    from sardonyx.proto.message import Message
 
-__all__ = ["Buffer", "byte_length", "decode_fields", "noting_bad_strings"]
+__all__ = ["Buffer", "Deferred", "byte_length", "decode_fields", "noting_bad_strings", "settle"]
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview | mmap.mmap | np.ndarray[Any, Any]"
 Fields: TypeAlias = dict[str, Any]
@@ -48,10 +50,11 @@ _VIEW_FROM: Final = 256  # a memoryview costs about this much: shorter payloads 
 _append: Final = list[Any].append
 
 
-def decode_fields(descriptor: Descriptor, data: Buffer) -> Fields:
+def decode_fields(descriptor: Descriptor, data: Buffer, *, defer: bool = False) -> Fields:
     """Decode a whole message to its fields, as a message's `__dict__` holds them.
 
-    Large payloads are views of `data`, which they keep alive; a buffer that could still change is copied first.
+    Large payloads are views of `data`, which they keep alive; a buffer that could still change is copied first. With `defer`,
+    repeated messages, at every depth, are not decoded but `Deferred`.
     """
     if isinstance(data, str):
         raise TypeError("expected bytes, str found")
@@ -63,7 +66,7 @@ def decode_fields(descriptor: Descriptor, data: Buffer) -> Fields:
     buf: Any = source if isinstance(source, (bytes, mmap.mmap)) else view
     fields: Fields = {}
     try:
-        _message(_readers(descriptor), buf, view, 0, len(view), fields, 0)
+        _message(_readers(descriptor, defer), buf, view, 0, len(view), fields, 0)
     except IndexError:
         raise truncated(len(view), 1, 0) from None
     return fields
@@ -112,22 +115,83 @@ def _skip_unknown(readers: Readers, buf: Bytes, tag: int, start: int, pos: int, 
             return start
 
 
-def _readers(descriptor: Descriptor) -> Readers:
-    readers = descriptor.readers
-    if readers is None:
-        readers = descriptor.readers = {}
+class Deferred(Sequence[Any]):
+    """Repeated messages that stay in the file: each is decoded when it is asked for, and kept by nobody.
+
+    Whoever reads a model once, front to back, so holds no more of its messages than the one in hand. What is wrong with a
+    message is said when it is reached.
+    """
+
+    __slots__ = ("_buf", "_depth", "_descriptor", "_view", "places")
+
+    def __init__(self, descriptor: Descriptor, buf: Bytes, view: memoryview, depth: int) -> None:
+        self._descriptor, self._buf, self._view, self._depth = descriptor, buf, view, depth
+        self.places = array("Q" if len(view) >> 32 else "I")  # where the length of each message stands
+
+    def _decoded(self, places: Sequence[int], *, defer: bool) -> Iterator[Message]:
+        buf, view, depth = self._buf, self._view, self._depth
+        readers, cls = _readers(self._descriptor, defer), self._descriptor.message_class
+        new = cls.__new__
+        try:
+            for pos in places:
+                size = buf[pos]
+                pos += 1
+                if size > 127:
+                    size, pos = read_length(buf, pos - 1)
+                message = new(cls)
+                if size:
+                    _message(readers, buf, view, pos, pos + size, message.__dict__, depth)
+                yield message
+        except IndexError:
+            raise truncated(len(view), 1, 0) from None
+
+    def __iter__(self) -> Iterator[Message]:
+        return self._decoded(self.places, defer=True)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Message]: ...
+    def __getitem__(self, index: int | slice) -> Message | list[Message]:
+        if isinstance(index, slice):
+            return list(self._decoded(self.places[index], defer=True))
+        return next(self._decoded(self.places[index : index + 1 or None], defer=True))
+
+    def whole(self) -> list[Message]:
+        """The messages, decoded to their last field, for one who keeps them."""
+        return list(self._decoded(self.places, defer=False))
+
+
+def settle(fields: Fields) -> None:
+    """Decode whatever is deferred in the fields of a message that nobody will read: what is wrong there is still refused."""
+    for value in fields.values():
+        if isinstance(value, Deferred):
+            value.whole()
+        elif hasattr(value, "DESCRIPTOR"):
+            settle(vars(value))
+
+
+def _readers(descriptor: Descriptor, defer: bool) -> Readers:
+    """The readers of the fields of a message by their tags, made at first use."""
+    readers = descriptor.deferring if defer else descriptor.readers
+    if not readers:
         for field in descriptor.fields:
-            readers[field.number << 3 | field.wire] = _reader(field)
+            readers[field.number << 3 | field.wire] = _reader(field, defer)
             if field.is_repeated and field.wire != LENGTH:
                 readers[field.number << 3 | LENGTH] = _packed_reader(field)
     return readers
 
 
-def _reader(field: Field) -> Reader:
+def _reader(field: Field, defer: bool) -> Reader:
     if field.enum_type is not None:
         return _enum_reader(field)
+    if field.scalar is None and field.is_repeated:
+        return _deferred_reader(field) if defer else _repeated_message_reader(field)
     if field.scalar is None:
-        return _repeated_message_reader(field) if field.is_repeated else _message_reader(field)
+        return _message_reader(field, defer)
     if field.scalar.name == "bytes" and not field.is_repeated:
         return _bytes_reader(field.name, field.siblings)
     read = _VALUES[field.scalar.name]
@@ -368,10 +432,10 @@ def _packed_reader(field: Field) -> Reader:
     return read
 
 
-def _message_reader(field: Field) -> Reader:
+def _message_reader(field: Field, defer: bool) -> Reader:
     name, siblings = field.name, field.siblings
     cls, descriptor = field.message_class, field.message_class.DESCRIPTOR
-    new = cls.__new__
+    new, readers = cls.__new__, descriptor.deferring if defer else descriptor.readers
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
         size = buf[pos]
@@ -384,12 +448,15 @@ def _message_reader(field: Field) -> Reader:
         if depth >= MAX_DEPTH:
             raise too_deep(pos)
         for sibling in siblings:
-            fields.pop(sibling, None)
+            dropped = fields.pop(sibling, None)
+            if dropped is not None and defer:
+                settle({sibling: dropped})
         message = fields.get(name)
         if message is None:
             message = fields[name] = new(cls)
         if size:
-            _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
+            inner = readers or _readers(descriptor, defer)
+            _message(inner, buf, view, pos, stop, message.__dict__, depth + 1)
         return stop
 
     return read
@@ -398,7 +465,7 @@ def _message_reader(field: Field) -> Reader:
 def _repeated_message_reader(field: Field) -> Reader:
     name = field.name
     cls, descriptor = field.message_class, field.message_class.DESCRIPTOR
-    new = cls.__new__
+    new, readers = cls.__new__, descriptor.readers
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
         size = buf[pos]
@@ -416,7 +483,35 @@ def _repeated_message_reader(field: Field) -> Reader:
         message = new(cls)
         _append(messages, message)
         if size:
-            _message(descriptor.readers or _readers(descriptor), buf, view, pos, stop, message.__dict__, depth + 1)
+            _message(readers or _readers(descriptor, False), buf, view, pos, stop, message.__dict__, depth + 1)
         return stop
+
+    return read
+
+
+def _deferred_reader(field: Field) -> Reader:
+    """Note where messages lie: this one, and those of the same field that follow it at once."""
+    name, descriptor, tag = field.name, field.message_class.DESCRIPTOR, field.number << 3 | LENGTH
+    again = tag if tag < 128 else -1  # a tag of two bytes is read as any other
+
+    def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
+        messages = fields.get(name)
+        if messages is None:
+            messages = fields[name] = Deferred(descriptor, buf, view, depth + 1)
+        note = messages.places.append
+        while True:
+            note(pos)
+            size = buf[pos]
+            pos += 1
+            if size > 127:
+                size, pos = read_length(buf, pos - 1)
+            if size > end - pos:
+                raise truncated(pos, size, end - pos)
+            if depth >= MAX_DEPTH:
+                raise too_deep(pos)
+            pos += size
+            if pos >= end or buf[pos] != again:
+                return pos
+            pos += 1
 
     return read

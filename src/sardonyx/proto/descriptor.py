@@ -39,7 +39,8 @@ class Oneof:
 
 @dataclass(slots=True, eq=False)
 class Descriptor:
-    """The fields and enums of one message class; `readers` and `writers` are filled at first use."""
+    """The fields and enums of one message class; `readers`, `deferring` (the readers
+    that leave repeated messages in the file) and `writers` are filled at first use."""
 
     name: str
     full_name: str
@@ -54,7 +55,8 @@ class Descriptor:
     containing_type: Descriptor | None = field(default=None, repr=False)
     has_options: bool = False
     is_extendable: bool = False
-    readers: dict[int, Any] | None = field(default=None, repr=False)
+    readers: dict[int, Any] = field(default_factory=dict[int, Any], repr=False)
+    deferring: dict[int, Any] = field(default_factory=dict[int, Any], repr=False)
     writers: list[tuple[str, Any]] | None = field(default=None, repr=False)
 
     @property

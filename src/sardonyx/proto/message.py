@@ -239,9 +239,13 @@ class Message:
     @classmethod
     def FromString(cls, s: Buffer) -> Self:
         """A message decoded from bytes; large payloads stay views of them."""
+        return cls._decoded(s)
+
+    @classmethod
+    def _decoded(cls, data: Buffer, *, defer: bool = False) -> Self:
         message = cls.__new__(cls)
         try:
-            message.__dict__.update(decode_fields(cls.DESCRIPTOR, s))
+            message.__dict__.update(decode_fields(cls.DESCRIPTOR, data, defer=defer))
         except FormatError as error:
             known = as_protobuf(error, "message", "DecodeError")
             if known is error:
@@ -315,9 +319,12 @@ class Message:
     __repr__ = __str__
 
 
-def parse(cls: type[M], buffer: Buffer) -> M:
-    """Decode a message from anything that holds bytes (an mmap too); large payloads stay views of it."""
-    return cls.FromString(buffer)
+def parse(cls: type[M], buffer: Buffer, *, defer: bool = False) -> M:
+    """Decode a message from anything that holds bytes (an mmap too); large payloads stay views of it.
+
+    With `defer`, repeated messages stay there too (`Deferred`): for one who goes through them once and edits nothing.
+    """
+    return cls._decoded(buffer, defer=defer)
 
 
 def _same(field: Field, a: Any, b: Any) -> bool:
