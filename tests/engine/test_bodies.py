@@ -149,3 +149,13 @@ def test_a_body_knows_what_the_model_says_of_its_inputs(monkeypatch: pytest.Monk
         agree(session, model, [np.array(True), floats(rows, 8), floats(8, 8)])
     (x, z) = shapes
     assert x[1] == 8 and not isinstance(x[0], int) and not any(isinstance(d, int) for d in z)
+
+
+def test_a_large_body_is_compiled_at_once(compiled: list[str]) -> None:
+    steps = " ".join(f"x{i + 1} = Sin (x{i})" for i in range(bodies.LARGE - 1))
+    branches = f"then_branch = a () => (p) {{ x0 = Neg (x) {steps} p = Neg (x{bodies.LARGE - 1}) }}, else_branch = b () => (q) {{ q = Neg (x) }}"
+    model = parse(f"(bool c, float[N] x) => (y) {{ y = If (c) <{branches}> }}")
+    session = Session(model)
+    for flag in (False, True):
+        agree(session, model, [np.array(flag), floats(3)])
+    assert compiled == ["a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from sardonyx.ir.clone import clone_graph
 __all__ = ["COLD", "Bodies"]
 
 COLD = 8  # runs of a body, after which it is compiled
+LARGE = 48  # nodes of a body that is compiled at once: a decoder, say, in a branch
 MANY = 24  # rounds that come or, where a body may end them, have been: fewer are run one by one
 
 Key: TypeAlias = tuple[Graph, tuple[Any, ...]]
@@ -54,6 +56,7 @@ class Bodies(Interpreter):
         self._make = make
         self._inputs = set(model.graph.inputs)
         self._runs: Counter[Graph] = Counter()
+        self._patience: dict[Graph, int] = {}
         self._captured: dict[Graph, list[Value]] = {}
         self._made: dict[Key, Runner | None] = {}
         self._lock = threading.Lock()
@@ -64,6 +67,7 @@ class Bodies(Interpreter):
         if scope.bindings:  # attributes that a function's call gives
             return plain
 
+        cold = self._cold(graph)
         around: list[Any] = []
         runners: dict[tuple[Any, ...], Runner | None] = {}
 
@@ -76,7 +80,7 @@ class Bodies(Interpreter):
             return runners[key]
 
         def run(arrays: Sequence[Any]) -> list[Any]:
-            if self._runs[graph] < COLD:
+            if self._runs[graph] < cold:
                 self._runs[graph] += 1
                 return plain.run(arrays)
             runner = runner_for(arrays)
@@ -98,6 +102,14 @@ class Bodies(Interpreter):
             return runner.rounds(rounds, [*map(_dense, inputs), *around])
 
         return Branch(graph, run, many)
+
+    def _cold(self, graph: Graph) -> int:
+        """After how many runs a body is compiled."""
+        found = self._patience.get(graph)
+        if found is None:
+            large = sum(1 for _ in itertools.islice(graph.walk(), LARGE)) == LARGE
+            found = self._patience[graph] = 0 if large else COLD
+        return found
 
     def _around(self, graph: Graph) -> list[Value]:
         """What the body reads that is not its own, but for constants."""
