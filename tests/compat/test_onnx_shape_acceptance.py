@@ -131,6 +131,16 @@ TABLES = {
             "a = Constant<value = int32[1] {0}>() y = ReduceSum(x, a)",
         ),
     ),
+    "reduced by what other versions take": Table(
+        (12, 13, 18, 20),
+        by_shape(", int64[1] u"),
+        (
+            *(f"y = {op}<axes = [0]{a}>(x)" for op in ("ReduceSum", "ReduceMin") for a in ("", ", keepdims = 0")),
+            *("y = ReduceL2(x, u)", 'y = ReduceL2(x, "")', "y = ReduceL2<axes = [0]>(x, u)"),
+            *(constants(a=[0]) + f"y = ReduceProd{a}(x, a)" for a in ("", "<axes = [0]>", "<keepdims = 0>")),
+            *(constants(a=[]) + f"y = ReduceMean<noop_with_empty_axes = {n}>(x, a)" for n in (0, 1)),
+        ),
+    ),
     "places of extremes": Table(
         (1, 11, 13),
         by_shape(),

@@ -18,17 +18,16 @@ __all__ = [
     "all_numbers",
     "axis_of",
     "by_axis",
-    "each_once",
     "filter_extents",
     "first_only",
     "like_first",
+    "named_axes",
     "needs_ranks",
     "no_extent_along_axis",
     "no_extents",
     "no_shape",
     "number_along_axis",
     "only_from_numbers",
-    "reduced_axes",
     "refuses",
     "reshaped",
     "since",
@@ -196,15 +195,8 @@ def all_numbers(dims: Sequence[Dim | None]) -> bool:
     return all(isinstance(d, int) for d in dims)
 
 
-def reduced_axes(asked: Asked) -> list[int] | None:
-    """The axes that a reduction names, in an attribute or an input."""
+def named_axes(asked: Asked) -> list[int] | None:
+    """The axes that a node names, in an attribute or an input."""
     given = asked.given(1)
     axes = asked.attrs.get("axes") if given is None else given.numbers()
     return None if axes is None else [int(a) for a in axes]
-
-
-def each_once(asked: Asked, axes: Sequence[int], rank: int) -> list[int]:
-    """The axes counted from the front and each of them once; in old versions, without those that there are not."""
-    unchecked = asked.version < (12 if asked.op_type in ("ReduceMax", "ReduceMin") else 11)
-    found = dict.fromkeys(a + rank if -rank <= a < 0 else a for a in axes)
-    return [a for a in found if not unchecked or 0 <= a < rank]

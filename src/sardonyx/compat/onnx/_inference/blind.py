@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-import numpy as np
-
-from sardonyx.compat.onnx._inference.asked import Asked, axis_of, each_once, reduced_axes, reshaped
+from sardonyx.compat.onnx._inference.asked import Asked, axis_of, reshaped
 from sardonyx.compat.onnx._inference.known import nameless
-from sardonyx.compat.onnx._inference.stated import depth_as_read, fill_as_read, regions_as_read
+from sardonyx.compat.onnx._inference.reductions import REDUCTIONS
+from sardonyx.compat.onnx._inference.stated import depth_as_read, regions_as_read
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import BOOL
 from sardonyx.ir import TensorType
@@ -99,18 +98,10 @@ def _any_axis(asked: Asked) -> Asked:
     return asked if inside else _without_shapes(0)(asked)
 
 
-def _axes_there(asked: Asked) -> Asked:
-    """Axes count once; in old versions, those count that there are."""
-    x, axes = asked.given(0), reduced_axes(asked)
-    if x is None or not x.has_shape or not axes:
-        return asked
-    if not each_once(asked, axes, x.rank):
-        return _without_shapes(0)(asked)
-    found = each_once(asked, axes, x.rank)
-    target = asked.given(1)
-    if target is None:
-        return replace(asked, attrs={**asked.attrs, "axes": found})
-    return replace(asked, inputs=[x, replace(target, value=np.array(found)), *asked.inputs[2:]])
+def _reduced_data(asked: Asked) -> Asked:
+    """What is reduced, and along which axes."""
+    attrs = {name: value for name, value in asked.attrs.items() if name != "axes"}
+    return replace(asked, inputs=[None if x is None else reshaped(x, None) for x in asked.inputs[:1]], attrs=attrs)
 
 
 def _whole_blocks(*axes: int, squared: bool = False) -> Blindness:
@@ -127,19 +118,31 @@ def _whole_blocks(*axes: int, squared: bool = False) -> Blindness:
     return apply
 
 
-REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+def _labels_as_data(asked: Asked) -> Asked:
+    """The extents of labels where they or the data have no number there, and how many weights there are."""
+    data, labels, weights = (asked.given(i) for i in range(3))
+    inputs = list(asked.inputs)
+    if weights is not None and weights.has_shape and weights.rank == 1:
+        inputs[2] = reshaped(weights, (nameless(),))
+    if data is not None and labels is not None and data.has_shape and labels.has_shape and data.rank == labels.rank + 1:
+        wanted = (data.shape[0], *data.shape[2:])
+        pairs = zip(wanted, labels.shape, strict=True)
+        inputs[1] = reshaped(labels, [b if isinstance(a, int) and isinstance(b, int) else a for a, b in pairs])
+    return replace(asked, inputs=inputs)
+
+
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
 
 BLIND: dict[tuple[str, str], Blindness] = {
     **{("", name): _until(7, _only_first) for name in LEGACY_BROADCAST},
     **{("", name): _until(8, _only_first) for name in LEGACY_VARIADIC},
-    **{("", f"Reduce{name}"): _axes_there for name in REDUCTIONS},
+    **{("", name): _reduced_data for name in REDUCTIONS},
     **{("", name): _until(11, _without_shapes(0)) for name in ("Hardmax", "LogSoftmax", "Softmax")},
     **{("", f"{name}Pool"): _without_shapes() for name in ("Average", "Lp", "Max")},
     **{("", name): _without_shapes() for name in ("Conv", "ConvInteger", "ConvTranspose", "MaxUnpool", "QLinearConv")},
     **{("", name): _without_shapes() for name in ("LpNormalization", "MeanVarianceNormalization")},
-    ("", "ConstantOfShape"): fill_as_read,
+    ("", "NegativeLogLikelihoodLoss"): _until(22, _labels_as_data),
     ("", "MaxRoiPool"): regions_as_read,
     ("", "OneHot"): depth_as_read,
     ("", "ArgMax"): _until(11, _any_axis),

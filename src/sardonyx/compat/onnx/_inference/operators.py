@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sardonyx.compat.onnx._inference.arity import must_be_counted, must_reach
 from sardonyx.compat.onnx._inference.asked import Asked
 from sardonyx.compat.onnx._inference.blind import looked_at
+from sardonyx.compat.onnx._inference.casts import CASTS
 from sardonyx.compat.onnx._inference.classical import CLASSICAL
 from sardonyx.compat.onnx._inference.constants import CONSTANTS
 from sardonyx.compat.onnx._inference.context import InferenceContext
@@ -17,6 +19,7 @@ from sardonyx.compat.onnx._inference.errors import InferenceError, refuse_shape,
 from sardonyx.compat.onnx._inference.known import constant, known_type, read_extents, type_message, with_values
 from sardonyx.compat.onnx._inference.optionals import OPTIONALS
 from sardonyx.compat.onnx._inference.picking import PICKING
+from sardonyx.compat.onnx._inference.reductions import REDUCTIONS
 from sardonyx.compat.onnx._inference.refusals import refuse
 from sardonyx.compat.onnx._inference.sequences import SEQUENCES
 from sardonyx.compat.onnx._inference.shaping import SHAPING
@@ -24,7 +27,6 @@ from sardonyx.compat.onnx._inference.signals import SIGNALS
 from sardonyx.compat.onnx._inference.sums import SUMS
 from sardonyx.compat.onnx._inference.training import TRAINING
 from sardonyx.compat.onnx._inference.views import seen
-from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.dtypes import INT64
 from sardonyx.core.errors import ShapeError
 from sardonyx.io.read import Scope, read_attr
@@ -36,9 +38,10 @@ from sardonyx.proto import TensorProto
 __all__ = ["infer_node"]
 
 # Inputs for which integers that were followed will do, and since which version; others must be constants.
-FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "ConstantOfShape": (0, 1), "Resize": (3, 11)}
+FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "Resize": (3, 11)}
 # Inputs that count as left out where their rank is not known, constants or not.
-IGNORED = {"Pad": (3,), "Slice": (3, 4)}
+IGNORED = {"Slice": (3, 4)}
+UNTYPED = {"Squeeze": (1,)}  # inputs that count as left out where nothing is known of their types
 
 # Inputs whose values shape the outputs: a constant there whose elements lie in a file that was not loaded is refused.
 READ: dict[str, tuple[str, ...]] = {
@@ -47,18 +50,15 @@ READ: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), ("axes",)),
     **dict.fromkeys(("Expand", "Reshape"), ("shape",)),
     **dict.fromkeys(("Resize", "Upsample"), ("scales", "sizes")),
-    **dict.fromkeys(("Split", "SplitToSequence"), ("split",)),
+    "Split": ("split",),
     "Col2Im": ("image_shape", "block_shape"),
-    "ConstantOfShape": ("input",),
     "OneHot": ("depth",),
-    "Pad": ("pads", "axes"),
-    "Range": ("start", "limit", "delta"),
     "Slice": ("starts", "ends", "axes", "steps"),
-    "Tile": ("repeats",),
     "TopK": ("K",),
 }
-SHAPES_READ = ("Expand", "Tile")  # there a constant whose name has no shape will not do
-READ_ANYHOW = ("ConstantOfShape", "OneHot", "Reshape")  # even where no shape of the first input is known
+SHAPES_READ = ("Expand",)  # there a constant whose name has no shape will not do
+ALONG_NUMBERS = {"Split": 0, "TopK": -1}  # only if the extent along `axis` (this one by default) is a number
+READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is known
 
 # Inputs whose shapes the official package does not compare with those of the others.
 UNCOMPARED: dict[str, tuple[int, ...]] = {
@@ -78,6 +78,7 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
 
 # Attributes of later versions that are heeded in older ones too, and since which.
 EARLY = {
+    **{name: {"axes": 13, "noop_with_empty_axes": 13} for name in REDUCTIONS},
     "AveragePool": {"ceil_mode": 1, "dilations": 11},
     "LpPool": {"ceil_mode": 1},
     "MaxPool": {"ceil_mode": 1},
@@ -90,9 +91,20 @@ OF_TYPE = (
     *("SequenceMap", "Split", "Transpose"),
 )
 # Rules that are written over type messages, instead of ours.
-WRITTEN = {**{("", name): rule for name, rule in CONTROL.items()}, **SIGNALS, **CLASSICAL, **CONSTANTS, **COUNTED, **OPTIONALS, **PICKING, **SEQUENCES, **SHAPING, **SUMS, **TRAINING}
-# Operators whose rules ask for every input that is needed, whether it is there or not.
-ASKED_FOR = ("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul")
+WRITTEN = {
+    **{("", name): rule for name, rule in CONTROL.items()},
+    **CASTS,
+    **SIGNALS,
+    **CLASSICAL,
+    **CONSTANTS,
+    **COUNTED,
+    **OPTIONALS,
+    **PICKING,
+    **SEQUENCES,
+    **SHAPING,
+    **SUMS,
+    **TRAINING,
+}
 # Operators whose bodies are inferred with them; others leave theirs as they are.
 BODIES = ("SequenceMap",)
 
@@ -104,18 +116,18 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
         written(ctx, schema)
         return
     n_inputs = ctx.get_num_inputs()
-    if n_inputs < (schema.min_inputs if schema.operator.name in ASKED_FOR else min(schema.min_inputs, 1)):
-        raise ValidationError(f"Input {n_inputs} is out of bounds.")
-    taken = n_inputs if schema.inputs and schema.inputs[-1].variadic else min(n_inputs, len(schema.inputs))
+    must_be_counted(schema, n_inputs)
+    declared = 2 if schema.operator.name in REDUCTIONS else len(schema.inputs)  # axes are looked for in all versions
+    taken = n_inputs if schema.inputs and schema.inputs[-1].variadic else min(n_inputs, declared)
     inputs = [_input(ctx, schema, i) for i in range(taken)]  # what else there is, nobody reads
-    if schema.operator.name == "Unsqueeze" and n_inputs < schema.min_inputs and (x := inputs[0]) and x.has_shape:
-        raise ValidationError(f"Input {n_inputs} is out of bounds.")  # it asks for more than it was given
     attrs = _attributes(ctx, schema)
     stated = frozenset(a.name for a in ctx.node.attribute)
     asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
     refuse(schema.operator.domain, asked)
     visible = looked_at(schema.operator.domain, asked)
     _must_be_typed(schema, visible.inputs)
+    first = asked.given(0) or Known(None)
+    must_reach(schema, n_inputs, ctx.get_num_outputs(), typed=first.type is not None, ranked=first.has_shape)
     try:
         found = _outputs(schema, visible)
         declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
@@ -123,7 +135,7 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
             untyped = known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)
             if untyped and ctx.has_output(i):
                 raise refuse_type(f"the type of output {i} does not follow from the inputs")
-        shown = seen(schema.operator.domain, asked, found)[:declared]
+        shown = seen(schema.operator.domain, asked, found[:declared])
     except InferenceError:
         raise
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
@@ -177,7 +189,9 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     message = ctx.get_input_type(i)
     kind = None if message is None else known_type(message)
     name = None if schema.operator.domain else schema.operator.name
-    if name in IGNORED and i in IGNORED[name] and not Known(kind).has_shape:
+    if (i in IGNORED.get(name or "", ()) and not Known(kind).has_shape) or (
+        i in UNTYPED.get(name or "", ()) and kind is None
+    ):
         return None
     tensor = ctx.get_input_data(i)
     if tensor is not None:
@@ -223,7 +237,12 @@ def _reads(ctx: InferenceContext, schema: Schema, i: int) -> bool:
     if schema.operator.domain or i >= len(schema.inputs) or schema.inputs[i].name not in READ.get(name, ()):
         return False
     first = ctx.get_input_type(0)
-    return name in READ_ANYHOW or (first is not None and Known(known_type(first)).has_shape)
+    x = None if first is None else Known(known_type(first))
+    if x is None or not x.has_shape or name not in ALONG_NUMBERS:
+        return name in READ_ANYHOW or (x is not None and x.has_shape)
+    given = ctx.get_attribute("axis")
+    axis = ALONG_NUMBERS[name] if given is None else int(given.i)
+    return -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
 
 
 def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
@@ -247,8 +266,7 @@ def _attributes(ctx: InferenceContext, schema: Schema) -> dict[str, Any]:
 
 
 def _is_set(schema: Schema, name: str, value: Any) -> bool:
-    only_one = schema.version < ONLY_ONE.get(name, 0) and schema.operator.name != "SplitToSequence"
-    return value == 1 if only_one else bool(value)
+    return value == 1 if schema.version < ONLY_ONE.get(name, 0) else bool(value)
 
 
 def _body(ctx: InferenceContext, name: str) -> Any:

@@ -13,7 +13,7 @@ from sardonyx.compat.onnx._inference.asked import Asked, all_numbers
 from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.resizing import sized_or_scaled
 from sardonyx.compat.onnx._inference.spreading import spread_against_itself, unpooled_against_itself
-from sardonyx.compat.onnx._inference.stated import depths_against_rule, fill_in_rows, regions_against_rule
+from sardonyx.compat.onnx._inference.stated import depths_against_rule, regions_against_rule
 from sardonyx.ir import SequenceType, TensorType
 from sardonyx.ops import Known
 
@@ -85,29 +85,6 @@ def _transposed(asked: Asked) -> Iterator[str]:
     yield from spread_against_itself(asked)
 
 
-# -- counts --------------------------------------------------------------------------------------------------------------
-
-
-def _in_groups(size: int) -> Reasons:
-    """After the rate and the count, each optimized tensor comes with its gradient and its state."""
-
-    def reasons(asked: Asked) -> Iterator[str]:
-        if (len(asked.inputs) - 2) % size:
-            yield f"The number of tensors after the first two inputs should be a multiple of {size}"
-
-    return reasons
-
-
-def _sequence(asked: Asked) -> Iterator[str]:
-    x, split, axis = _ranked(asked, 0), asked.given(1), int(asked.attrs.get("axis") or 0)
-    if x is None:
-        return
-    if not -x.rank <= axis < x.rank:
-        yield f"Invalid value of attribute 'axis'. Rank={x.rank} Value={axis}"
-    if split is not None and split.value is not None and split.value.ndim == 0 and split.value.item() <= 0:
-        yield "Scalar input 'split' must be greater than zero."
-
-
 # -- shapes of single inputs -----------------------------------------------------------------------------------------------
 
 
@@ -137,16 +114,6 @@ def _image(asked: Asked) -> Iterator[str]:
     x = _ranked(asked, 0)
     if x is not None and x.rank != 1:
         yield "Input tensor must be 1-dimensional"
-
-
-def _reduced(asked: Asked) -> Iterator[str]:
-    """A scalar has no axis, not even the first."""
-    if asked.version < (12 if asked.op_type in ("ReduceMax", "ReduceMin") else 11):
-        return
-    x, given = _ranked(asked, 0), asked.given(1)
-    axes = asked.attrs.get("axes") if given is None else given.numbers()
-    if x is not None and x.rank == 0 and axes:
-        yield f"axis must be in [-rank, rank-1]. input rank was 0, axis {axes[0]}"
 
 
 def _heads(asked: Asked) -> Iterator[str]:
@@ -201,6 +168,18 @@ def _typed(*inputs: int) -> Reasons:
     return reasons
 
 
+def _of_elements(index: int) -> Reasons:
+    """An input that must have a type, and elements of a known one."""
+
+    def reasons(asked: Asked) -> Iterator[str]:
+        yield from _typed(index)(asked)
+        x = asked.given(index)
+        if x is not None and isinstance(x.type, TensorType) and x.dtype is None:
+            yield f"Element type of input {index} unknown"
+
+    return reasons
+
+
 def _sequence_first(asked: Asked) -> Iterator[str]:
     x = asked.given(0)
     if x is not None and x.type is not None and not isinstance(x.type, SequenceType):
@@ -239,10 +218,8 @@ def _blocks(asked: Asked) -> Iterator[str]:
         yield "Blocksize must be positive"
 
 
-REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 REFUSED: dict[tuple[str, str], Reasons] = {
-    **{("", f"Reduce{name}"): _reduced for name in REDUCTIONS},
     ("", "Attention"): _heads,
     ("", "AveragePool"): _window(),
     ("", "Conv"): _window(1),
@@ -261,20 +238,14 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "MaxUnpool"): unpooled_against_itself,
     ("", "QLinearConv"): _window(3),
     ("", "Resize"): sized_or_scaled,
-    ("", "SplitToSequence"): _sequence,
     ("", "TensorScatter"): _cached,
     ("", "TopK"): _one_number,
     ("ai.onnx.preview", "FlexAttention"): _four_axes,
-    ("ai.onnx.preview.training", "Adam"): _in_groups(4),
-    ("ai.onnx.preview.training", "Momentum"): _in_groups(3),
 }
 MISTYPED: dict[tuple[str, str], Reasons] = {
     ("", "ConvInteger"): _typed(0, 1),
     ("", "MatMulInteger"): _typed(0, 1),
-    ("", "SequenceConstruct"): _typed(),
-    ("", "SplitToSequence"): _typed(0),
-    ("", "Where"): _typed(1),
-    ("", "ConstantOfShape"): fill_in_rows,
+    ("", "Where"): _of_elements(1),
     ("", "OneHot"): depths_against_rule,
     ("", "QLinearConv"): _zero_points((0, 2), (3, 5)),
     ("", "QLinearMatMul"): _zero_points((0, 2), (3, 5)),

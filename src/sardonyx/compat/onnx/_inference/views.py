@@ -12,22 +12,21 @@ from sardonyx.compat.onnx._inference.asked import (
     View,
     all_numbers,
     axis_of,
-    each_once,
     filter_extents,
     first_only,
     like_first,
+    named_axes,
     needs_ranks,
     no_extents,
     no_shape,
-    reduced_axes,
     refuses,
     reshaped,
     since,
-    unless_constant,
     until,
 )
 from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.compat.onnx._inference.parts import parted
+from sardonyx.compat.onnx._inference.reductions import REDUCTIONS, reduced
 from sardonyx.compat.onnx._inference.resizing import resized
 from sardonyx.compat.onnx._inference.slices import sliced
 from sardonyx.compat.onnx._inference.spreading import spread, unpooled
@@ -169,18 +168,6 @@ def _normalized(asked: Asked, found: Results) -> Results:
     ]
 
 
-def _axes_hidden(version: int) -> View:
-    return since(version, unless_constant(no_shape, 1))
-
-
-def _nothing_reduced(asked: Asked, found: Results) -> Results:
-    """Of axes that there are not, none is reduced."""
-    x, axes = asked.given(0), reduced_axes(asked)
-    if x is None or not x.has_shape or not axes or each_once(asked, axes, x.rank):
-        return found
-    return like_first(asked, found)
-
-
 def _like_sum(asked: Asked, found: Results) -> Results:
     """Where a product has no shape, that of what is added to it, unless that is broadcast."""
     c = asked.given(2)
@@ -216,7 +203,7 @@ def _squeezed_in_order(asked: Asked, found: Results) -> Results:
     x = asked.given(0)
     if x is None or not x.has_shape or asked.hidden(1):
         return found
-    axes = reduced_axes(asked)
+    axes = named_axes(asked)
     if axes is None:
         kept = [d for d in x.shape if d != 1]
         return [reshaped(y, kept if all_numbers(x.shape) else None) for y in found]
@@ -260,12 +247,11 @@ def _unsqueezed_in_order(asked: Asked, found: Results) -> Results:
 LEGACY_BROADCAST = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Xor")
 LEGACY_VARIADIC = ("Max", "Mean", "Min", "Sum")
 NORMALIZED = ("Hardmax", "LogSoftmax", "Softmax")
-REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 
 VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     **{("", name): until(7, like_first) for name in LEGACY_BROADCAST},
     **{("", name): until(8, like_first) for name in LEGACY_VARIADIC},
-    **{("", f"Reduce{name}"): (_nothing_reduced, _axes_hidden(13 if name == "Sum" else 18)) for name in REDUCTIONS},
+    **{("", name): reduced for name in REDUCTIONS},
     **{("", name): (until(7, _in_sequence), _hidden_given, _either_way) for name in ("RNN", "GRU", "LSTM")},
     **{("", f"Global{name}Pool"): _channels_seen for name in ("Average", "Lp", "Max")},
     ("", "ArgMax"): (until(11, _no_such_axis), since(11, refuses("a scalar has no axis", _axis_of_scalar))),

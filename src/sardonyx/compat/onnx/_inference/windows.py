@@ -37,7 +37,8 @@ def windows(images: int = 0, weights: int | None = None) -> View:
 
 def _with_places(asked: Asked, found: Results) -> Results:
     """Where the largest elements were: a second output has a type even in versions that have none."""
-    return [*found, Known(TensorType(INT64, None))] if asked.n_outputs > 1 == len(found) else found
+    pool = asked.op_type.endswith("Pool")
+    return [*found, Known(TensorType(INT64, None))] if pool and asked.n_outputs > 1 == len(found) else found
 
 
 def _slid(asked: Asked, image: Sequence[Dim | None], kernel: Sequence[Dim | None]) -> list[Dim | None]:
