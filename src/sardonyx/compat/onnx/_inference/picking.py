@@ -28,7 +28,7 @@ from sardonyx.proto import TensorProto, TensorShapeProto
 __all__ = ["PICKING"]
 
 FLOAT, DOUBLE, INT32, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64
-COUNTED = {FLOAT: np.float32, DOUBLE: np.float64, INT32: np.int64, INT64: np.int64}  # element types of ranges
+COUNTED = {FLOAT: np.float32, DOUBLE: np.float64, INT32: np.int32, INT64: np.int64}  # element types of ranges
 Dimension = TensorShapeProto.Dimension
 
 
@@ -206,7 +206,9 @@ def _counted(ctx: InferenceContext, schema: Schema) -> None:
     if any(n.dims for n in given):
         raise refuse_shape("Input to 'Range' op should be scalars (Tensor with only one element and shape empty)")
     start, limit, step = (COUNTED[code](numbers_in(n)[0]) for n in given)
-    say_shape(ctx, 0, [_steps(float(limit - start), float(step))])
+    with np.errstate(over="ignore"):
+        distance = float(limit - start)
+    say_shape(ctx, 0, [_steps(distance, float(step))])
 
 
 def _steps(distance: float, step: float) -> int:
