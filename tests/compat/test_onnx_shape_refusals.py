@@ -71,6 +71,10 @@ REFUSED: dict[str, str] = {
     "scales and a policy": model(
         "float[1, 4] x, float[2] f", 'y = Resize<keep_aspect_ratio_policy = "not_larger">(x, , f)'
     ),
+    "an extent below -1": model("float[6] x", "s = Constant<value_ints = [-2]>() y = Reshape(x, s)"),
+    "elements of other widths": model("float[N] x", "y = BitCast<to = 7>(x)", version=26),
+    "elements of no type": model("float[N] x", "y = Cast<to = 99>(x)"),
+    "ranks that are joined": model("float[2] x, float[2, 2] y", "z = Concat<axis = 0>(x, y)"),
     "an axis of a scalar": model("float x", "a = Constant<value_ints = [0]>() y = ReduceSum(x, a)"),
     "batches of a cache": model(
         "float[2, 1, 4, 5] p, float[2, 1, 1, 5] u, int64[3] w", "y = TensorScatter(p, u, w)", version=24
@@ -152,6 +156,18 @@ TAKEN: dict[str, str] = {
         "float[1, 4, 0] x",
         's = Constant<value_ints = [7, 7]>() y = Resize<axes = [-1, 1], keep_aspect_ratio_policy = "not_larger">(x, , , s)',
     ),
+    "some axes in another order": model("float[2, 3, 4] x", "y = Transpose<perm = [2, 0]>(x)"),
+    "a shape that is one number": model(
+        "float[6] x", "s = Constant<value_int = 6>() y = Reshape(x, s) z = Expand(x, s)"
+    ),
+    "what a name leaves open": model("float[N, 4] x", "s = Constant<value_ints = [0, -1]>() y = Reshape(x, s)"),
+    "updates that fit nowhere": model(
+        "float[2] x, int64[3, 4] i, float[5] u", "y = ScatterElements(x, i, u) z = ScatterND(x, i, u)"
+    ),
+    "names along the axis": model("float[N, 4] x, float[2, M] y", "z = Concat<axis = 0>(x, y)"),
+    "elements of as many bits": model("float[N] x", "y = BitCast<to = 6>(x)", version=26),
+    "columns of a block alone": model("float[1, 10, M] x, int64[N] i, int64[2] b", "y = Col2Im(x, i, b)"),
+    "ones of an old Upsample": model("float[N, 4] x", "y = Upsample<scales = [2.0, 1.5]>(x)", version=7),
     "a space by its size": model("float[2, 2, 3] t, int64[5] s", "y = AffineGrid(t, s)"),
 }
 

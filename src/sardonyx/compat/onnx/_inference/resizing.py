@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sardonyx.compat.onnx._inference.asked import Asked, Results, reshaped
+from sardonyx.compat.onnx._inference.asked import Asked, Results, all_numbers, reshaped
 from sardonyx.core.dims import Dim
 
 __all__ = ["resized", "sized_or_scaled"]
@@ -38,8 +38,11 @@ def sized_or_scaled(asked: Asked) -> Iterator[str]:
     if len(set(axes)) < len(axes):
         yield "An axis is referred to more than once"
     if by_size and sizes is not None:
+        if asked.hidden(SIZES) and sizes.has_shape and sizes.rank != 1:
+            yield "shape input must be 1D tensor"
         ints = sizes.ints()
-        count = len(ints) if ints is not None else sizes.shape[0] if sizes.has_shape and sizes.rank == 1 else 0
+        vector = sizes.shape if sizes.has_shape and sizes.rank == 1 and all_numbers(sizes.shape) else (0,)
+        count = len(ints) if ints is not None else vector[0]
         if count != len(axes):
             yield f"Number of elements of input 'sizes' ({count}) must be same as rank of input 'X' ({len(axes)})"
     elif scales is not None and len(scales) != len(axes):
