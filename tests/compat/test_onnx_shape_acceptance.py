@@ -141,6 +141,15 @@ TABLES = {
             *(constants(a=[]) + f"y = ReduceMean<noop_with_empty_axes = {n}>(x, a)" for n in (0, 1)),
         ),
     ),
+    "normalized from an axis on": Table(
+        (23, 28),
+        by_shape(", double[9] w"),
+        tuple(
+            f"{body}<axis = {axis}>(x, w)"
+            for body in ("y, m, d = LayerNormalization", "y = RMSNormalization")
+            for axis in (-4, -1, 0, 2, 5)
+        ),
+    ),
     "places of extremes": Table(
         (1, 11, 13),
         by_shape(),

@@ -98,6 +98,12 @@ def _any_axis(asked: Asked) -> Asked:
     return asked if inside else _without_shapes(0)(asked)
 
 
+def _data_alone(asked: Asked) -> Asked:
+    """Types and shapes of other inputs than the first."""
+    first = asked.given(0)
+    return replace(asked, inputs=[first and reshaped(first, None) for _ in asked.inputs])
+
+
 def _reduced_data(asked: Asked) -> Asked:
     """What is reduced, and along which axes."""
     attrs = {name: value for name, value in asked.attrs.items() if name != "axes"}
@@ -151,6 +157,8 @@ BLIND: dict[tuple[str, str], Blindness] = {
     ("", "DepthToSpace"): _whole_blocks(1, squared=True),
     ("", "Gemm"): _factors_alone,
     ("", "Not"): _any_elements,
+    ("", "LayerNormalization"): _data_alone,
+    ("", "RMSNormalization"): _data_alone,
     ("", "Resize"): _without_shapes(),
     ("", "Slice"): _without_shapes(),
     ("", "SpaceToDepth"): _whole_blocks(2, 3),

@@ -68,7 +68,6 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
     "NonMaxSuppression": (0, 1),
     "PRelu": (1,),
     "QuantizeLinear": (1, 2),
-    "RMSNormalization": (1,),
     "Scatter": (1, 2),
     "ScatterElements": (1, 2),
     "RotaryEmbedding": (1, 2),

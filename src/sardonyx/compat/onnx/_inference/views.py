@@ -182,6 +182,18 @@ def _no_such_axis(asked: Asked, found: Results) -> Results:
     return found if inside else like_first(asked, found)
 
 
+def _normalized_from_axis(asked: Asked, found: Results) -> Results:
+    """The first input's shape, then what its mean and deviation have: a 1 from `axis` on, which may lie behind all."""
+    x, axis = asked.given(0), axis_of(asked, -1)
+    if x is None or not x.has_shape:
+        return found
+    first = axis + x.rank if axis < 0 else axis
+    if first < 0:
+        raise refuse_shape(f"Unexpected axis value ({axis}) rank of first input is {x.rank}")
+    kept = [d if i < first else 1 for i, d in enumerate(x.shape)]
+    return [reshaped(y, kept if i else x.shape) for i, y in enumerate(found)]
+
+
 def _chosen(asked: Asked, found: Results) -> Results:
     """As many elements as a constant says, along an axis of a known number of them; a negative count is one too."""
     x, axis = asked.given(0), axis_of(asked, -1)
@@ -281,6 +293,8 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
         until(11, refuses("Invalid value for attribute 'axis'", _from_behind)),
         _no_empty_products,
     ),
+    ("", "LayerNormalization"): _normalized_from_axis,
+    ("", "RMSNormalization"): _normalized_from_axis,
     ("", "Split"): parted,
     ("", "SoftmaxCrossEntropyLoss"): _loss_of_each_label,
     ("", "StringNormalizer"): (_normalized, refuses("Input shape must be [C] or [1,C]", _many_rows)),
