@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from sardonyx.compat.onnx._given import given
 from sardonyx.compat.onnx.onnx_pb import (
     AttributeProto,
     GraphProto,
@@ -93,7 +94,10 @@ def make_attribute_ref(
     name: str, attr_type: int, doc_string: str | None = None, *, ref_attr_name: str | None = None
 ) -> AttributeProto:
     """An attribute, in a function's body, that stands for one of the function's (by default of the same name)."""
-    made = AttributeProto(name=name, type=attr_type, ref_attr_name=ref_attr_name or name)
+    named = name if ref_attr_name is None else ref_attr_name
+    if not named:
+        raise ValueError("ref_attr_name must be non-empty")
+    made = AttributeProto(**given(name=name, type=attr_type), ref_attr_name=named)
     if doc_string:
         made.doc_string = doc_string
     return made

@@ -55,6 +55,8 @@ def tensor_dtype_to_string(tensor_dtype: int) -> str:
 
 def np_dtype_to_tensor_dtype(np_dtype: Any) -> int:
     """The `TensorProto.DataType` of a NumPy type; text and objects are strings."""
+    if np_dtype is None:
+        raise ValueError("Unable to convert type None into TensorProto element type.")
     numpy = np.dtype(np_dtype)
     try:
         return dtypes.dtype(numpy).code

@@ -41,20 +41,24 @@ def _get_serializer(fmt: str | None, f: Place | None = None) -> serialization.Pr
     path = _get_file_path(f)
     if fmt is None and path is not None:
         fmt = serialization.registry.get_format_from_file_extension(Path(path).suffix)
-    return serialization.registry.get(fmt or _DEFAULT_FORMAT)
+    return serialization.registry.get(_DEFAULT_FORMAT if fmt is None else fmt)
 
 
 def _load_bytes(f: Place) -> bytes:
     read = cast("Callable[[], bytes] | None", getattr(f, "read", None))
-    return Path(cast("str", f)).read_bytes() if read is None else read()
+    if read is not None:
+        return read()
+    with open(cast("str", f), "rb") as file:  # noqa: PTH123  bytes, and numbers of open files, are places too
+        return file.read()
 
 
 def _save_bytes(content: bytes, f: Place) -> None:
     write = cast("Callable[[Any], object] | None", getattr(f, "write", None))
-    if write is None:
-        Path(cast("str", f)).write_bytes(content)
-    else:
+    if write is not None:
         write(content)
+        return
+    with open(cast("str", f), "wb") as file:  # noqa: PTH123  as above
+        file.write(content)
 
 
 def _load(cls: type[M], f: Place, format: str | None) -> M:

@@ -140,7 +140,7 @@ def printable_node(node: NodeProto, prefix: str = "", subgraphs: bool = False) -
     attributes = f"[{', '.join(sorted(text for text, _ in found))}]" if found else ""
     call = f"{node.op_type}{attributes}({', '.join(f'%{name}' for name in node.input)})"
     outputs = ", ".join(f"%{name}" for name in node.output)
-    text = f"{prefix}{outputs} = {call}" if node.output else f"{prefix}{call}"
+    text = prefix + (f"{outputs} = {call}" if node.output else call)
     return (text, [graph for _, graphs in found for graph in graphs]) if subgraphs else text
 
 

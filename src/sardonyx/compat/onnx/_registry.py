@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 
+import numpy as np
+
 from sardonyx.compat.onnx._schema_parts import need
 from sardonyx.compat.onnx._schemas import OpSchema, SchemaError
 from sardonyx.compat.onnx._standard_schemas import schema_from
@@ -65,9 +67,15 @@ def _split(version: int | str | None, domain: str) -> tuple[int | None, str]:
     return (None, version) if isinstance(version, str) else (version, domain)
 
 
+def _need_version(call: str, version: object) -> None:
+    if version is not None and not isinstance(version, str):
+        need(call, max_inclusive_version=(version, (int, np.integer)))
+
+
 def has_schema(op_type: str, max_inclusive_version: int | str | None = None, domain: str = "") -> bool:
     """Whether the operator exists, at a version of its domain if one is given; `has_schema(op_type, domain)` works too."""
     need("has_schema", op_type=(op_type, str), domain=(domain, str))
+    _need_version("has_schema", max_inclusive_version)
     version, domain = _split(max_inclusive_version, domain)
     return find(op_type, version, domain) is not None
 
@@ -79,6 +87,7 @@ def get_schema(op_type: str, max_inclusive_version: int | str | None = None, dom
         SchemaError: there is none.
     """
     need("get_schema", op_type=(op_type, str), domain=(domain, str))
+    _need_version("get_schema", max_inclusive_version)
     version, domain = _split(max_inclusive_version, domain)
     found = find(op_type, version, domain)
     if found is None:

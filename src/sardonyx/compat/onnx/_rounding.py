@@ -13,8 +13,9 @@ Array = np.ndarray[Any, Any]
 _NAN, _LARGEST = 255, 254
 
 
-def saturate_cast(x: Array, dtype: np.dtype[Any]) -> Array:
+def saturate_cast(x: Array, dtype: Any) -> Array:
     """`x` in `dtype`: what is too large becomes the largest value, and integers are rounded to even first."""
+    dtype = np.dtype(dtype)
     if np.issubdtype(dtype, np.integer) or dtype.name in ("int4", "uint4", "int2", "uint2"):
         limits: Any = ml_dtypes.iinfo(dtype)
         x = np.round(x)

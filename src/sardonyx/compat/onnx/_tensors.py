@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.compat.onnx._dtypes import tensor_dtype_to_field, tensor_dtype_to_np_dtype
+from sardonyx.compat.onnx._given import given
 from sardonyx.compat.onnx._rounding import saturate_cast, to_float8e8m0
 from sardonyx.compat.onnx.onnx_pb import MapProto, OptionalProto, SequenceProto, SparseTensorProto, TensorProto
 from sardonyx.core import dtypes
@@ -33,17 +34,18 @@ def make_tensor(name: str, data_type: int, dims: Sequence[int], vals: Any, raw: 
 
     Small floats take the nearest value they have; what is too large becomes their largest.
     """
-    made = TensorProto(data_type=data_type, name=name)
+    made = TensorProto(**given(data_type=data_type, name=name))
     made.dims.extend(dims)
-    numpy = tensor_dtype_to_np_dtype(data_type)
+    tensor_dtype_to_np_dtype(data_type)  # refuses what is no type
     kind = dtypes.dtype(int(data_type))
     if raw and kind is dtypes.STRING:
         raise TypeError("Can not use raw_data to store string type.")
     count = math.prod(dims)
     if raw:
         if isinstance(vals, np.ndarray):
-            array = np.asarray(vals).astype(numpy)
-            vals = bytes(Tensor(array, dtype=kind, shape=array.shape).raw())
+            vals = _raw(vals, kind)
+        if not isinstance(vals, bytes):
+            raise TypeError(f"Raw data must be bytes or numpy.ndarray, but got {type(vals)}.")
         expected = kind.nbytes(count)
         if len(vals) != expected:
             shown = f"Expected {expected} bytes, but got {len(vals)} bytes."
@@ -70,6 +72,13 @@ def _elements(vals: Any, kind: dtypes.DType) -> np.ndarray[Any, Any]:
     return np.asarray(vals, dtype=kind.numpy).reshape(-1)
 
 
+def _raw(array: np.ndarray[Any, Any], kind: dtypes.DType) -> bytes:
+    """The bytes of an array as they are, whatever its type; elements of less than a byte are packed."""
+    if kind.bits >= 8:
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    return bytes(Tensor(array.astype(kind.numpy), dtype=kind, shape=array.shape).raw())
+
+
 def _require(count: int, expected: int) -> None:
     if count != expected:
         shown = f"requiring {expected} elements."
@@ -78,7 +87,7 @@ def _require(count: int, expected: int) -> None:
 
 def make_sparse_tensor(values: TensorProto, indices: TensorProto, dims: Sequence[int]) -> SparseTensorProto:
     """A tensor of which only the nonzero values are stored."""
-    return SparseTensorProto(values=values, indices=indices, dims=dims)
+    return SparseTensorProto(**given(values=values, indices=indices, dims=dims))
 
 
 # What a sequence holds, by its elem_type.
@@ -101,7 +110,10 @@ _INTEGER_KEYS = {d.code for d in dtypes.ALL if d.is_integer and d.bits >= 8}
 
 def make_sequence(name: str, elem_type: int, values: Sequence[Any]) -> SequenceProto:
     """A sequence of messages of one kind."""
-    made = SequenceProto(name=name)
+    made = SequenceProto(**given(name=name))
+    if elem_type == SequenceProto.UNDEFINED:
+        made.elem_type = elem_type
+        return made
     field = _SEQUENCE_FIELDS.get(elem_type)
     if field is None:
         raise TypeError("The element type in the input sequence is not supported.")
@@ -112,7 +124,7 @@ def make_sequence(name: str, elem_type: int, values: Sequence[Any]) -> SequenceP
 
 def make_map(name: str, key_type: int, keys: list[Any], values: SequenceProto) -> MapProto:
     """A dictionary; the values are those of a sequence, in the order of the keys."""
-    made = MapProto(name=name, key_type=key_type)
+    made = MapProto(**given(name=name, key_type=key_type))
     if key_type == TensorProto.STRING:
         made.string_keys.extend(keys)
     elif key_type in _INTEGER_KEYS:
@@ -123,7 +135,7 @@ def make_map(name: str, key_type: int, keys: list[Any], values: SequenceProto) -
 
 def make_optional(name: str, elem_type: int, value: Any) -> OptionalProto:
     """A value that may be absent (None)."""
-    made = OptionalProto(name=name)
+    made = OptionalProto(**given(name=name))
     if elem_type == OptionalProto.UNDEFINED:
         made.elem_type = elem_type
         return made

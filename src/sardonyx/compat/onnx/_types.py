@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sardonyx.compat.onnx._given import given
 from sardonyx.compat.onnx.onnx_pb import TensorShapeProto, TypeProto, ValueInfoProto
 
 __all__ = [
@@ -82,7 +83,7 @@ def make_map_type_proto(key_type: int, value_type: TypeProto) -> TypeProto:
 
 def make_value_info(name: str, type_proto: TypeProto, doc_string: str = "") -> ValueInfoProto:
     """A named value of a type."""
-    made = ValueInfoProto(name=name)
+    made = ValueInfoProto(**given(name=name))
     if doc_string:
         made.doc_string = doc_string
     made.type.CopyFrom(type_proto)
@@ -91,7 +92,7 @@ def make_value_info(name: str, type_proto: TypeProto, doc_string: str = "") -> V
 
 def make_empty_tensor_value_info(name: str) -> ValueInfoProto:
     """A named value of which nothing is said."""
-    return ValueInfoProto(name=name)
+    return ValueInfoProto(**given(name=name))
 
 
 def make_tensor_value_info(

@@ -80,7 +80,7 @@ OP_SET_ID_VERSION_MAP: VersionMapType = first_ir_versions(VERSION_TABLE)
 def find_min_ir_version_for(opsetidlist: Iterable[OperatorSetIdProto], ignore_unknown: bool = False) -> int:
     """The oldest IR version, at least 3, that came with all these operator sets."""
     newest = 3
-    for opset in opsetidlist:
+    for opset in opsetidlist or ():
         needed = OP_SET_ID_VERSION_MAP.get((opset.domain or "ai.onnx", opset.version))
         if needed is not None:
             newest = max(newest, needed)

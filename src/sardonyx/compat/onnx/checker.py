@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sardonyx.compat.onnx import _checking, defs
+from sardonyx.compat.onnx._schema_parts import need
 from sardonyx.compat.onnx.helper import find_min_ir_version_for
 from sardonyx.compat.onnx.onnx_cpp2py_export import checker as C  # noqa: N812  its official name
 from sardonyx.compat.onnx.onnx_pb import (
@@ -40,6 +41,8 @@ __all__ = [
 
 ValidationError = C.ValidationError
 MAXIMUM_PROTOBUF = 2147483647  # the largest message of the format's other readers
+
+_SWITCHES = ("full_check", "skip_opset_compatibility_check", "check_custom_domain")
 
 DEFAULT_CONTEXT = C.CheckerContext()
 DEFAULT_CONTEXT.ir_version = IR_VERSION
@@ -134,6 +137,7 @@ def check_model(
         ValueError: the message is larger than other readers can read (a path has no such limit), or is none.
     """
     switches = full_check, skip_opset_compatibility_check, check_custom_domain
+    need("check_model", **{name: (value, bool) for name, value in zip(_SWITCHES, switches, strict=True)})
     if isinstance(model, (str, os.PathLike)):
         C.check_model_path(os.fspath(model), *switches)
         return

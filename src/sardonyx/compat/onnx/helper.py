@@ -21,6 +21,7 @@ from sardonyx.compat.onnx._dtypes import (
     tensor_dtype_to_storage_tensor_dtype,
     tensor_dtype_to_string,
 )
+from sardonyx.compat.onnx._given import given
 from sardonyx.compat.onnx._printable import (
     printable_attribute,
     printable_dim,
@@ -145,8 +146,8 @@ def make_node(
     **kwargs: Any,
 ) -> NodeProto:
     """A node; the other arguments are its attributes, sorted by name; those that are None are left out."""
-    made = NodeProto(op_type=op_type, input=inputs, output=outputs, domain=domain)
-    for field, text in (("name", name), ("doc_string", doc_string), ("overload", overload)):
+    made = NodeProto(domain=domain, overload=overload, **given(op_type=op_type, input=inputs, output=outputs))
+    for field, text in (("name", name), ("doc_string", doc_string)):
         if text:
             setattr(made, field, text)
     made.attribute.extend(make_attribute(key, value) for key, value in sorted(kwargs.items()) if value is not None)
@@ -155,7 +156,7 @@ def make_node(
 
 def make_operatorsetid(domain: str, version: int) -> OperatorSetIdProto:
     """A version of the operators of a domain."""
-    return OperatorSetIdProto(domain=domain, version=version)
+    return OperatorSetIdProto(**given(domain=domain, version=version))
 
 
 def make_opsetid(domain: str, version: int) -> OperatorSetIdProto:
@@ -175,10 +176,7 @@ def make_graph(
 ) -> GraphProto:
     """A graph."""
     return GraphProto(
-        node=nodes,
-        name=name,
-        input=inputs,
-        output=outputs,
+        **given(node=nodes, name=name, input=inputs, output=outputs),
         initializer=initializer,
         sparse_initializer=sparse_initializer,
         value_info=value_info,
@@ -201,15 +199,10 @@ def make_function(
 ) -> FunctionProto:
     """A function: `attributes` must be given by its calls, `attribute_protos` have defaults."""
     return FunctionProto(
-        domain=domain,
-        name=fname,
-        input=inputs,
-        output=outputs,
-        node=nodes,
-        opset_import=opset_imports,
+        **given(domain=domain, name=fname, input=inputs, output=outputs, node=nodes, opset_import=opset_imports),
         attribute=attributes,
         attribute_proto=attribute_protos,
-        doc_string=doc_string,
+        doc_string=doc_string or None,
         overload=overload,
         value_info=value_info,
     )

@@ -13,6 +13,7 @@ from sardonyx.compat.onnx._inference.errors import InferenceError
 from sardonyx.compat.onnx._inference.schemas import rule_of
 from sardonyx.compat.onnx._inference.types import Symbols
 from sardonyx.compat.onnx._inference.walk import Options, Walk, function_key
+from sardonyx.compat.onnx._schema_parts import need
 from sardonyx.compat.onnx._schemas import OpSchema
 from sardonyx.compat.onnx.onnx_pb import (
     IR_VERSION,
@@ -56,12 +57,13 @@ def infer_shapes(
         )
     if not isinstance(model, (ModelProto, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"infer_shapes only accepts ModelProto or bytes, incorrect type: {type(model)}")
+    need("infer_shapes", check_type=(check_type, bool), strict_mode=(strict_mode, bool), data_prop=(data_prop, bool))
     made = ModelProto()
     if isinstance(model, bytes):
         made.ParseFromString(model)
     else:
         made.CopyFrom(model)
-    _infer(made, Options(bool(check_type), bool(strict_mode), bool(data_prop)))
+    _infer(made, Options(check_type, strict_mode, data_prop))
     return made
 
 
@@ -139,8 +141,6 @@ def infer_function_output_types(
     Raises:
         InferenceError: its body contradicts an operator.
     """
-    if not isinstance(function, FunctionProto):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"a FunctionProto is needed, not {type(function)}")
     present = [f"?{i}" if type.WhichOneof("value") else "" for i, type in enumerate(input_types)]
     call = NodeProto(op_type=function.name, domain=function.domain, input=present, output=function.output)
     call.attribute.extend(attributes)

@@ -143,7 +143,7 @@ def extract_model(
     Raises:
         ValueError: a path is wrong, or a name is missing, unknown or given twice.
     """
-    if not Path(input_path).exists():
+    if not os.path.exists(input_path):  # noqa: PTH110  of an empty path, Path makes the current folder
         raise ValueError(f"Invalid input model path: {input_path}")
     if not output_path:
         raise ValueError("Output model path shall not be empty!")

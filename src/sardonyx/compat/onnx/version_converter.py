@@ -59,6 +59,7 @@ def convert_version(model: ModelProto, target_version: int) -> ModelProto:
     for before, after in _pairs(model.graph, made.graph):
         _keep_as_written(before, after)
     _keep_opsets(model, made)
+    made.ir_version = model.ir_version
     return made
 
 
