@@ -1,9 +1,11 @@
-"""Texts split, statistics of batches and grids, as the official package infers them."""
+"""Grids, fills, texts split and statistics of batches, as the official package infers them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sardonyx.compat.onnx._inference.context import InferenceContext
-from sardonyx.compat.onnx._inference.errors import refuse_shape
+from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.messages import (
     Rule,
     data_of,
@@ -54,7 +56,9 @@ def _batches(ctx: InferenceContext, schema: Schema) -> None:
     training = bool(option(ctx, "training_mode", 0))
     wanted = 3 if training else 1
     if ctx.get_num_outputs() != wanted:
-        raise refuse_shape(f"This number of op outputs should be {wanted} when Training_mode = {training}, but it is not.")
+        raise refuse_shape(
+            f"This number of op outputs should be {wanted} when Training_mode = {training}, but it is not."
+        )
     for i in range(1, wanted):
         keep_element(ctx, i + 2, i)
         say_shape(ctx, i, [channels])
@@ -75,28 +79,56 @@ def _grid(ctx: InferenceContext, schema: Schema) -> None:
     keep_element(ctx)
     if shape_of(ctx, 0) is None:
         return
-    vector, constant = must_have_rank(ctx, 1, 1), data_of(ctx, 1)
-    if vector is None:
-        return
-    if constant is not None and constant.data_type != TensorProto.INT64:
-        raise refuse_shape(f"Input 1 is a constant of type {constant.data_type}")
-    followed = ctx.get_symbolic_input(1)
-    size: list[TensorShapeProto.Dimension | int | None]
-    if constant is not None:
-        size = list(numbers_in(constant))
-    elif followed is not None:
-        size = list(extents(followed))
-    elif vector.dim[0].HasField("dim_value"):
-        size = [None] * vector.dim[0].dim_value
-    else:
+    must_have_rank(ctx, 1, 1)
+    size = _held(ctx, 1)
+    if size is None:
         return
     if len(size) not in (4, 5):
         raise refuse_shape(f"Length of input 'size' is {len(size)}. It must be 4 for 2D or 5 for 3D.")
     say_shape(ctx, 0, [size[0], *size[2:], len(size) - 2])
 
 
+def _filled(ctx: InferenceContext, schema: Schema) -> None:
+    """A tensor of the elements that the value is of."""
+    say_element(ctx, 0, _filling(ctx))
+    shape = _held(ctx, 0)
+    if shape is None:
+        return
+    if any((n if isinstance(n, int) else n.dim_value) < 0 for n in shape if n is not None):
+        raise refuse_shape("shape input tensor must have non-negative elements")
+    say_shape(ctx, 0, shape)
+
+
+def _filling(ctx: InferenceContext) -> int:
+    """The code of the value's elements; the value, if there is one, is a vector."""
+    value = ctx.get_attribute("value")
+    if value is None:
+        return TensorProto.FLOAT
+    sparse = value.HasField("sparse_tensor")
+    if not sparse and not value.HasField("t"):
+        raise refuse_type(f"Attribute expected to have tensor or sparse tensor type in node {ctx.node.op_type}.")
+    if len(value.sparse_tensor.dims if sparse else value.t.dims) != 1:
+        raise refuse_type(f"Attribute expected to have a one-dim tensor in node {ctx.node.op_type}.")
+    return int((value.sparse_tensor.values if sparse else value.t).data_type)
+
+
+def _held(ctx: InferenceContext, index: int) -> Sequence[TensorShapeProto.Dimension | int | None] | None:
+    """The extents in an input: a constant's elements, what was followed, or as many unknown ones as there are."""
+    constant = data_of(ctx, index)
+    if constant is not None:
+        if constant.data_type != TensorProto.INT64:
+            raise refuse_shape(f"Input {index} is a constant of type {constant.data_type}")
+        return list(numbers_in(constant))
+    followed = ctx.get_symbolic_input(index)
+    if followed is not None:
+        return list(extents(followed))
+    vector = must_have_rank(ctx, index, 1)
+    return [None] * vector.dim[0].dim_value if vector is not None and vector.dim[0].HasField("dim_value") else None
+
+
 COUNTED: dict[tuple[str, str], Rule] = {
     ("", "AffineGrid"): _grid,
     ("", "BatchNormalization"): _batches,
+    ("", "ConstantOfShape"): _filled,
     ("", "StringSplit"): _texts,
 }

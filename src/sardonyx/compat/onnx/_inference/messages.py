@@ -157,7 +157,9 @@ def say_shape(ctx: InferenceContext, index: int, shape: Extents) -> None:
             dim.dim_value = extent
         elif extent is not None:
             dim.CopyFrom(extent)
-    merge_shape(made, output(ctx, index).tensor_type)
+    type = output(ctx, index)
+    held = tensor_of(type)
+    merge_shape(made, type.tensor_type if held is None else held)
 
 
 def keep_shape(ctx: InferenceContext, source: int = 0, target: int = 0) -> None:

@@ -1,11 +1,17 @@
-"""Optional values made and opened, as the official package infers it: what is inside keeps its type to the letter."""
+"""Values handed on, in optionals or as they are, as the official package infers it: a type stays as it is stated."""
 
 from __future__ import annotations
 
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.errors import refuse_type
-from sardonyx.compat.onnx._inference.messages import Rule, output, say_element, say_shape
-from sardonyx.compat.onnx._inference.types import kind_of
+from sardonyx.compat.onnx._inference.messages import (
+    Rule,
+    output,
+    say_element,
+    say_shape,
+    type_of,
+)
+from sardonyx.compat.onnx._inference.types import kind_of, tensor_of
 from sardonyx.ops import Schema
 from sardonyx.proto import TensorProto, TypeProto
 
@@ -48,7 +54,22 @@ def _opened(ctx: InferenceContext, schema: Schema) -> None:
     elif optional or schema.version < ANYTHING_SINCE:
         raise refuse_type("Input must be an optional-type value containing an element with type information.")
     else:
-        output(ctx, 0).CopyFrom(type)
+        _keep(ctx, type)
+
+
+def _kept(ctx: InferenceContext, schema: Schema) -> None:
+    """Identity: whatever it is, it is given as it is."""
+    type = type_of(ctx, 0)
+    if type is None or kind_of(type) is None:
+        raise refuse_type("Input 0 expected to have type but instead is null")
+    _keep(ctx, type)
+
+
+def _keep(ctx: InferenceContext, type: TypeProto) -> None:
+    tensor = tensor_of(type)
+    if tensor is not None and not tensor.elem_type:
+        raise refuse_type("Element type of input 0 unknown")
+    output(ctx, 0).CopyFrom(type)
 
 
 def _typed(ctx: InferenceContext) -> TypeProto:
@@ -64,6 +85,7 @@ def _one_output(ctx: InferenceContext, what: str) -> None:
 
 
 OPTIONALS: dict[tuple[str, str], Rule] = {
+    ("", "Identity"): _kept,
     ("", "Optional"): _made,
     ("", "OptionalGetElement"): _opened,
     ("", "OptionalHasElement"): _asked,

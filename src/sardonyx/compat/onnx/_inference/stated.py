@@ -6,18 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from sardonyx.compat.onnx._inference.asked import Asked, reshaped
 from sardonyx.core.dtypes import FLOAT32, INT32, INT64
-from sardonyx.ir import Tensor, TensorType
+from sardonyx.ir import TensorType
 from sardonyx.ops import Known
 
 __all__ = [
     "depth_as_read",
     "depths_against_rule",
-    "fill_as_read",
-    "fill_in_rows",
     "regions_against_rule",
     "regions_as_read",
 ]
@@ -53,27 +49,6 @@ def depths_against_rule(asked: Asked) -> Iterator[str]:
         yield "Input 'depth' must be non-negative."
     if indices is not None and indices.has_shape and indices.rank == 0:
         yield "Indices tensor must have rank >= 1"
-
-
-def fill_as_read(asked: Asked) -> Asked:
-    """ConstantOfShape: a constant of any rank gives its elements as extents, and a value of any count its type."""
-    shape, value = asked.given(0), asked.attrs.get("value")
-    inputs, attrs = list(asked.inputs), dict(asked.attrs)
-    if shape is not None and shape.value is not None:
-        inputs[0] = replace(reshaped(shape, (shape.value.size,)), value=shape.value.reshape(-1))
-    if isinstance(value, Tensor) and value.size != 1:
-        first = value.numpy().reshape(-1)[:1]
-        attrs["value"] = Tensor(first if first.size else np.zeros(1, first.dtype), dtype=value.dtype)
-    return replace(asked, inputs=inputs, attrs=attrs)
-
-
-def fill_in_rows(asked: Asked) -> Iterator[str]:
-    """ConstantOfShape: the value is a vector."""
-    value: Any = asked.attrs.get("value")
-    if value is not None and not hasattr(value, "shape"):
-        yield "Attribute expected to have tensor or sparse tensor type"
-    if value is not None and len(value.shape) != 1:
-        yield "Attribute expected to have a one-dim tensor"
 
 
 def regions_as_read(asked: Asked) -> Asked:

@@ -293,14 +293,14 @@ class _Followed:
         return int(found.i) if found is not None else default or 0
 
     def shape(self, index: int) -> list[Extent] | None:
-        type = self._walk.types.get(self._node.input[index])
+        type = self._walk.types.get(self._node.input[index]) if index < self.n_inputs else None
         tensor = None if type is None else tensor_of(type)
         return read_extents(tensor.shape) if tensor is not None and tensor.HasField("shape") else None
 
     def values(self, index: int) -> list[Extent] | None:
         """What was followed, a short constant, or as many unknown integers as the vector has."""
         if index >= self.n_inputs:
-            raise InferenceError(f"Input {index} is out of bounds.")
+            raise ValidationError(f"Input {index} is out of bounds.")
         name = self._node.input[index]
         known = self._walk.values
         if name in known:
