@@ -90,6 +90,27 @@ TABLES = {
         IMAGES,
         ("y = Conv(x, w)", "y = Conv<dilations = [2, 2]>(x, w)", "y = Conv<kernel_shape = [3, 3]>(x, w)"),
     ),
+    "windows that are bent": Table(
+        (19, 22),
+        tuple(
+            f"float{x} x, float{w} w, float{o} o"
+            for x, w, o in itertools.product(
+                ("[1, 2, 5, N]", "[1, 2]"), ("[3, 2, 2, 2]", "[3, 9, 2]"), ("[0, 3]", "[]")
+            )
+        ),
+        ("y = DeformConv(x, w, o)", "y = DeformConv<kernel_shape = [3, 3], pads = [1, 1, 0, 0], group = 2>(x, w, o)"),
+    ),
+    "zero points that are left out": Table(
+        (10, 21),
+        ("uint8[1, 1, 7, 7] x, float s, uint8 z",),
+        tuple(
+            f"y = {op}({', '.join(given)})"
+            for op in ("QLinearConv", "QLinearMatMul")
+            for given in (
+                [given if i != left_out else '""' for i, given in enumerate("xszxszsz")] for left_out in range(8)
+            )
+        ),
+    ),
     "pools": Table(
         (2, 10, 11, 18, 22),
         by_shape(shapes=("[1, 4, 5]", "[1, 4, 0]", "[1, 4, N]", "[1, 4]", "[]")),

@@ -18,7 +18,6 @@ __all__ = [
     "all_numbers",
     "axis_of",
     "by_axis",
-    "filter_extents",
     "first_only",
     "like_first",
     "named_axes",
@@ -178,17 +177,6 @@ def by_axis(pick: Callable[[int, Dim, Dim], Dim | None]) -> View:
 def only_from_numbers(first: int = 0) -> View:
     """From axis `first` on, an extent is known only where the first input's is a number."""
     return by_axis(lambda i, before, after: after if i < first or isinstance(before, int) else None)
-
-
-def filter_extents(index: int) -> View:
-    """The filter's spatial extents must be numbers, unless `kernel_shape` gives them."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        w = asked.given(index)
-        known = asked.attrs.get("kernel_shape") or (w is not None and w.has_shape and all_numbers(w.shape[2:]))
-        return found if known else no_shape(asked, found)
-
-    return apply
 
 
 def all_numbers(dims: Sequence[Dim | None]) -> bool:

@@ -101,7 +101,7 @@ def _any_axis(asked: Asked) -> Asked:
 def _data_alone(asked: Asked) -> Asked:
     """Types and shapes of other inputs than the first."""
     first = asked.given(0)
-    return replace(asked, inputs=[first and reshaped(first, None) for _ in asked.inputs])
+    return replace(asked, inputs=[first and reshaped(first, None)] * max(len(asked.inputs), 2))
 
 
 def _reduced_data(asked: Asked) -> Asked:
@@ -146,7 +146,10 @@ BLIND: dict[tuple[str, str], Blindness] = {
     **{("", name): _reduced_data for name in REDUCTIONS},
     **{("", name): _until(11, _without_shapes(0)) for name in ("Hardmax", "LogSoftmax", "Softmax")},
     **{("", f"{name}Pool"): _without_shapes() for name in ("Average", "Lp", "Max")},
-    **{("", name): _without_shapes() for name in ("Conv", "ConvInteger", "ConvTranspose", "MaxUnpool", "QLinearConv")},
+    **{
+        ("", name): _without_shapes()
+        for name in ("Conv", "ConvInteger", "DeformConv", "ConvTranspose", "MaxUnpool", "QLinearConv")
+    },
     **{("", name): _without_shapes() for name in ("LpNormalization", "MeanVarianceNormalization")},
     ("", "NegativeLogLikelihoodLoss"): _until(22, _labels_as_data),
     ("", "MaxRoiPool"): regions_as_read,

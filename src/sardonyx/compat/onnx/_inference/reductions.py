@@ -26,6 +26,8 @@ def reduced(asked: Asked, found: Results) -> Results:
         if given is not None and asked.hidden(1):
             return no_shape(asked, found)
         axes = None if given is None else given.numbers()
+        if given is not None and axes is None:
+            raise refuse_shape("the axes are a constant of another type than int64")
     if not axes and asked.attrs.get("noop_with_empty_axes"):
         return [reshaped(y, x.shape) for y in found]
     counted = _counted(asked, [int(a) for a in axes or ()], x.rank)

@@ -206,7 +206,7 @@ def _zero_points(*pairs: tuple[int, int]) -> Reasons:
     def reasons(asked: Asked) -> Iterator[str]:
         for i, j in pairs:
             x, zero = asked.given(i), asked.given(j)
-            if x is not None and zero is not None and x.dtype != zero.dtype:
+            if x is None or zero is None or x.dtype != zero.dtype:
                 yield "input and zero_point pair is expected to have same type."
 
     return reasons
@@ -216,7 +216,6 @@ def _blocks(asked: Asked) -> Iterator[str]:
     size = asked.attrs.get("blocksize")
     if size is None or size <= 0:
         yield "Blocksize must be positive"
-
 
 
 REFUSED: dict[tuple[str, str], Reasons] = {

@@ -12,7 +12,6 @@ from sardonyx.compat.onnx._inference.asked import (
     View,
     all_numbers,
     axis_of,
-    filter_extents,
     first_only,
     like_first,
     named_axes,
@@ -288,7 +287,7 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
     ("", "Attention"): _grown,
     ("ai.onnx.preview", "FlexAttention"): (_nothing_without_ranks, _batch_of(1, 2)),
-    ("", "DeformConv"): filter_extents(1),
+    ("", "DeformConv"): windows(0, 1),
     ("", "Flatten"): (
         until(11, refuses("Invalid value for attribute 'axis'", _from_behind)),
         _no_empty_products,
