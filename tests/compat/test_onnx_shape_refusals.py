@@ -168,6 +168,15 @@ TAKEN: dict[str, str] = {
     "elements of as many bits": model("float[N] x", "y = BitCast<to = 6>(x)", version=26),
     "columns of a block alone": model("float[1, 10, M] x, int64[N] i, int64[2] b", "y = Col2Im(x, i, b)"),
     "ones of an old Upsample": model("float[N, 4] x", "y = Upsample<scales = [2.0, 1.5]>(x)", version=7),
+    "extents that an old Expand does not follow": model(
+        "float[N, 1] x, float[N, M] y", "s = Shape(y) z = Expand(x, s)", version=11
+    ),
+    "extents of which an old Shape takes all": model(
+        "float[2, 3, 4] x", "s = Shape<start = 1, end = 2>(x) z = ConstantOfShape(s)", version=13
+    ),
+    "sizes that follow from no axes": model(
+        "float x", "s = Shape(x) f = Constant<value = float[0] {}>() y = Resize(x, , , s)"
+    ),
     "a space by its size": model("float[2, 2, 3] t, int64[5] s", "y = AffineGrid(t, s)"),
 }
 

@@ -6,7 +6,7 @@ What is followed is a flat list of extents, whether the value is a vector or a s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.compat.onnx._inference.known import Extent
@@ -45,6 +45,10 @@ def _arithmetic(operation: Callable[[int, int], int]) -> Callable[[Values], list
         return [operation(x, y) if isinstance(x, int) and isinstance(y, int) else None for x, y in pairs]
 
     return propagate
+
+
+def _whole_shape(ctx: Values) -> list[Extent] | None:
+    return ctx.shape(0)
 
 
 def _shape(ctx: Values) -> list[Extent] | None:
@@ -134,14 +138,16 @@ def _zeros(values: Sequence[Extent]) -> list[int]:
     return [v if isinstance(v, int) else 0 for v in values]
 
 
+Rule: TypeAlias = Callable[[Values], list[Extent] | None]
+
 # Operator -> the first version that passes integers on, and what it passes.
-PROPAGATORS: dict[str, tuple[int, Callable[[Values], list[Extent] | None]]] = {
+PROPAGATORS: dict[str, tuple[int, Rule]] = {
     "Add": (14, _arithmetic(lambda a, b: a + b)),
     "Cast": (13, _same),
     "Concat": (13, _concat),
     "Gather": (1, _gather),
     "Mul": (14, _arithmetic(lambda a, b: a * b)),
-    "Shape": (1, _shape),
+    "Shape": (1, _whole_shape),
     "Size": (13, _size),
     "Slice": (13, _slice),
     "Squeeze": (13, _same),
@@ -150,7 +156,13 @@ PROPAGATORS: dict[str, tuple[int, Callable[[Values], list[Extent] | None]]] = {
 }
 
 
-def propagator(domain: str, op_type: str, version: int) -> Callable[[Values], list[Extent] | None] | None:
+# Those that pass on something else since a later version.
+CHANGED: dict[str, tuple[int, Rule]] = {"Shape": (15, _shape)}
+
+
+def propagator(domain: str, op_type: str, version: int) -> Rule | None:
     """What an operator passes on, at a version of its own."""
-    since, rule = PROPAGATORS.get(op_type, (0, None))
-    return rule if domain in ("", "ai.onnx") and version >= since else None
+    for since, rule in (rows[op_type] for rows in (CHANGED, PROPAGATORS) if op_type in rows):
+        if domain in ("", "ai.onnx") and version >= since:
+            return rule
+    return None

@@ -94,7 +94,7 @@ def _axes(asked: Asked, rank: int) -> list[int]:
 def _by_size(asked: Asked) -> bool:
     """Sizes are given unless they are known to be none."""
     sizes = asked.given(SIZES)
-    return sizes is not None and not (sizes.has_shape and sizes.shape == (0,))
+    return sizes is not None and sizes.ints() != [] and not (sizes.has_shape and sizes.shape == (0,))
 
 
 def _scales(asked: Asked) -> int:

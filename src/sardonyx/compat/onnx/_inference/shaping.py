@@ -48,15 +48,16 @@ def _axis(axis: int, rank: int) -> int:
 
 
 def _stated(ctx: InferenceContext, index: int, *, followed: bool) -> list[Dimension] | None:
-    """The extents that an input holds: a constant's elements, what was followed, or as many unknown ones as it has."""
+    """The extents that an input holds: a constant's elements, or what was followed."""
     tensor = data_of(ctx, index)
     if tensor is not None:
         return [Dimension(dim_value=n) for n in _numbers(tensor)]
-    if not followed:
-        return None
-    values = ctx.get_symbolic_input(index)
-    if values is not None:
-        return extents(values)
+    values = ctx.get_symbolic_input(index) if followed else None
+    return None if values is None else extents(values)
+
+
+def _counted(ctx: InferenceContext, index: int) -> list[Dimension] | None:
+    """As many unknown extents as a vector has elements."""
     shape = must_have_rank(ctx, index, 1)
     count = None if shape is None else _value(shape.dim[0])
     return None if count is None else [Dimension() for _ in range(count)]
@@ -65,7 +66,10 @@ def _stated(ctx: InferenceContext, index: int, *, followed: bool) -> list[Dimens
 def _reshaped(ctx: InferenceContext, schema: Schema) -> None:
     """The extents that are stated; a 0 keeps the input's, and a -1 takes what is left, if numbers tell."""
     keep_element(ctx)
-    target, shape = _stated(ctx, 1, followed=schema.version >= 14), shape_of(ctx, 0)
+    shape, followed = shape_of(ctx, 0), schema.version >= 14
+    target = _stated(ctx, 1, followed=followed)
+    if target is None and followed:
+        target = _counted(ctx, 1)
     if target is None:
         return
     made: list[Dimension] = []
@@ -118,7 +122,9 @@ def _expanded(ctx: InferenceContext, schema: Schema) -> None:
         return
     if schema.version < 13:
         must_have_rank(ctx, 1, 1)
-    target = _stated(ctx, 1, followed=True)
+    target = _stated(ctx, 1, followed=schema.version >= 13)
+    if target is None:
+        target = _counted(ctx, 1)
     if target is not None:
         say_shape(ctx, 0, _spread(extents(shape), target))
 
