@@ -8,6 +8,7 @@ from typing import Any
 
 from sardonyx.compat.onnx._inference.arity import must_be_counted, must_reach
 from sardonyx.compat.onnx._inference.asked import Asked
+from sardonyx.compat.onnx._inference.attending import ATTENDING
 from sardonyx.compat.onnx._inference.blind import looked_at
 from sardonyx.compat.onnx._inference.casts import CASTS
 from sardonyx.compat.onnx._inference.classical import CLASSICAL
@@ -57,6 +58,7 @@ READ: dict[str, tuple[str, ...]] = {
     "TopK": ("K",),
 }
 SHAPES_READ = ("Expand",)  # there a constant whose name has no shape will not do
+SHAPES_DECLARED = (*SHAPES_READ, "OneHot")  # there one that is declared without a shape will not
 ALONG_NUMBERS = {"Split": 0, "TopK": -1}  # only if the extent along `axis` (this one by default) is a number
 READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is known
 
@@ -93,6 +95,7 @@ OF_TYPE = (
 WRITTEN = {
     **{("", name): rule for name, rule in CONTROL.items()},
     **CASTS,
+    **ATTENDING,
     **SIGNALS,
     **CLASSICAL,
     **CONSTANTS,
@@ -196,7 +199,7 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
     if tensor is not None:
         _must_be_taken(ctx, tensor, schema, i)
         known = constant(tensor, kind)
-        wanted = READ.get(name or "", ()) if name not in SHAPES_READ else ()
+        wanted = READ.get(name or "", ()) if name not in SHAPES_DECLARED else ()
         at = min(i, len(schema.inputs) - 1)
         if known.has_shape or (kind is None and name not in SHAPES_READ):
             return known

@@ -116,13 +116,6 @@ def _image(asked: Asked) -> Iterator[str]:
         yield "Input tensor must be 1-dimensional"
 
 
-def _heads(asked: Asked) -> Iterator[str]:
-    for name in ("left_window_size", "right_window_size"):
-        size = asked.attrs.get(name)
-        if size is not None and size < -1:
-            yield f"{name} must be -1 or nonnegative, got {size}"
-
-
 def _packed(asked: Asked) -> Iterator[str]:
     """The heads lie side by side on the last axis."""
     for i, what, heads in ((0, "query", "q_num_heads"), (1, "key", "kv_num_heads"), (2, "value", "kv_num_heads")):
@@ -130,15 +123,6 @@ def _packed(asked: Asked) -> Iterator[str]:
         last = x.shape[2] if x is not None and x.rank == 3 else None
         if count > 0 and isinstance(last, int) and last % count:
             yield f"Packed {what} last dim ({last}) must be divisible by {heads} ({count})"
-
-
-def _four_axes(asked: Asked) -> Iterator[str]:
-    given = [x for i in range(3) if (x := asked.given(i)) is not None and x.type is not None]
-    if any(not x.has_shape or x.rank != 4 for x in given):
-        yield "FlexAttention requires rank-4 inputs: Q (B, Hq, L, Dqk), K (B, Hkv, S, Dqk), V (B, Hkv, S, Dv)."
-    batches = {x.shape[0] for x in given if isinstance(x.shape[0], int)}
-    if len(batches) > 1:
-        yield f"The batches of Q, K and V differ: {sorted(batches)}"
 
 
 def _cached(asked: Asked) -> Iterator[str]:
@@ -219,7 +203,6 @@ def _blocks(asked: Asked) -> Iterator[str]:
 
 
 REFUSED: dict[tuple[str, str], Reasons] = {
-    ("", "Attention"): _heads,
     ("", "AveragePool"): _window(),
     ("", "Conv"): _window(1),
     ("", "ConvInteger"): _window(1),
@@ -239,7 +222,6 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "Resize"): sized_or_scaled,
     ("", "TensorScatter"): _cached,
     ("", "TopK"): _one_number,
-    ("ai.onnx.preview", "FlexAttention"): _four_axes,
 }
 MISTYPED: dict[tuple[str, str], Reasons] = {
     ("", "ConvInteger"): _typed(0, 1),

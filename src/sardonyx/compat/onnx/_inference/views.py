@@ -75,24 +75,6 @@ def _filled(output: int, other: int, axes: tuple[int, ...]) -> View:
     return apply
 
 
-def _grown(asked: Asked, found: Results) -> Results:
-    """The caches as they were, longer by as many keys as are given; nothing is said of them unless both are counted."""
-    keys = [x for i in (1, 2) if (x := asked.given(i)) is not None and x.has_shape and x.rank in (3, 4)]
-    count = next((n for x in keys if isinstance(n := x.shape[x.rank - 2], int)), None)
-    first = asked.given(4)
-    length = first.shape[2] if first is not None and first.has_shape and first.rank == 4 else None
-    grown = list(found)
-    for output, given in ((1, 4), (2, 5)):
-        past = asked.given(given)
-        if past is None or not past.has_shape or past.rank != 4 or output >= len(found):
-            continue
-        if not isinstance(length, int) or count is None:
-            grown[output] = reshaped(found[output], None)
-        else:
-            grown[output] = reshaped(found[output], (*past.shape[:2], length + count, past.shape[3]))
-    return grown
-
-
 def _no_empty_products(asked: Asked, found: Results) -> Results:
     """A product with a name in it is unknown, though another factor be 0."""
     x, axis = asked.given(0), axis_of(asked, 1)
@@ -101,25 +83,6 @@ def _no_empty_products(asked: Asked, found: Results) -> Results:
     at = axis + x.rank if axis < 0 else axis
     halves = zip((x.shape[:at], x.shape[at:]), found[0].shape, strict=True)
     return [reshaped(found[0], [None if d == 0 and not all_numbers(half) else d for half, d in halves])]
-
-
-def _batch_of(*inputs: int) -> View:
-    """Where the first extent is no number, it is what one of these inputs has there."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        given = [x.shape[0] for i in inputs if (x := asked.given(i)) is not None and x.has_shape and x.rank]
-        number = next((d for d in given if isinstance(d, int)), None)
-        last = found[-1]
-        if number is None or not last.has_shape or isinstance(last.shape[0], int):
-            return found
-        return [*found[:-1], reshaped(last, (number, *last.shape[1:]))]
-
-    return apply
-
-
-def _nothing_without_ranks(asked: Asked, found: Results) -> Results:
-    known = all((x := asked.given(i)) is not None and x.has_shape for i in range(3))
-    return found if known else [Known(None) for _ in found]
 
 
 def _channels_seen(asked: Asked, found: Results) -> Results:
@@ -285,8 +248,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "Resize"): resized,
     ("", "Slice"): sliced,
     ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
-    ("", "Attention"): _grown,
-    ("ai.onnx.preview", "FlexAttention"): (_nothing_without_ranks, _batch_of(1, 2)),
     ("", "DeformConv"): windows(0, 1),
     ("", "Flatten"): (
         until(11, refuses("Invalid value for attribute 'axis'", _from_behind)),
