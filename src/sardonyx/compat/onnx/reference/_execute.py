@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,16 +32,27 @@ class Body:
         evaluator: runs the subgraph.
         context: the values around it.
         keywords: what `evaluator.run` gets besides.
+        told: called before each run and after it, with whether it ends.
     """
 
-    def __init__(self, evaluator: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        evaluator: Any,
+        context: Mapping[str, Any],
+        keywords: Mapping[str, Any],
+        told: Callable[[bool], None] = lambda ends: None,
+    ) -> None:
         own = evaluator.rt_inits_
         self._around = {name: value for name, value in context.items() if name not in own}
-        self._evaluator, self._keywords = evaluator, keywords
+        self._evaluator, self._keywords, self._told = evaluator, keywords, told
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        names = self._evaluator.input_names
-        return self._evaluator.run(None, {**self._around, **dict(zip(names, arrays, strict=False))}, **self._keywords)
+        feeds = dict(zip(self._evaluator.input_names, arrays, strict=False))
+        feeds |= {name: value for name, value in self._around.items() if name not in feeds}
+        self._told(False)
+        outputs = self._evaluator.run(None, feeds, **self._keywords)
+        self._told(True)
+        return outputs
 
     @functools.cached_property
     def graph(self) -> Graph:

@@ -64,7 +64,7 @@ class OnnxType:
 
     def __init__(self, type_proto: TypeProto) -> None:
         if not isinstance(type_proto, TypeProto):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
-            raise TypeError(f"expected a TypeProto, got {type(type_proto)}")
+            raise TypeError(f"type_proto {type(type_proto)} must be of type onnx.TypeProto.")
         self.type_proto = type_proto
 
     def __repr__(self) -> str:
@@ -133,10 +133,10 @@ class OpRun(abc.ABC):
 
     def __init__(self, onnx_node: NodeProto, run_params: dict[str, Any], schema: Any = None) -> None:
         if not isinstance(run_params, dict):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
-            raise TypeError(f"run_params is a {type(run_params)}, not a dictionary")
+            raise TypeError(f"run_params must be a dictionary not {type(run_params)}.")
         for name in ("opsets", "new_ops"):
             if name not in run_params:
-                raise RuntimeError(f"run_params lacks '{name}'; it has {sorted(run_params)}")
+                raise RuntimeError(f"Attribute '{name}' must be in run_params, only {sorted(run_params)} was found.")
         if "log" not in run_params:
             raise KeyError("run_params lacks 'log'")
         self.onnx_node = onnx_node
@@ -220,7 +220,7 @@ class OpRun(abc.ABC):
     def implicit_inputs(graph: GraphProto) -> list[str]:
         """The names that a subgraph takes from the graphs around it."""
         if not isinstance(graph, GraphProto):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
-            raise TypeError(f"expected a GraphProto, got {type(graph)}")
+            raise TypeError(f"Unexpected type {type(graph)}: a GraphProto is wanted")
         known = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
         known |= {i.name for i in graph.input}
         found: dict[str, None] = {}
@@ -268,17 +268,18 @@ class OpRun(abc.ABC):
 
     def _check_and_fix_outputs(self, res: Any) -> tuple[Any, ...]:
         """The results, scalars as arrays; refuses what is no value of ONNX."""
-        who = f"'_run' of {type(self).__name__}"
+        who = f"Method '_run' of class '{type(self).__name__}'"
         if not isinstance(res, tuple):
-            raise TypeError(f"{who} returned a {type(res)}, not a tuple of outputs")
+            raise TypeError(f"{who} does not return a tuple but '{type(res)}'.")
         if not res:
-            raise ValueError(f"{who} returned no output")
+            raise ValueError(f"{who} does not return any result.")
         fixed = tuple(np.array(x) if np.isscalar(x) else x for x in res)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         for x in fixed:
             is_value = isinstance(x, (np.ndarray, list, dict)) or hasattr(x, "todense")
             if not (is_value or (x is None and self._may_be_absent)):
-                shown = [type(t).__name__ for t in fixed]
-                raise TypeError(f"{who} returned {shown}; an output is an array, a list, a dictionary or sparse")
+                what = "is a tuple" if isinstance(x, tuple) else "has an unexpected type"
+                shown = f"an output is an array, a list, a dictionary or sparse, these are {[type(t) for t in fixed]}"
+                raise TypeError(f"A result of method '_run' of class '{type(self).__name__}' {what}: {shown}")
         return fixed
 
     def _check_inputs(self, args: Sequence[Any]) -> None:  # noqa: B027  # a family may have nothing to refuse
@@ -309,8 +310,8 @@ class OpRun(abc.ABC):
         try:
             res = self._run(*args, **kwargs)
         except self._wrapped as error:
-            kinds = [type(a).__name__ for a in args]
-            raise TypeError(f"{type(self).__name__} cannot run on {kinds} with {sorted(kwargs)}: {error}") from error
+            shown = f"types {[type(a) for a in args]} and attributes {sorted(kwargs)}"
+            raise TypeError(f"Issues with {shown} (operator {type(self).__name__!r}): {error}") from error
         count = len(res) if res is not None else 0  # pyright: ignore[reportUnnecessaryComparison]  # untyped programs
         self._log("-- done %s.run -> %d outputs", type(self).__name__, count)
         res = self._check_and_fix_outputs(res)
@@ -322,11 +323,17 @@ class OpRun(abc.ABC):
 
     def _check_call(self, linked_attributes: Any, context: Any) -> None:
         if self.need_context() != (context is not None):
-            raise RuntimeError(f"{type(self)} {'needs' if context is None else 'takes no'} context")
+            raise RuntimeError(
+                f"This node of type {type(self)} {'needs context' if context is None else 'does not need any context'}."
+            )
         if self.has_linked_attribute and linked_attributes is None:
-            raise ValueError(f"{type(self)} has linked attributes: give their values in 'linked_attributes'")
+            raise ValueError(
+                f"This node {type(self)} has linked attributes but None are given in parameter 'linked_attributes'."
+            )
         if not self.has_linked_attribute and linked_attributes is not None:
-            raise ValueError(f"{type(self)} has no linked attributes, but {set(linked_attributes)} were given")
+            raise ValueError(
+                f"This node {type(self)} has no linked attribute, but some are given: {set(linked_attributes)}."
+            )
 
     def _keywords(self, linked_attributes: Mapping[str, Any] | None) -> dict[str, Any]:
         """The attributes as `_run` gets them: those linked to the function's have the values of this call."""
@@ -335,6 +342,8 @@ class OpRun(abc.ABC):
             value = getattr(self, name)
             if isinstance(value, RefAttrName):
                 if linked_attributes is None or value.name not in linked_attributes:
+                    if self.op_type == "Constant":
+                        raise ValueError(f"Unable to find a value for linked attribute {value.name!r}")
                     continue  # the call leaves it out, and so does the node
                 value = linked_attributes[value.name]
             keywords[name] = value

@@ -102,7 +102,7 @@ class ReferenceEvaluator:
             known = list(self.functions_.values())
             function = type(self)(function, verbose=self.verbose, functions=known, **extra)
         elif not isinstance(function, ReferenceEvaluator):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a function is a FunctionProto or an evaluator, not {type(function)!r}")
+            raise TypeError(f"Unexpected type {type(function)!r} for a function: give a FunctionProto or an evaluator")
         proto = function.proto_
         overload = (proto.overload,) if proto.overload else ()
         self.functions_[proto.domain, proto.name, *overload] = function
@@ -172,7 +172,7 @@ class ReferenceEvaluator:
         if self.all_types_ is None:
             raise RuntimeError(f"nothing declares the type of '{name}': run shape inference first")
         if name not in self.all_types_ and exc:
-            raise RuntimeError(f"no type is declared for '{name}', only for {sorted(self.all_types_)}")
+            raise RuntimeError(f"Unable to return type for name '{name}': only {sorted(self.all_types_)} have one")
         return self.all_types_.get(name)
 
     def _init(self) -> None:
@@ -226,7 +226,9 @@ class ReferenceEvaluator:
         from sardonyx.compat.onnx.reference.ops import _op_list  # most of the evaluator's time to import is there
 
         if node.domain not in self.opsets:
-            raise RuntimeError(f"{node.op_type} is of domain '{node.domain}', which is not in {self.opsets!r}")
+            raise RuntimeError(
+                f"Domain '{node.domain}' (node type: '{node.op_type}') is not specified. Known opsets: {self.opsets!r}"
+            )
         version = self.opsets[node.domain]
         given = self.new_ops_.get((node.domain, node.op_type))
         expand = given is not None and issubclass(given, op_run.OpRunExpand)
@@ -250,7 +252,7 @@ class ReferenceEvaluator:
         function = next((self.functions_[key] for key in keys if key in self.functions_), None)
         if function is None:
             raise NotImplementedError(
-                f"{node.domain}.{node.op_type} is neither an operator known here nor one of the functions "
+                f"Node type '{node.op_type}' from domain '{node.domain}' is unknown, known functions: "
                 f"{sorted(self.functions_)}; give a class for it in 'new_ops'"
             )
         return lambda *args: op_run.OpFunction(*args, impl=function)
@@ -275,6 +277,8 @@ class ReferenceEvaluator:
         """
         if isinstance(self.proto_, FunctionProto) and attributes is None:
             raise TypeError("a function runs with 'attributes', if only an empty dictionary")
+        if isinstance(self.proto_, FunctionProto):
+            attributes = {**self.attribute_defaults_, **(attributes or {})}
         wants_check = self.check_shape_annotations_ if check_shape_annotations is None else check_shape_annotations
         bindings = _bindings if _bindings is not None else SymbolBindings() if wants_check else None
         results: dict[str, Any] = {"": None, **self.rt_inits_, **feed_inputs}
@@ -302,7 +306,7 @@ class ReferenceEvaluator:
         wanted = self.output_names if output_names is None else output_names
         missing = [name for name in wanted if name not in results]
         if missing:
-            raise RuntimeError(f"no value is named '{missing[0]}', only {sorted(results)}")
+            raise RuntimeError(f"Unable to find output name '{missing[0]}' in {sorted(results)}")
         return [results[name] for name in wanted]
 
     def _run_node(
@@ -315,7 +319,9 @@ class ReferenceEvaluator:
         self._log(1, "%s(%s) -> %s", node.op_type, node.input, node.output)
         missing = [name for name in node.input if name not in results]
         if missing:
-            raise RuntimeError(f"{node.op_type} reads '{missing[0]}', which is not among {sorted(results)}")
+            raise RuntimeError(
+                f"Unable to find input '{missing[0]}' in known results {sorted(results)}: {node.op_type} reads it"
+            )
         keywords: dict[str, Any] = {}
         if node.has_linked_attribute and attributes is not None:
             keywords["linked_attributes"] = attributes
@@ -343,18 +349,18 @@ class _Attributes(op_run.OpRun):
 def _opsets(proto: Any, opsets: Any, functions: Any) -> dict[str, int]:
     """The version of each domain that a message says, or what its evaluator must be told."""
     if isinstance(proto, ModelProto) and functions is not None:
-        raise ValueError("a model has its own functions: 'functions' must be None")
+        raise ValueError("functions must be None if proto is ModelProto: a model has its own")
     if isinstance(proto, (ModelProto, FunctionProto)):
         if opsets is not None:
-            raise ValueError(f"a {type(proto).__name__} says its opsets: 'opsets' must be None")
+            raise ValueError(f"opsets must be None if proto is {type(proto).__name__}, which says them")
         return {o.domain: int(o.version) for o in proto.opset_import}
     if isinstance(proto, GraphProto):
         if not isinstance(opsets, dict):
-            raise TypeError("a graph does not say its opsets: give them as a dictionary")
+            raise TypeError("opsets must be a dictionary if proto is GraphProto, which does not say them")
         return opsets  # pyright: ignore[reportUnknownVariableType]
     if isinstance(proto, NodeProto):
         return {proto.domain: newest_opset() if proto.domain == "" else 1}
-    raise TypeError(f"a {type(proto)} cannot be evaluated")
+    raise TypeError(f"Unexpected type {type(proto)} for proto.")
 
 
 def _by_name(classes: Sequence[type[op_run.OpRun]]) -> dict[tuple[str, str], type[op_run.OpRun]]:
@@ -362,7 +368,7 @@ def _by_name(classes: Sequence[type[op_run.OpRun]]) -> dict[tuple[str, str], typ
     found: dict[tuple[str, str], type[op_run.OpRun]] = {}
     for cls in classes:
         if not hasattr(cls, "op_domain"):
-            raise AttributeError(f"{cls} in new_ops has no attribute 'op_domain'")
+            raise AttributeError(f"Class {cls} must define attribute 'op_domain'.")
         if not issubclass(cls, op_run.OpRun):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
             raise TypeError(f"{cls} in new_ops does not derive from OpRun")
         found.setdefault((cls.op_domain, cls.__name__), cls)

@@ -45,7 +45,7 @@ class OpRunUnaryNum(OpRunUnary):
     def _check_results(self, args: Sequence[Any], res: tuple[Any, ...]) -> None:
         y = res[0]
         if y is not None and not isinstance(y, list) and y.dtype != args[0].dtype:
-            raise RuntimeTypeError(f"{type(self).__name__} made {y.dtype} of {args[0].dtype}")
+            raise RuntimeTypeError(f"Output type mismatch: {type(self).__name__} made {y.dtype} of {args[0].dtype}")
 
 
 class OpRunBinary(OpRun):
@@ -60,8 +60,8 @@ class OpRunBinary(OpRun):
         if x is None or y is None:
             raise RuntimeError(f"{type(self).__name__} takes two inputs, of which one is absent")
         if x.dtype != y.dtype:
-            shown = f"{x.dtype} != {y.dtype} (shapes {x.shape}, {y.shape})"
-            raise RuntimeTypeError(f"Input type mismatch: {type(self).__name__} got {shown}")
+            shown = f"operator {type(self).__name__!r}, shapes {x.shape}, {y.shape}"
+            raise RuntimeTypeError(f"Input type mismatch: {x.dtype} != {y.dtype} ({shown})")
 
 
 class OpRunBinaryComparison(OpRunBinary):

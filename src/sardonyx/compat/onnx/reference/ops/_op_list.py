@@ -104,6 +104,10 @@ DOMAINS = {
 }
 
 
+# The words with which an operator logs that a graph inside runs.
+_SAID = {("If", "then_branch"): "then", ("If", "else_branch"): "else", ("Loop", "body"): "loop"}
+
+
 class OpRunReference(OpRun):
     """An operator that the ops room computes, at the versions from `_since` to before `_until`."""
 
@@ -171,8 +175,17 @@ class OpRunReference(OpRun):
     def _body(self, name: str, value: Any, context: Mapping[str, Any], keywords: Mapping[str, Any]) -> Any:
         if not hasattr(value, "rt_nodes_"):
             return value
-        self._log("  -- %s> {%r}", name, context)
-        return Body(value, context, keywords)
+        word = _SAID.get((self._op, name))
+        if word is None:
+            return Body(value, context, keywords)
+
+        def told(ends: bool) -> None:
+            if ends:
+                self._log("  -- %s<", word)
+            else:
+                self._log("  -- %s> {%r}", word, context)
+
+        return Body(value, context, keywords, told)
 
 
 def module_of(op_type: str, domain: str) -> str:
@@ -281,7 +294,7 @@ def load_op(
         raise ValueError(f"domain '{domain}' is not the default one")
     schema = known_schemas().get(op_type)
     if schema is None or schema.domain != domain:
-        raise NotImplementedError(f"the standard has no operator '{op_type}'")
+        raise NotImplementedError(f"No registered schema for operator '{op_type}' and domain '{domain}'")
     schema = schema_at(op_type, version, domain)
     if not schema.has_function and not schema.has_context_dependent_function:
         raise RuntimeImplementationError(f"operator '{op_type}' is not defined by a function")
