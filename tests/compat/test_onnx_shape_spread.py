@@ -202,3 +202,23 @@ def test_words_that_programs_look_for(title: str) -> None:
         return words in str(caught.value)
 
     assert same(reason)
+
+
+WINDOWS = {
+    "Conv(x, w)": "Number of spatial dimensions in the weight tensor",
+    "ConvTranspose(x, w)": "Weight tensor spatial rank",
+    "ConvTranspose<group = 3>(x, v)": "Input channels C must be divisible by group",
+    'ConvTranspose<auto_pad = "VALID", pads = [0, 0]>(x, v)': "cannot be used simultaneously with auto_pad",
+}
+
+
+@pytest.mark.parametrize("node", WINDOWS)
+def test_words_about_windows(node: str) -> None:
+    text = model("float[1, 2, 5] x, float[2, 2, 3, 3] w, float[2, 2, 3] v", f"y = {node}", 22)
+
+    def reason(o: Any) -> bool:
+        with pytest.raises(o.shape_inference.InferenceError) as caught:
+            o.shape_inference.infer_shapes(o.parser.parse_model(text), strict_mode=True)
+        return WINDOWS[node] in str(caught.value)
+
+    assert same(reason)

@@ -73,7 +73,8 @@ def _window(*others: int, images: int = 0) -> Reasons:
             yield "Attribute kernel_shape must be specified"
         for w in weights:
             if w.rank != x.rank:
-                yield f"The weights have {w.rank - 2} spatial axes, the images {x.rank - 2}"
+                shown = f"({w.rank - 2}) does not match that of the input tensor ({x.rank - 2})"
+                yield f"Number of spatial dimensions in the weight tensor {shown}"
             if 0 in w.shape[2:]:
                 yield "Attribute kernel_shape must only contain positive values"
 
@@ -81,8 +82,8 @@ def _window(*others: int, images: int = 0) -> Reasons:
 
 
 def _transposed(asked: Asked) -> Iterator[str]:
-    yield from _window(1)(asked)
     yield from spread_against_itself(asked)
+    yield from _window(1)(asked)
 
 
 # -- shapes of single inputs -----------------------------------------------------------------------------------------------

@@ -26,6 +26,10 @@ def spread_against_itself(asked: Asked) -> Iterator[str]:
         yield f"Attribute group must be > 0 for ConvTranspose. group={group}."
     if w.rank < 3:
         yield f"Weight tensor must have at least 3 dimensions. Got: {w.rank}"
+    if x.rank < 3:
+        yield f"Input tensor must have at least 3 dimensions. Got: {x.rank}"
+    if w.rank != x.rank and "kernel_shape" not in asked.stated and all_numbers(w.shape[2:]):
+        yield "Weight tensor spatial rank does not match input tensor spatial rank"
     if isinstance(x.shape[1], int) and x.shape[1] % (group or 1):
         yield f"Input channels C must be divisible by group for ConvTranspose. C={x.shape[1]} group={group}."
     if not all_numbers(attrs.get("kernel_shape") or w.shape[2:]):
