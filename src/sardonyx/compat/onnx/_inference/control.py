@@ -149,8 +149,10 @@ def infer_scan(ctx: InferenceContext, schema: Schema) -> None:
     first = 1 if batched else 0  # an input of lengths
     scanned = int(attribute.i)
     n_state = n_inputs - first - scanned
-    if n_state < 0 or n_state > n_outputs:
-        raise refuse_shape(f"num_scan_inputs ({scanned}) does not fit {n_inputs} inputs and {n_outputs} outputs")
+    if scanned < 0 or n_state < 0:
+        raise refuse_shape(f"num_scan_inputs ({scanned}) cannot exceed the number of Scan inputs ({n_inputs - first}).")
+    if n_state > n_outputs:
+        raise refuse_shape(f"There are more loop state variables ({n_state}) than outputs of the Scan ({n_outputs}).")
     axes = _axes(ctx, "scan_input_axes", scanned)
     places = _axes(ctx, "scan_output_axes", n_outputs - n_state)
     batch, length = TensorShapeProto.Dimension(), TensorShapeProto.Dimension()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sardonyx.compat.onnx._inference.context import InferenceContext
 from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.messages import (
+    MOST_AXES,
     Rule,
     data_of,
     extents,
@@ -123,7 +124,9 @@ def _held(ctx: InferenceContext, index: int) -> Sequence[TensorShapeProto.Dimens
     if followed is not None:
         return list(extents(followed))
     vector = must_have_rank(ctx, index, 1)
-    return [None] * vector.dim[0].dim_value if vector is not None and vector.dim[0].HasField("dim_value") else None
+    if vector is None or not vector.dim[0].HasField("dim_value") or vector.dim[0].dim_value > MOST_AXES:
+        return None
+    return [None] * vector.dim[0].dim_value
 
 
 COUNTED: dict[tuple[str, str], Rule] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InferenceError", "refuse_shape", "refuse_type"]
+__all__ = ["InferenceError", "counted", "refuse_shape", "refuse_type"]
 
 
 class InferenceError(Exception):
@@ -15,3 +15,10 @@ def refuse_type(what: str) -> InferenceError:
 
 def refuse_shape(what: str) -> InferenceError:
     return InferenceError(f"[ShapeInferenceError] {what}")
+
+
+def counted(number: int) -> int:
+    """A number that stands for an extent, or is counted with; refused where 64 bits do not hold it."""
+    if not -(2**63) <= number < 2**63:
+        raise refuse_shape(f"Integer overflow: {number} is no extent")
+    return number

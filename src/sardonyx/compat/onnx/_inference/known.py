@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from sardonyx.compat.onnx._inference.errors import counted
 from sardonyx.core import dtypes
 from sardonyx.core.dims import Dim, Expr, symbol
 from sardonyx.core.dtypes import DType
@@ -140,6 +141,6 @@ def _write(type: Type | None, made: TypeProto) -> None:
 def write_extent(extent: Extent, dim: TensorShapeProto.Dimension) -> None:
     """State an extent."""
     if isinstance(extent, int):
-        dim.dim_value = extent
+        dim.dim_value = counted(extent)
     elif extent is not None:
         dim.dim_param = extent

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from sardonyx.compat.onnx._inference.context import InferenceContext
-from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
+from sardonyx.compat.onnx._inference.errors import counted, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.types import kind_of, merge_shape, tensor_of
 from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.core.errors import SardonyxError
@@ -18,6 +18,8 @@ from sardonyx.ops import Schema
 from sardonyx.proto import TensorProto, TensorShapeProto, TypeProto
 
 __all__ = [
+    "MOST_AXES",
+    "Extents",
     "Rule",
     "data_of",
     "element_of",
@@ -37,6 +39,7 @@ __all__ = [
 
 Rule: TypeAlias = Callable[[InferenceContext, Schema], None]
 Extents: TypeAlias = Sequence[TensorShapeProto.Dimension | int | None]
+MOST_AXES = 1024  # a shape that is stated to have more axes is not known
 COUNTED = (
     TensorProto.FLOAT,
     TensorProto.DOUBLE,
@@ -154,7 +157,7 @@ def say_shape(ctx: InferenceContext, index: int, shape: Extents) -> None:
     for extent in shape:
         dim = made.dim.add()
         if isinstance(extent, int):
-            dim.dim_value = extent
+            dim.dim_value = counted(extent)
         elif extent is not None:
             dim.CopyFrom(extent)
     type = output(ctx, index)

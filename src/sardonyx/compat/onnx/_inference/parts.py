@@ -46,5 +46,7 @@ def _sizes(asked: Asked, extent: int) -> list[int]:
         raise refuse_shape("Neither 'split' input nor 'num_outputs' attribute has been given")
     if n < 1:
         raise refuse_shape("Attribute `num_outputs` value cannot be lower than 1")
+    if n < count:
+        raise refuse_shape(f"Attribute `num_outputs` is {n}, but there are {count} outputs")
     part = -(-extent // n)  # all but the last are of one size, even where nothing is left for that
     return [part] * (n - 1) + [extent - part * (n - 1)]

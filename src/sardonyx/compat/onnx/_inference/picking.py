@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sardonyx.compat.onnx._inference.context import InferenceContext
-from sardonyx.compat.onnx._inference.errors import refuse_shape
+from sardonyx.compat.onnx._inference.errors import counted, refuse_shape
 from sardonyx.compat.onnx._inference.messages import (
     Rule,
     data_of,
@@ -178,6 +178,7 @@ def _grown(shape: TensorShapeProto, axes: list[int], pads: list[int]) -> list[Di
         )
     made: list[Dimension | int | None] = [_value(dim) for dim in shape.dim]
     for axis, before, after in zip(axes, pads, pads[len(axes) :], strict=False):
+        counted(before + after)
         extent = _value(shape.dim[axis])
         if extent is not None:
             made[axis] = extent + before + after

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from sardonyx.compat.onnx._inference.asked import Asked, all_numbers
-from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
+from sardonyx.compat.onnx._inference.errors import counted, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.resizing import sized_or_scaled
 from sardonyx.compat.onnx._inference.spreading import spread_against_itself, unpooled_against_itself
 from sardonyx.compat.onnx._inference.stated import depths_against_rule, regions_against_rule
@@ -73,8 +73,10 @@ def _window(*others: int, images: int = 0) -> Reasons:
             yield "Attribute kernel_shape must be specified"
         for w in weights:
             if w.rank != x.rank:
-                shown = f"({w.rank - 2}) does not match that of the input tensor ({x.rank - 2})"
-                yield f"Number of spatial dimensions in the weight tensor {shown}"
+                shown = (
+                    f"({w.rank - 2}) does not match the number of spatial dimensions in the input tensor ({x.rank - 2})"
+                )
+                yield f"Number of spatial dimensions in the weight tensor {shown}."
             if 0 in w.shape[2:]:
                 yield "Attribute kernel_shape must only contain positive values"
 
@@ -82,8 +84,8 @@ def _window(*others: int, images: int = 0) -> Reasons:
 
 
 def _transposed(asked: Asked) -> Iterator[str]:
-    yield from spread_against_itself(asked)
     yield from _window(1)(asked)
+    yield from spread_against_itself(asked)
 
 
 # -- shapes of single inputs -----------------------------------------------------------------------------------------------
@@ -197,10 +199,16 @@ def _zero_points(*pairs: tuple[int, int]) -> Reasons:
     return reasons
 
 
+def _some_parts(asked: Asked) -> Iterator[str]:
+    if asked.n_outputs == 0:
+        yield "Split must have at least one output"
+
+
 def _blocks(asked: Asked) -> Iterator[str]:
     size = asked.attrs.get("blocksize")
     if size is None or size <= 0:
         yield "Blocksize must be positive"
+    counted((size or 0) ** 2)
 
 
 REFUSED: dict[tuple[str, str], Reasons] = {
@@ -221,6 +229,7 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "MaxUnpool"): unpooled_against_itself,
     ("", "QLinearConv"): _window(3),
     ("", "Resize"): sized_or_scaled,
+    ("", "Split"): _some_parts,
     ("", "TensorScatter"): _cached,
     ("", "TopK"): _one_number,
 }

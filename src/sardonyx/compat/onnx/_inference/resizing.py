@@ -82,9 +82,9 @@ def _wanted(asked: Asked, old: Sequence[Dim], axes: list[int], sizes: Sequence[D
         return [None] * len(axes)
     wanted = [n if isinstance(n, int) else 0 for n in sizes]
     with np.errstate(divide="ignore", invalid="ignore"):  # an axis without elements asks for any scale
-        scales = (np.float32(n) / np.float32(d) for n, d in zip(wanted, extents, strict=True))
+        scales = (np.float64(n) / np.float64(d) for n, d in zip(wanted, extents, strict=True))
         scale = (min if _policy(asked) == "not_larger" else max)([s for s in scales if not np.isnan(s)], default=np.inf)
-    return [math.floor(np.float32(scale * d) + 0.5) if np.isfinite(scale) else None for d in extents]
+    return [math.floor(scale * d + 0.5) if np.isfinite(scale) else None for d in extents]
 
 
 def _axes(asked: Asked, rank: int) -> list[int]:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from sardonyx.compat.onnx._inference.context import InferenceContext
-from sardonyx.compat.onnx._inference.errors import refuse_shape, refuse_type
+from sardonyx.compat.onnx._inference.errors import counted, refuse_shape, refuse_type
 from sardonyx.compat.onnx._inference.messages import (
+    MOST_AXES,
     Rule,
     data_of,
     extents,
@@ -60,7 +61,7 @@ def _counted(ctx: InferenceContext, index: int) -> list[Dimension] | None:
     """As many unknown extents as a vector has elements."""
     shape = must_have_rank(ctx, index, 1)
     count = None if shape is None else _value(shape.dim[0])
-    return None if count is None else [Dimension() for _ in range(count)]
+    return None if count is None or count > MOST_AXES else [Dimension() for _ in range(count)]
 
 
 def _reshaped(ctx: InferenceContext, schema: Schema) -> None:
@@ -88,7 +89,7 @@ def _reshaped(ctx: InferenceContext, schema: Schema) -> None:
         elif extent is not None and extent < -1:
             raise refuse_shape(f"Invalid dimension value: {extent}")
         if extent != -1:
-            product = None if extent is None or product is None else product * extent
+            product = None if extent is None or product is None else counted(product * extent)
         made.append(dim)
     open_axes = [i for i, dim in enumerate(target) if _value(dim) == -1]
     if len(open_axes) > 1:
@@ -109,7 +110,7 @@ def _left(shape: TensorShapeProto | None, product: int | None, kept: set[int]) -
         extent = _value(dim)
         if extent is None and i not in kept:
             return Dimension()
-        count *= 1 if extent is None else extent
+        count = counted(count * (1 if extent is None else extent))
     if count % product:
         raise refuse_shape("Dimension could not be inferred: incompatible shapes")
     return Dimension(dim_value=count // product)
@@ -202,7 +203,7 @@ def _joined(ctx: InferenceContext, schema: Schema) -> None:
     parts = [_value(shape.dim[axis]) for shape in known]
     numbers = [n for n in parts if n is not None]
     if len(numbers) == len(parts):
-        made[axis] = Dimension(dim_value=sum(numbers))
+        made[axis] = Dimension(dim_value=counted(sum(numbers)))
     say_shape(ctx, 0, made)
 
 
@@ -280,13 +281,13 @@ def _columns(ctx: InferenceContext, schema: Schema) -> None:
                 raise refuse_shape(f"Attribute {name} must have an even size")
             _agree(Dimension(dim_value=len(attribute.ints) // each), count)
     number, shape = _value(count), must_have_rank(ctx, 0, 3)
-    if number is None or shape is None:
+    if number is None or number > MOST_AXES or shape is None:
         return
     size = 0
     if block is not None:
         size = 1
         for n in _numbers(block):
-            size *= n
+            size = counted(size * n)
     batch, channels = _value(shape.dim[0]), _value(shape.dim[1])
     made = [batch, channels // size if size > 0 and channels is not None else None]
     say_shape(ctx, 0, [*made, *(_numbers(image) if image is not None else [None] * number)])

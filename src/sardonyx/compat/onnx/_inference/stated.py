@@ -19,6 +19,7 @@ __all__ = [
 ]
 
 DEPTHS = (INT32, INT64, FLOAT32)  # the element types in which a constant depth is read
+FROM_BEHIND_SINCE = 11  # the version since which indices may count from behind
 RANKS_SINCE = 22  # the version since which regions are of one rank, and of five columns
 
 
@@ -34,6 +35,8 @@ def depth_as_read(asked: Asked) -> Asked:
 def depths_against_rule(asked: Asked) -> Iterator[str]:
     """OneHot: one depth, which is not negative, and what is put where no index points, and where one does."""
     indices, depth, values = (asked.given(i) for i in range(3))
+    if asked.version < FROM_BEHIND_SINCE and indices is not None and _below_zero(indices):
+        yield "Input 'indices' must be non-negative"
     if depth is not None and depth.has_shape:
         if depth.rank > 1:
             yield "Input 'depth' must be a scalar or rank 1 tensor."
@@ -49,6 +52,11 @@ def depths_against_rule(asked: Asked) -> Iterator[str]:
         yield "Input 'depth' must be non-negative."
     if indices is not None and indices.has_shape and indices.rank == 0:
         yield "Indices tensor must have rank >= 1"
+
+
+def _below_zero(x: Known) -> bool:
+    found: Any = x.value if x.value is not None else x.floats
+    return x.dtype in DEPTHS and found is not None and bool((found < 0).any())
 
 
 def regions_as_read(asked: Asked) -> Asked:

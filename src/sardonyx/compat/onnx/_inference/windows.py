@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sardonyx.compat.onnx._inference.asked import Asked, Results, View, all_numbers, no_shape, reshaped
+from sardonyx.compat.onnx._inference.errors import counted
 from sardonyx.core.dims import Dim
 from sardonyx.core.dtypes import INT64
 from sardonyx.ir import TensorType
@@ -45,7 +46,7 @@ def _slid(asked: Asked, image: Sequence[Dim | None], kernel: Sequence[Dim | None
     n = len(image)
     strides, dilations, pads = (asked.attrs.get(name) for name in ("strides", "dilations", "pads"))
     steps, gaps = strides or [1] * n, dilations or [1] * n
-    sizes = [(int(k) - 1) * gap + 1 for k, gap in zip(kernel, gaps, strict=True) if isinstance(k, int)]
+    sizes = [counted((int(k) - 1) * gap + 1) for k, gap in zip(kernel, gaps, strict=True) if isinstance(k, int)]
     made: list[Dim | None] = []
     for i, (extent, size, step) in enumerate(zip(image, sizes, steps, strict=True)):
         if not isinstance(extent, int):
