@@ -84,8 +84,8 @@ def _window(*others: int, images: int = 0) -> Reasons:
 
 
 def _transposed(asked: Asked) -> Iterator[str]:
-    yield from _window(1)(asked)
     yield from spread_against_itself(asked)
+    yield from _window(1)(asked)
 
 
 # -- shapes of single inputs -----------------------------------------------------------------------------------------------
