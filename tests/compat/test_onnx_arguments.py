@@ -94,3 +94,11 @@ def test_places_are_what_open_takes(tmp_path: Any) -> None:
         assert package.load(os.fsencode(tmp_path / "m.onnx")) == model
         with pytest.raises(FileNotFoundError):
             package.load("")
+
+
+@pytest.mark.parametrize("call", ["checker.check_model", "shape_inference.infer_shapes"])
+def test_bytes_that_are_no_message(call: str) -> None:
+    module, name = call.split(".")
+    for package in (ours, official):
+        with pytest.raises(ValueError, match="Unable to parse proto from the given bytes"):
+            getattr(getattr(package, module), name)(b"\xff")

@@ -18,4 +18,6 @@ def to_text(proto: ModelProto | FunctionProto | GraphProto | NodeProto) -> str:
         return _printing.graph(proto)
     if isinstance(proto, NodeProto):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         return _printing.node(proto)
-    raise TypeError("Only ModelProto, FunctionProto, GraphProto, and NodeProto are supported.")
+    raise TypeError(
+        "Unsupported argument type. Only ModelProto, FunctionProto, GraphProto, and NodeProto are supported."
+    )

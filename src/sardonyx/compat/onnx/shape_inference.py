@@ -15,6 +15,7 @@ from sardonyx.compat.onnx._inference.types import Symbols
 from sardonyx.compat.onnx._inference.walk import Options, Walk, function_key
 from sardonyx.compat.onnx._schema_parts import need
 from sardonyx.compat.onnx._schemas import OpSchema
+from sardonyx.compat.onnx._wire import from_bytes
 from sardonyx.compat.onnx.onnx_pb import (
     IR_VERSION,
     AttributeProto,
@@ -58,10 +59,10 @@ def infer_shapes(
     if not isinstance(model, (ModelProto, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"infer_shapes only accepts ModelProto or bytes, incorrect type: {type(model)}")
     need("infer_shapes", check_type=(check_type, bool), strict_mode=(strict_mode, bool), data_prop=(data_prop, bool))
-    made = ModelProto()
     if isinstance(model, bytes):
-        made.ParseFromString(model)
+        made = from_bytes(ModelProto, model)
     else:
+        made = ModelProto()
         made.CopyFrom(model)
     _infer(made, Options(check_type, strict_mode, data_prop))
     return made

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sardonyx.compat.onnx import _checking
 from sardonyx.compat.onnx._checking import CheckerContext, LexicalScopeContext, ValidationError, external_file
+from sardonyx.compat.onnx._wire import from_bytes
 from sardonyx.compat.onnx.onnx_pb import (
     AttributeProto,
     FunctionProto,
@@ -47,7 +48,7 @@ def _read(cls: type[M], data: bytes) -> M:
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs call this
         raise TypeError(f"a serialized {cls.__name__} is bytes, not {type(data).__name__}")
     with noting_bad_strings():  # nobody looks into them here
-        return cls.FromString(data)
+        return from_bytes(cls, data)
 
 
 def _checker(cls: type[Message], check: Callable[..., None], *kinds: type[Any]) -> Callable[..., None]:
