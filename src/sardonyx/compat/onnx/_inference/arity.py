@@ -28,7 +28,7 @@ REACHED_THEN = {
     **dict.fromkeys(("Expand", "Reshape", "Upsample"), 2),
 }
 REACHED_LAST: dict[str, int] = dict.fromkeys(("TopK", "Unsqueeze"), 2)
-OUTPUTS_REACHED = {"CausalConvWithState": 2, "TopK": 2}
+OUTPUTS_REACHED = {"TopK": 2}
 # How many inputs a rule wants: at least, at most.
 COUNTED = {"MaxUnpool": (2, 3), "OneHot": (3, 3), "Slice": (3, 5)}
 

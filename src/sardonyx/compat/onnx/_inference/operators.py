@@ -25,6 +25,7 @@ from sardonyx.compat.onnx._inference.refusals import refuse
 from sardonyx.compat.onnx._inference.sequences import SEQUENCES
 from sardonyx.compat.onnx._inference.shaping import SHAPING
 from sardonyx.compat.onnx._inference.signals import SIGNALS
+from sardonyx.compat.onnx._inference.streaming import STREAMING
 from sardonyx.compat.onnx._inference.sums import SUMS
 from sardonyx.compat.onnx._inference.training import TRAINING
 from sardonyx.compat.onnx._inference.views import seen
@@ -72,7 +73,6 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
     "QuantizeLinear": (1, 2),
     "Scatter": (1, 2),
     "ScatterElements": (1, 2),
-    "RotaryEmbedding": (1, 2),
     "ScatterND": (1, 2),
     "SoftmaxCrossEntropyLoss": (1, 2),
 }
@@ -88,7 +88,7 @@ EARLY = {
 ONLY_ONE = {"ceil_mode": 22, "keepdims": 99}  # flags that below a version only a 1 sets; others, whatever is not 0
 # Operators for which the official package calls contradictions errors of type, whatever they are.
 OF_TYPE = (
-    *("Bernoulli", "BitCast", "Cast", "EyeLike", "LinearAttention", "OneHot", "QuantizeLinear"),
+    *("Bernoulli", "BitCast", "Cast", "EyeLike", "OneHot", "QuantizeLinear"),
     *("SequenceMap", "Split", "Transpose"),
 )
 # Rules that are written over type messages, instead of ours.
@@ -104,6 +104,7 @@ WRITTEN = {
     **PICKING,
     **SEQUENCES,
     **SHAPING,
+    **STREAMING,
     **SUMS,
     **TRAINING,
 }
@@ -201,10 +202,12 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
         known = constant(tensor, kind)
         wanted = READ.get(name or "", ()) if name not in SHAPES_DECLARED else ()
         at = min(i, len(schema.inputs) - 1)
-        if known.has_shape or (kind is None and name not in SHAPES_READ):
+        if known.has_shape:
             return known
-        if schema.inputs[at].name not in wanted:
+        if schema.inputs[at].name not in wanted and not (i == 1 and name in REDUCTIONS):
             return Known(kind)
+        if kind is None and name not in SHAPES_READ:
+            return known
         return Known(TensorType(known.dtype, tuple(tensor.dims)), known.value, known.floats)
     index, since = FOLLOWED.get(schema.operator.name, (None, 0)) if not schema.operator.domain else (None, 0)
     if i == index and schema.version >= since:

@@ -25,7 +25,7 @@ from sardonyx.compat.onnx._inference.messages import (
 from sardonyx.ops import Schema
 from sardonyx.proto import TensorProto, TensorShapeProto
 
-__all__ = ["PICKING"]
+__all__ = ["PICKING", "agreed"]
 
 FLOAT, DOUBLE, INT32, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64
 COUNTED = {FLOAT: np.float32, DOUBLE: np.float64, INT32: np.int32, INT64: np.int64}  # element types of ranges
@@ -46,13 +46,13 @@ def _value(dim: Dimension) -> int | None:
     return dim.dim_value if dim.HasField("dim_value") else None
 
 
-def _agreed(*dims: Dimension) -> Dimension:
-    """One extent that several inputs state: a number, else a name, if any has one."""
+def agreed(*dims: Dimension) -> Dimension:
+    """One extent that several inputs state: a number, else a name, if any has one; unknown where nobody states it."""
     numbers = [d for d in dims if _value(d) is not None]
     for d in numbers[1:]:
         if d.dim_value != numbers[0].dim_value:
             raise refuse_shape(f"Dimension mismatch in unification between {numbers[0].dim_value} and {d.dim_value}")
-    return next((d for d in (*numbers, *dims) if d.WhichOneof("value") is not None), dims[0])
+    return next((d for d in (*numbers, *dims) if d.WhichOneof("value") is not None), Dimension())
 
 
 # -- picked --------------------------------------------------------------------------------------------------------------
@@ -103,9 +103,9 @@ def _regions(ctx: InferenceContext, schema: Schema) -> None:
     keep_element(ctx)
     images, regions, batches = (must_have_rank(ctx, i, rank) for i, rank in enumerate((4, 2, 1)))
     if schema.version >= 22 and regions is not None:
-        _agreed(regions.dim[1], Dimension(dim_value=4))
+        agreed(regions.dim[1], Dimension(dim_value=4))
     stated = [shape.dim[0] for shape in (regions, batches) if shape is not None]
-    count = _agreed(*stated) if stated else None
+    count = agreed(*stated) if stated else None
     channels = None if images is None else images.dim[1]
     say_shape(ctx, 0, [count, channels, option(ctx, "output_height", 1), option(ctx, "output_width", 1)])
 

@@ -119,27 +119,6 @@ def _image(asked: Asked) -> Iterator[str]:
         yield "Input tensor must be 1-dimensional"
 
 
-def _packed(asked: Asked) -> Iterator[str]:
-    """The heads lie side by side on the last axis."""
-    for i, what, heads in ((0, "query", "q_num_heads"), (1, "key", "kv_num_heads"), (2, "value", "kv_num_heads")):
-        x, count = _ranked(asked, i), asked.attrs.get(heads) or 0
-        last = x.shape[2] if x is not None and x.rank == 3 else None
-        if count > 0 and isinstance(last, int) and last % count:
-            yield f"Packed {what} last dim ({last}) must be divisible by {heads} ({count})"
-
-
-def _cached(asked: Asked) -> Iterator[str]:
-    """All speak of one batch."""
-    indices = _ranked(asked, 2)
-    if indices is not None and indices.rank != 1:
-        yield f"Input 2 expected to have rank 1 but has rank {indices.rank}"
-    extents = [x.shape[0] for i in range(3) if (x := _ranked(asked, i)) is not None and x.rank]
-    numbers = [d for d in extents if isinstance(d, int)]
-    for d in numbers:
-        if d != numbers[0]:
-            yield f"Dimension mismatch in unification between {numbers[0]} and {d}"
-
-
 # -- kinds of values -------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +201,6 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "ImageDecoder"): _image,
     ("", "RandomNormal"): _stated_shape,
     ("", "RandomUniform"): _stated_shape,
-    ("", "LinearAttention"): _packed,
     ("", "LpPool"): _window(),
     ("", "MaxPool"): _window(),
     ("", "MaxRoiPool"): regions_against_rule,
@@ -230,7 +208,6 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "QLinearConv"): _window(3),
     ("", "Resize"): sized_or_scaled,
     ("", "Split"): _some_parts,
-    ("", "TensorScatter"): _cached,
     ("", "TopK"): _one_number,
 }
 MISTYPED: dict[tuple[str, str], Reasons] = {

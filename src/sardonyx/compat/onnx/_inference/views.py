@@ -61,20 +61,6 @@ def nothing_without_rank(asked: Asked, found: Results) -> Results:
     return found if x is not None and x.has_shape else [Known(None) for _ in found]
 
 
-def _filled(output: int, other: int, axes: tuple[int, ...]) -> View:
-    """On these axes, where an output's extent is no number, another input's is taken if that is one."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        y, x = found[output] if output < len(found) else None, asked.given(other)
-        if y is None or x is None or not y.has_shape or not x.has_shape or x.rank != y.rank:
-            return found
-        more = [e if i in axes and isinstance(e, int) else None for i, e in enumerate(x.shape)]
-        dims = [d if isinstance(d, int) or e is None else e for d, e in zip(y.shape, more, strict=True)]
-        return [*found[:output], reshaped(y, dims), *found[output + 1 :]]
-
-    return apply
-
-
 def _no_empty_products(asked: Asked, found: Results) -> Results:
     """A product with a name in it is unknown, though another factor be 0."""
     x, axis = asked.given(0), axis_of(asked, 1)
@@ -247,7 +233,6 @@ VIEWS: dict[tuple[str, str], View | tuple[View, ...]] = {
     ("", "QLinearConv"): windows(0, 3),
     ("", "Resize"): resized,
     ("", "Slice"): sliced,
-    ("", "CausalConvWithState"): _filled(1, 3, (0, 1, 2)),
     ("", "DeformConv"): windows(0, 1),
     ("", "Flatten"): (
         until(11, refuses("Invalid value for attribute 'axis'", _from_behind)),
