@@ -71,6 +71,12 @@ def _parts_alone(asked: Asked) -> Asked:
     return replace(asked, inputs=[None if first is None else reshaped(first, None)], attrs=attrs)
 
 
+def _uncut(asked: Asked) -> Asked:
+    """All shapes, and in the first version whether it is said what is cut."""
+    given = {"starts": [], "ends": []} if asked.version < 10 else {}
+    return _without_shapes()(replace(asked, attrs={**asked.attrs, **given}))
+
+
 def _factors_alone(asked: Asked) -> Asked:
     """What is added; and in old versions, how many columns A has and rows B."""
     if asked.version >= 13:
@@ -163,7 +169,7 @@ BLIND: dict[tuple[str, str], Blindness] = {
     ("", "LayerNormalization"): _data_alone,
     ("", "RMSNormalization"): _data_alone,
     ("", "Resize"): _without_shapes(),
-    ("", "Slice"): _without_shapes(),
+    ("", "Slice"): _uncut,
     ("", "SpaceToDepth"): _whole_blocks(2, 3),
     ("", "Split"): _parts_alone,
     ("", "Squeeze"): _without_shapes(0),
