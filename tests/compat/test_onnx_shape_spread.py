@@ -222,3 +222,15 @@ def test_words_about_windows(node: str) -> None:
         return WINDOWS[node] in str(caught.value)
 
     assert same(reason)
+
+
+HELD = ("float[2] x", "seq(float[2]) x", "seq(seq(float)) x", "optional(float[2]) x")
+
+
+@pytest.mark.parametrize("check", (False, True))
+@pytest.mark.parametrize("x", HELD)
+def test_what_is_picked_out_of_what_is_no_sequence(x: str, check: bool) -> None:
+    text = model(f"{x}, int64 i", "y = SequenceAt(x, i)", 19)
+    for strict in (False, True):
+        modes = {"strict_mode": strict, "check_type": check}
+        same(lambda o, modes=modes: o.shape_inference.infer_shapes(o.parser.parse_model(text), **modes))

@@ -104,6 +104,14 @@ def _size(ctx: InferenceContext, whole: TensorShapeProto.Dimension) -> int | Non
     return sizes[0] if len(set(sizes)) == 1 else None
 
 
+def _picked(ctx: InferenceContext, schema: Schema) -> None:
+    """What is inside, to the letter; of what is no sequence, nothing is said."""
+    type = type_of(ctx, 0)
+    if type is None:
+        raise refuse_type("Input 0 expected to have type but instead is null")
+    output(ctx, 0).CopyFrom(type.sequence_type.elem_type)
+
+
 def _joined(ctx: InferenceContext, schema: Schema) -> None:
     """The shape of its tensors, with an unknown extent on the axis that they are joined along."""
     type = type_of(ctx, 0)
@@ -128,6 +136,7 @@ def _joined(ctx: InferenceContext, schema: Schema) -> None:
 
 SEQUENCES: dict[tuple[str, str], Rule] = {
     ("", "ConcatFromSequence"): _joined,
+    ("", "SequenceAt"): _picked,
     ("", "SequenceConstruct"): _made,
     ("", "SequenceEmpty"): _empty,
     ("", "SplitToSequence"): _split,
