@@ -140,7 +140,7 @@ FORMS = (
     _wire("operator sets", b"\x42\x00"),
     _wire("notes of a model", b"\x72\x00"),
     _wire("functions", b"\xca\x01\x00"),
-    _wire_numbered("functions with names", lambda i: field(25, field(1, b"f%d" % i)), ),
+    _wire_numbered("functions with names", lambda i: (b"" if i else field(7, b"")) + field(25, field(1, b"f%d" % i))),
     _wire_numbered("constants", lambda i: field(5, field(8, b"a%d" % i) + b"\x10\x09" + field(9, b"\0")), 7),
     _wire_numbered("external constants", lambda i: field(5, field(8, b"a%d" % i) + b"\x10\x09\x08\x01" + b"\x70\x01" + field(13, field(1, b"location") + field(2, b"data"))), 7),
     _wire("entries of a table", b"\x6a\x00", 7, 5),

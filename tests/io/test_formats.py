@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,14 @@ import onnx
 import pytest
 
 import sardonyx as sx
+from benchmarks import fuzz
 from sardonyx.core.errors import FormatError, InputError, PathError
+from sardonyx.io import to_bytes
+from sardonyx.io.formats import BINARY
+from sardonyx.io.read import model_from_proto
+from sardonyx.ir import Model
+from sardonyx.ir.text import parse_model
+from sardonyx.proto import decode
 from tests.ir.text.compare import essence
 from tests.ir.text.samples import SAMPLES
 
@@ -91,3 +100,29 @@ def test_an_unknown_suffix_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"\.onnxtxt"):
         sx.save(SAMPLES["affine"](), tmp_path / "m.h5")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shortest", [0, 200])
+def test_reading_once_and_keeping_messages_come_to_the_same(shortest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of damaged files, `read` leaves messages where they lie and `message` decodes them all: both refuse the same ones."""
+    monkeypatch.setattr(decode, "_DEFER_FROM", shortest)
+    rng, verdicts = random.Random(0), {"read": 0, "refused": 0}
+    seeds = [to_bytes(parse_model(fuzz.MODEL)), to_bytes(fuzz.every_dtype())]
+    for _ in range(2000):
+        data = memoryview(fuzz.damage(seeds, rng))
+        found = [_bytes_or_refusal(lambda d: BINARY.read(d, None), data), _bytes_or_refusal(_keeping, data)]
+        assert found[0] == found[1], bytes(data)
+        verdicts["refused" if found[0] is None else "read"] += 1
+    assert min(verdicts.values()) > 200
+
+
+def _keeping(data: memoryview) -> Model:
+    assert BINARY.message is not None
+    return model_from_proto(BINARY.message(data), consume=True)
+
+
+def _bytes_or_refusal(read: Callable[[memoryview], Model], data: memoryview) -> bytes | None:
+    try:
+        return to_bytes(read(data)) if len(data) else None
+    except FormatError:
+        return None

@@ -46,19 +46,21 @@ class Scanner:
         self.text = text
         self.kind, self.token = "", ""
         self.start = self.stop = 0
-        self.advance()
+        self.jump(0)
 
     def advance(self) -> str:
         """Step to the next token; gives the one left behind."""
         passed = self.token
-        found = self.TOKENS.match(self.text, self.stop)
+        found = next(self._following, None) or self.TOKENS.match(
+            self.text, self.stop
+        )  # the end comes as often as asked
         assert found is not None  # the last alternatives take anything
-        kind = found.lastgroup
-        assert kind is not None
+        kind, group = found.lastgroup, found.lastindex
+        assert kind is not None and group is not None
         self.kind = kind
-        self.start, self.stop = found.span(kind)
+        self.start, self.stop = found.span(group)
         if kind not in _UNUSUAL:
-            self.token = found[kind]
+            self.token = found[group]
         elif kind == "string":
             self.token = self.text[self.start]
         elif kind == "bad":
@@ -71,7 +73,7 @@ class Scanner:
 
     def jump(self, position: int) -> None:
         """Go on reading at `position`."""
-        self.stop = position
+        self._following = self.TOKENS.finditer(self.text, position)
         self.advance()
 
     def numbers(self, close: str) -> Iterator[list[str]]:
@@ -80,17 +82,18 @@ class Scanner:
         Meanwhile `start` is where the words in hand begin: jump there to read them again, one by one. When all were given,
         the token in hand is what follows the last of them.
         """
-        at, text = self.stop, self.text
+        stop = at = self.stop
+        text = self.text
         while (some := self.NUMBERS.match(text, at)) is not None and some.end() < len(text):
             if text[some.end()] not in (",", close):
                 break
             self.start = at
             yield text[at : some.end()].split(",")
-            self.stop = some.end()
-            at = some.end() + 1
-            if text[some.end()] == close:
+            stop = some.end()
+            at = stop + 1
+            if text[stop] == close:
                 break
-        self.advance()
+        self.jump(stop)
 
     def error(self, what: str, fix: str | None = None) -> ParseError:
         return ParseError(what, text=self.text, position=self.start, fix=fix)

@@ -28,13 +28,14 @@ __all__ = ["model_from_proto"]
 
 # What the format has and no room interprets yet: kept as messages, written back as they came.
 KEPT = ("training_info", "configuration")
+_MANY = 32  # messages that may stay when all were read
 
 
 class Scope(Names):
     """The names that a graph sees, the folder where the model's external data lies, and whether messages are used up."""
 
     def __init__(self, outer: Scope | None, folder: Folder | None, *, consume: bool = False) -> None:
-        super().__init__(outer)
+        self.outer, self.values = outer, {}  # as Names has it, without the call: a model may have many
         self.folder, self.consume = folder, consume
 
     def inner(self) -> Scope:
@@ -42,9 +43,11 @@ class Scope(Names):
         return Scope(self, self.folder, consume=self.consume)
 
     def each(self, proto: Message, field: str) -> Iterable[Any]:
-        """The messages of a repeated field; each is let go once it was read, if messages are used up."""
+        """The messages of a repeated field; where there are many, each is let go once it was read, if messages are used up."""
         messages = proto.entries(field)
-        return _used_up(proto, field) if self.consume and isinstance(messages, list) else messages
+        if self.consume and isinstance(messages, list) and len(messages) > _MANY:
+            return _used_up(proto, field)
+        return messages
 
 
 def _used_up(proto: Message, field: str) -> Iterator[Any]:
@@ -102,24 +105,25 @@ def model_from_proto(proto: ModelProto, folder: Folder | None = None, *, consume
 
 
 def read_function(proto: FunctionProto, folder: Folder | None, *, consume: bool = False) -> Function:
-    scope = Scope(None, folder, consume=consume)
-    graph = Graph(proto.name)
-    for name in proto.entries("input"):
+    scope, graph, held = Scope(None, folder, consume=consume), Graph(proto.name), vars(proto)
+    for name in held.get("input", ()):
         graph.add_input(scope.define(name))
-    _read_nodes(proto, graph, scope)
-    _annotate(proto, graph, scope)
-    graph.outputs = [_output(scope, name) for name in proto.entries("output")]
-    return Function(
-        proto.domain,
-        proto.name,
-        graph,
-        proto.overload,
-        attributes=list(proto.entries("attribute")),
-        defaults={a.name: read_attr(a, scope) for a in proto.entries("attribute_proto")},
-        opsets=_opsets(proto.entries("opset_import")),
-        doc=proto.doc_string,
-        metadata=_metadata(proto),
-    )
+    if "node" in held:
+        _read_nodes(proto, graph, scope)
+    if "value_info" in held:
+        _annotate(proto, graph, scope)
+    if "output" in held:
+        graph.outputs = [_output(scope, name) for name in held["output"]]
+    function = Function(proto.domain, proto.name, graph, proto.overload, doc=proto.doc_string)
+    if "attribute" in held:
+        function.attributes = list(held["attribute"])
+    if "attribute_proto" in held:
+        function.defaults = {a.name: read_attr(a, scope) for a in held["attribute_proto"]}
+    if "opset_import" in held:
+        function.opsets = _opsets(held["opset_import"])
+    if "metadata_props" in held:
+        function.metadata = _metadata(proto)
+    return function
 
 
 def read_graph(proto: GraphProto, scope: Scope) -> Graph:
@@ -233,7 +237,9 @@ _FIELDS = {
     AttrKind.SPARSE_TENSOR: "sparse_tensor",
     AttrKind.TYPE_PROTO: "tp",
 }
-_SEVERAL = {kind for kind in _FIELDS if kind.name.endswith("S")}
+_KIND_OF = {name: kind for kind, name in _FIELDS.items()}
+_ORDER = list(_KIND_OF)
+_LISTS = {f.name for f in AttributeProto.DESCRIPTOR.fields if f.is_repeated}
 _MESSAGES = {f.name for f in AttributeProto.DESCRIPTOR.fields if f.is_message}
 
 
@@ -244,18 +250,19 @@ def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
     if kind is AttrKind.UNDEFINED and held and not ref:
         kind = _kind_of_value(proto)
     read = None if ref else _READERS.get(kind)
-    if not _MESSAGES.isdisjoint(held):
-        settle({f: value for f, value in held.items() if f in _MESSAGES and (read is None or f != _FIELDS[kind])})
+    for field in held:
+        if field in _MESSAGES and (read is None or field != _FIELDS[kind]):
+            settle({field: held[field]})
     return Attr(intern(proto.name), kind, read and read(proto, scope), ref, proto.doc_string)
 
 
 def _kind_of_value(proto: AttributeProto) -> AttrKind:
     """The kind of the first value that is there; a list, if one is."""
     held = vars(proto)
-    for kind, name in _FIELDS.items():
-        if name in held and (len(held[name]) if kind in _SEVERAL else proto.HasField(name)):
-            return kind
-    return AttrKind.UNDEFINED
+    found = [
+        name for name in held if name in _KIND_OF and (len(held[name]) if name in _LISTS else proto.HasField(name))
+    ]
+    return _KIND_OF[min(found, key=_ORDER.index)] if found else AttrKind.UNDEFINED
 
 
 _KINDS: dict[int, AttrKind] = {int(kind): kind for kind in AttrKind}

@@ -13,7 +13,7 @@ from sardonyx.core.errors import FormatError
 from sardonyx.io.paths import Folder
 from sardonyx.io.types import read_dtype
 from sardonyx.ir import Array, ExternalLocation, SparseTensor, Tensor
-from sardonyx.ir.entries import count_entries, from_entries, unfit
+from sardonyx.ir.entries import RANK, count_entries, from_entries, unfit
 from sardonyx.proto import SparseTensorProto, TensorProto
 from sardonyx.proto.decode import Deferred
 
@@ -40,7 +40,7 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
     Raises:
         FormatError: sizes contradict the shape, or external data is named and there is no folder to look in.
     """
-    shape = tuple(int(d) for d in proto.entries("dims"))
+    shape = tuple(proto.entries("dims")[: RANK + 1])  # one too many is as impossible as a million
     where = f"tensor '{proto.name}'"
     dtype = read_dtype(proto.data_type, where)
     fault = unfit(dtype, shape)
@@ -48,18 +48,19 @@ def read_tensor(proto: TensorProto, folder: Folder | None = None) -> Tensor:
         raise FormatError(f"{where} has an impossible shape: {fault}", why=f"its shape is {list(shape)}"[:200])
     if proto.HasField("segment"):
         raise FormatError(f"{where} is stored in segments", why="the standard has never defined how segments join")
+    notes = proto.entries("metadata_props")
     facts: dict[str, Any] = {
         "name": proto.name,
         "doc": proto.doc_string,
-        "metadata": {p.key: p.value for p in proto.entries("metadata_props")},
+        "metadata": {p.key: p.value for p in notes} if notes else None,
     }
     if proto.data_location == TensorProto.EXTERNAL:
         return _external(proto, dtype, shape, folder, facts)
     table = proto.entries("external_data")
     if isinstance(table, Deferred):
-        table.whole()  # nobody reads it, and still it must be well-formed
+        table.check()  # nobody reads it, and still it must be well-formed
     if proto.HasField("raw_data"):
-        raw = memoryview(proto.view("raw_data"))
+        raw = vars(proto)["raw_data"]  # a view, or bytes where there are few
         expected = dtype.nbytes(math.prod(shape))
         if dtype is dtypes.STRING or len(raw) != expected:
             raise FormatError(

@@ -14,7 +14,7 @@ from sardonyx.core import dtypes, packing
 from sardonyx.core.dtypes import DType
 from sardonyx.ir.tensor import Array, Tensor
 
-__all__ = ["count_entries", "entry_type", "from_entries", "to_entries", "unfit"]
+__all__ = ["RANK", "count_entries", "entry_type", "from_entries", "to_entries", "unfit"]
 
 _PLAIN = {
     **{d: d.numpy for d in (dtypes.FLOAT32, dtypes.FLOAT64, dtypes.INT64, dtypes.UINT64, dtypes.UINT32)},
@@ -23,7 +23,7 @@ _PLAIN = {
     dtypes.STRING: np.dtype(object),
 }
 
-_RANK = 64  # NumPy's limit
+RANK = 64  # NumPy's limit
 
 
 def _shares_bytes(dtype: DType) -> bool:
@@ -47,8 +47,8 @@ def unfit(dtype: DType, shape: tuple[int, ...]) -> str | None:
     """Why no array can have this type and shape, or None. An extent of 0 does not excuse others from being addressable."""
     if any(d < 0 for d in shape):
         return "it has a negative extent"
-    if len(shape) > _RANK:
-        return f"an array has at most {_RANK} dims"
+    if len(shape) > RANK:
+        return f"an array has at most {RANK} dims"
     if math.prod(max(d, 1) for d in shape) * dtype.itemsize >= 1 << 63:
         return "its extents multiply to more than 63 bits of address"
     return None

@@ -222,7 +222,7 @@ class Node(Noted):
 
 
 def _by_name(attrs: Mapping[str, Any] | Iterable[Attr]) -> dict[str, Attr]:
-    if not isinstance(attrs, Mapping):
+    if isinstance(attrs, (list, tuple)) or not isinstance(attrs, Mapping):  # the first is asked sooner
         return {a.name: a for a in attrs}
     attrs = cast(Mapping[str, Any], attrs)
     return {k: v if isinstance(v, Attr) else Attr.of(k, v) for k, v in attrs.items() if v is not None}

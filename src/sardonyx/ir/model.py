@@ -38,7 +38,11 @@ class Function(Noted, OnDemand):
         metadata: dict[str, str] | None = None,
     ) -> None:
         self._facts = None
-        self.domain, self.name, self.graph, self.overload, self.doc = domain, name, graph, overload, doc
+        self.domain, self.name, self.graph = domain, name, graph
+        if overload:
+            self.overload = overload
+        if doc:
+            self.doc = doc
         if attributes:
             self.attributes = attributes
         if defaults:

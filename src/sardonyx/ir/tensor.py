@@ -16,11 +16,12 @@ import numpy.typing as npt
 from sardonyx.core import packing
 from sardonyx.core.dtypes import DType, dtype
 from sardonyx.core.errors import FormatError
+from sardonyx.ir.noted import OnDemand
 
 __all__ = ["Array", "ExternalLocation", "SparseTensor", "Tensor"]
 
 Array: TypeAlias = npt.NDArray[Any]
-Payload: TypeAlias = Array | memoryview | Callable[[], memoryview]
+Payload: TypeAlias = Array | bytes | memoryview | Callable[[], memoryview]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class ExternalLocation:
     checksum: str | None = None
 
 
-class Tensor:
+class Tensor(OnDemand):
     """A constant: a name, an element type, a static shape, and a payload that is decoded on first use.
 
     Args:
@@ -42,6 +43,9 @@ class Tensor:
     """
 
     __slots__ = ("_array", "_payload", "doc", "dtype", "external", "metadata", "name", "shape")
+    MADE = {"metadata": dict}
+
+    metadata: dict[str, str]
 
     def __init__(
         self,
@@ -58,12 +62,14 @@ class Tensor:
             self.dtype = dtype or _dtype_of(payload)
             self.shape: tuple[int, ...] = tuple(payload.shape) if shape is None else tuple(shape)
             self._array: Array | None = payload.reshape(self.shape)
-            self._payload: memoryview | Callable[[], memoryview] | None = None
+            self._payload: bytes | memoryview | Callable[[], memoryview] | None = None
         else:
             if dtype is None or shape is None:
                 raise TypeError("a tensor made from bytes needs a dtype and a shape")
             self.dtype, self.shape, self._array, self._payload = dtype, tuple(shape), None, payload
-        self.name, self.doc, self.external, self.metadata = name, doc, external, metadata or {}
+        self.name, self.doc, self.external = name, doc, external
+        if metadata:
+            self.metadata = metadata
 
     @property
     def rank(self) -> int:
@@ -88,7 +94,8 @@ class Tensor:
     def raw(self) -> memoryview:
         """The elements as a file stores them: little-endian, packed. Strings have no raw form."""
         if self._payload is not None:
-            return self._payload() if callable(self._payload) else self._payload
+            payload = self._payload() if callable(self._payload) else self._payload
+            return memoryview(payload) if isinstance(payload, bytes) else payload
         array = np.ascontiguousarray(self.numpy())
         if self.dtype.packed:
             return packing.pack(packing.to_codes(array, self.dtype), self.dtype.bits).data

@@ -47,6 +47,9 @@ Reader: TypeAlias = Callable[[Bytes, memoryview, int, int, Fields, int], int]
 Readers: TypeAlias = dict[int, Reader]
 
 _VIEW_FROM: Final = 256  # a memoryview costs about this much: shorter payloads are cheaper as bytes
+_DEFER_FROM: Final = (
+    1024  # bytes of a message whose repeated messages may be deferred: fewer are sooner decoded than noted
+)
 _append: Final = list[Any].append
 
 
@@ -54,7 +57,7 @@ def decode_fields(descriptor: Descriptor, data: Buffer, *, defer: bool = False) 
     """Decode a whole message to its fields, as a message's `__dict__` holds them.
 
     Large payloads are views of `data`, which they keep alive; a buffer that could still change is copied first. With `defer`,
-    repeated messages, at every depth, are not decoded but `Deferred`.
+    repeated messages, at every depth, are not decoded but `Deferred`, unless what they lie in is short.
     """
     if isinstance(data, str):
         raise TypeError("expected bytes, str found")
@@ -158,7 +161,12 @@ class Deferred(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Message | list[Message]:
         if isinstance(index, slice):
             return list(self._decoded(self.places[index], defer=True))
-        return next(self._decoded(self.places[index : index + 1 or None], defer=True))
+        return next(self._decoded((self.places[index],), defer=True))
+
+    def check(self) -> None:
+        """Decode the messages for what is wrong with them alone."""
+        for _ in self._decoded(self.places, defer=False):
+            pass
 
     def whole(self) -> list[Message]:
         """The messages, decoded to their last field, for one who keeps them."""
@@ -169,7 +177,7 @@ def settle(fields: Fields) -> None:
     """Decode whatever is deferred in the fields of a message that nobody will read: what is wrong there is still refused."""
     for value in fields.values():
         if isinstance(value, Deferred):
-            value.whole()
+            value.check()
         elif hasattr(value, "DESCRIPTOR"):
             settle(vars(value))
 
@@ -490,14 +498,17 @@ def _repeated_message_reader(field: Field) -> Reader:
 
 
 def _deferred_reader(field: Field) -> Reader:
-    """Note where messages lie: this one, and those of the same field that follow it at once."""
+    """Note where messages lie: this one, and those of the same field that follow it at once. Where few can be, decode them."""
     name, descriptor, tag = field.name, field.message_class.DESCRIPTOR, field.number << 3 | LENGTH
     again = tag if tag < 128 else -1  # a tag of two bytes is read as any other
+    decode = _repeated_message_reader(field)
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
         messages = fields.get(name)
-        if messages is None:
+        if messages is None and end - pos >= _DEFER_FROM:
             messages = fields[name] = Deferred(descriptor, buf, view, depth + 1)
+        if not isinstance(messages, Deferred):
+            return decode(buf, view, pos, end, fields, depth)
         note = messages.places.append
         while True:
             note(pos)

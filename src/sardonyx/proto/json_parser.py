@@ -149,13 +149,14 @@ class _Reader(Scanner):
                 return
         elif self.take("]"):
             return
+        self.path.append(len(values))
         while True:
-            self.path.append(len(values))
+            self.path[-1] = len(values)
             one()
-            self.path.pop()
             if not self.take(","):
-                self.close("]")
-                return
+                break
+        self.path.pop()
+        self.close("]")
 
     def run(self, field: Field, values: Any) -> None:
         """The plain numbers that an array begins with; equal ones near each other are one object."""

@@ -79,7 +79,8 @@ class Messages(list[M]):
 
     def add(self, **fields: Any) -> M:
         """Append a new message and return it."""
-        made: Any = self._field.message_class(**fields)
+        cls: Any = self._field.message_class
+        made = cls(**fields) if fields else cls.__new__(cls)
         list.append(self, made)
         if self._owner is not None:
             self._owner.SetInParent()

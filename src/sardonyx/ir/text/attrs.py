@@ -19,6 +19,8 @@ from sardonyx.ir.text.words import KINDS, SINGULAR
 __all__ = ["read_list", "read_value"]
 
 
+_FEW = 32  # words: below, reading them one by one takes less than setting up an array
+_LISTS = {one: many for many, one in SINGULAR.items()}
 _STORED = {AttrKind.INT: np.int64, AttrKind.FLOAT: np.float32}
 
 
@@ -61,7 +63,7 @@ def read_value(reader: Reader, name: str, scope: Scope) -> Attr:
         return Attr(name, kind, None, ref)
     if lexer.at("["):
         return _several(reader, name, kind, scope)
-    if kind in SINGULAR:
+    if kind is not AttrKind.UNDEFINED and kind in SINGULAR:
         raise lexer.error(f"'[' is wanted before the values of attribute '{name}'")
     return Attr(name, *_one(reader, kind, scope))
 
@@ -82,7 +84,7 @@ def _several(reader: Reader, name: str, kind: AttrKind, scope: Scope) -> Attr:
     if one is AttrKind.UNDEFINED:
         raise lexer.error("the kind of an empty list cannot be seen", fix=f"write {name}: ints = []")
     lexer.expect("]", "at the end of a list")
-    return Attr(name, AttrKind[one.name + "S"], tuple(values))
+    return Attr(name, _LISTS[one], tuple(values))
 
 
 def _numbers(lexer: Lexer, kind: AttrKind) -> tuple[AttrKind, list[Any]]:
@@ -104,6 +106,9 @@ def _by_word(words: set[str], kind: AttrKind) -> dict[str, Any] | None:
     if kind not in _STORED:
         return None
     try:
+        if kind is AttrKind.INT and len(words) < _FEW:
+            few = {word: int(word) for word in words}
+            return few if all(-(1 << 63) <= n < 1 << 63 for n in few.values()) else None
         with np.errstate(over="ignore"):
             found = {w: n.item() for w, n in zip(words, np.array(list(words), _STORED[kind]), strict=True)}
     except (ValueError, OverflowError):

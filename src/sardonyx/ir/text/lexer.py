@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Final
 
 from sardonyx.core.errors import ParseError
@@ -11,6 +13,14 @@ from sardonyx.ir.text.words import unquote
 __all__ = ["Lexer"]
 
 _BLANK: Final = r"[ \t\n\v\f\r]"
+_GAP: Final = rf"{_BLANK}*+"
+_WORD: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
+_WORDS: Final = rf"{_WORD}{_GAP}(?:,{_GAP}{_WORD}{_GAP})*+"
+# `[name] a, b = domain.Op (c, d)`: no attributes, nothing in quotes, no comment, no name left out.
+_PLAIN_NODE: Final = re.compile(
+    rf"(?:\[{_GAP}({_WORD}){_GAP}\]{_GAP})?+({_WORDS})={_GAP}({_WORD}{_GAP}(?:\.{_GAP}{_WORD}{_GAP})*+)"
+    rf"\({_GAP}({_WORDS})?+\){_GAP}(?![<#])"
+)
 
 
 class Lexer(Scanner):
@@ -25,6 +35,17 @@ class Lexer(Scanner):
           | (?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+") | (?P<open>")""",
     )
     NUMBERS = plain_numbers(rf"{_BLANK}*+", r"-?(?:[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?|(?i:infinity|inf|nan))")
+
+    def plain_nodes(self) -> Iterator[tuple[str, str, str, str]]:
+        """The label, outputs, operator and inputs of the nodes in hand that are but words, each found in one step; blanks
+        are left out. The token in hand is what follows them."""
+        at, text = self.start, self.text
+        while (found := _PLAIN_NODE.match(text, at)) is not None:
+            label, outputs, operator, inputs = found.groups("")
+            yield label, "".join(outputs.split()), "".join(operator.split()), "".join(inputs.split())
+            at = found.end()
+        if at != self.start:
+            self.jump(at)
 
     def string(self, what: str) -> str | bytes:
         """A quoted string; bytes if it holds what is not UTF-8."""

@@ -250,6 +250,11 @@ class _Parser:
             if lexer.kind == "end":
                 raise lexer.error("'}' is wanted after the nodes")
             graph.append(self.node(scope))
+            for label, outputs, operator, inputs in lexer.plain_nodes():
+                domain, _, operator = operator.rpartition(".")
+                read = [scope.use(name) for name in inputs.split(",")] if inputs else ()
+                made = [scope.define(name) for name in outputs.split(",")]
+                graph.append(Node(intern(operator), read, made, domain=domain, name=label))
         lexer.advance()
 
     def node(self, scope: Scope) -> Node:

@@ -33,6 +33,7 @@ __all__ = ["External", "at_type", "read_dotted", "read_tensor", "read_type", "te
 External = Callable[[ExternalLocation, int], memoryview]
 
 DEEPEST: Final = 100  # types within types
+_LIMITS: Final = {t: (int(np.iinfo(t).min), int(np.iinfo(t).max)) for t in np.typecodes["AllInteger"]}
 
 
 def at_type(lexer: Lexer) -> bool:
@@ -206,8 +207,9 @@ def _numbers(lexer: Lexer, kind: np.dtype[Any]) -> Array:
         if not lexer.take(","):
             lexer.expect("}", "at the end of the entries")
             break
-    found.append(_converted(lexer, some, kind))
-    return np.concatenate(found)
+    if some or not found:
+        found.append(_converted(lexer, some, kind))
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _converted(lexer: Lexer, words: list[str], kind: np.dtype[Any]) -> Array:
@@ -222,10 +224,12 @@ def _converted(lexer: Lexer, words: list[str], kind: np.dtype[Any]) -> Array:
             entries = np.array(numbers, np.float64).astype(kind)
         large = (words[i] for i in np.flatnonzero(np.isinf(entries)) if "inf" not in words[i].lower())
     else:
-        limits = np.iinfo(kind)
-        large = (w for w, n in zip(words, numbers, strict=True) if not limits.min <= n <= limits.max)
-        entries = None
+        low, high = _LIMITS[kind.char]
+        if low <= min(numbers, default=0) and max(numbers, default=0) <= high:
+            return np.array(numbers, kind)
+        large = (w for w, n in zip(words, numbers, strict=True) if not low <= n <= high)
+        entries = np.empty(0, kind)
     bad = next(large, None)
     if bad is not None:
         raise lexer.error(f"{bad.strip()} does not fit into {kind.name}")
-    return np.array(numbers, kind) if entries is None else entries
+    return entries
