@@ -169,6 +169,16 @@ def test_branches_of_any_kind(then: str, other: str, version: int) -> None:
     )
 
 
+@pytest.mark.parametrize("version", (1, 11, 13))
+@pytest.mark.parametrize(
+    ("x", "y"),
+    list(itertools.product(("float[2]", "float[]", "float", "float[N]", "int64[2]"), ("float[]", "float", "float[3]"))),
+)
+def test_branches_of_any_shape(x: str, y: str, version: int) -> None:
+    graphs = [f"graph = {n} () => ({o}) {{ {o} = Identity({i}) }}" for n, o, i in (("a", "s", "x"), ("b", "t", "y"))]
+    both(model(f"bool c, {x} x, {y} y", f"z = If(c)<then_branch: {graphs[0]}, else_branch: {graphs[1]}>", version))
+
+
 @pytest.mark.parametrize("version", (11, 13, 25))
 @pytest.mark.parametrize("state", ("seq(float[2]) b", "float[2] b", "seq(float) b"))
 def test_loops_over_sequences(state: str, version: int) -> None:

@@ -66,14 +66,18 @@ def infer_if(ctx: InferenceContext, schema: Schema) -> None:
     if len(then) != ctx.get_num_outputs():
         raise refuse_type(f"If node has {ctx.get_num_outputs()} but subgraphs produce {len(then)}")
     for i, (a, b) in enumerate(zip(then, other, strict=True)):
-        made = copied(a)
-        if schema.version < 13 and kind_of(a) == kind_of(b) != "tensor_type":
+        made, other_type = copied(a), copied(b)
+        alike = kind_of(a) == kind_of(b)
+        if schema.version < 13 and alike and kind_of(a) != "tensor_type":
             pass  # what is no tensor was not compared
-        elif schema.version < 11 and kind_of(a) == kind_of(b) and b.tensor_type.HasField("shape"):
+        elif schema.version < 11 and alike:
             check_same_elements(b, a)
-            merge_shape(b.tensor_type.shape, made.tensor_type)  # there, both branches had to give one shape
+            if b.tensor_type.HasField("shape"):
+                merge_shape(b.tensor_type.shape, made.tensor_type)  # there, both branches had to give one shape
         else:
-            unite_types(b, made)
+            if schema.version < 13 and alike:
+                other_type.tensor_type.shape.SetInParent()  # no shape counted as that of a scalar
+            unite_types(other_type, made)
         ctx.set_output_type(i, made)
 
 
