@@ -132,3 +132,26 @@ def test_losses(version: int, labels: str) -> None:
             for reduction in ("none", "mean"):
                 body = f'y = NegativeLogLikelihoodLoss<reduction = "{reduction}">(x, t, w)'
                 leniently_and_not(model(f"{x} x, {labels} t, {weights} w", body, version=version))
+
+
+def test_a_vector_of_less_than_nothing() -> None:
+    """An Expand to -1 states an extent of -1, which counts no axes."""
+    expanded = "m = Constant<value_ints = [-1]>() s = Expand(k, m)"
+    for body in ("y = Reshape(x, s)", "y = ConstantOfShape(s)", "y = AffineGrid(x, s)"):
+        leniently_and_not(model("int64[n] k, float[2, 2, 3] x", f"{expanded} {body}"))
+
+
+@pytest.mark.parametrize("version", [13, 18])
+def test_parts_whose_sizes_have_no_type(version: int) -> None:
+    for x in ("float[4, 2]", "float[3]", "float[N]", "float[]"):
+        leniently_and_not(model(f"{x} x", "y, z = Split(x, u)", version=version))
+
+
+def test_zeros_in_a_version_that_keeps_them_all() -> None:
+    for version in (13, 14):
+        body = "s = Constant<value_ints = [0]>() y = Reshape<allowzero = 1>(x, s)"
+        leniently_and_not(model("float[3, 4] x", body, version=version))
+
+
+def test_one_index_has_no_axis() -> None:
+    leniently_and_not(model("int64 x, int64 d, float[2] v", "y = OneHot(x, d, v)"))

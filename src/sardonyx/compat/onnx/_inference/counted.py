@@ -124,9 +124,8 @@ def _held(ctx: InferenceContext, index: int) -> Sequence[TensorShapeProto.Dimens
     if followed is not None:
         return list(extents(followed))
     vector = must_have_rank(ctx, index, 1)
-    if vector is None or not vector.dim[0].HasField("dim_value") or vector.dim[0].dim_value > MOST_AXES:
-        return None
-    return [None] * vector.dim[0].dim_value
+    count = vector.dim[0].dim_value if vector is not None and vector.dim[0].HasField("dim_value") else -1
+    return [None] * count if 0 <= count <= MOST_AXES else None
 
 
 COUNTED: dict[tuple[str, str], Rule] = {

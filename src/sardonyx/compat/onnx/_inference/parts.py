@@ -22,7 +22,9 @@ def parted(asked: Asked, found: Results) -> Results:
     if isinstance(extent, int):
         if asked.version >= 18 and asked.given(1) is not None and "num_outputs" in asked.stated:
             raise refuse_shape("Both 'split' input and 'num_outputs' attribute were given")
-        if asked.version >= 13 and asked.hidden(1):
+        given = asked.given(1)
+        left_out = asked.version < 18 and given is not None and given.type is None  # as which it counts there
+        if asked.version >= 13 and asked.hidden(1) and not left_out:
             return no_shape(asked, found)
         sizes = _sizes(asked, extent)
     return [reshaped(y, (*x.shape[:at], n, *x.shape[at + 1 :])) for y, n in zip(found, sizes, strict=False)]

@@ -61,7 +61,7 @@ def _counted(ctx: InferenceContext, index: int) -> list[Dimension] | None:
     """As many unknown extents as a vector has elements."""
     shape = must_have_rank(ctx, index, 1)
     count = None if shape is None else _value(shape.dim[0])
-    return None if count is None or count > MOST_AXES else [Dimension() for _ in range(count)]
+    return None if count is None or not 0 <= count <= MOST_AXES else [Dimension() for _ in range(count)]
 
 
 def _reshaped(ctx: InferenceContext, schema: Schema) -> None:
@@ -74,11 +74,12 @@ def _reshaped(ctx: InferenceContext, schema: Schema) -> None:
     if target is None:
         return
     made: list[Dimension] = []
+    empty = schema.version >= 14 and option(ctx, "allowzero", 0)  # whether a 0 is an extent
     kept: set[int] = set()  # where a 0 keeps an extent that is no number
     product: int | None = 1
     for i, dim in enumerate(target):
         extent = _value(dim)
-        if extent == 0 and not option(ctx, "allowzero", 0):
+        if extent == 0 and not empty:
             if shape is not None and i >= len(shape.dim):
                 raise refuse_shape("Invalid position of 0")
             dim = shape.dim[i] if shape is not None else Dimension()
@@ -281,15 +282,13 @@ def _columns(ctx: InferenceContext, schema: Schema) -> None:
                 raise refuse_shape(f"Attribute {name} must have an even size")
             _agree(Dimension(dim_value=len(attribute.ints) // each), count)
     number, shape = _value(count), must_have_rank(ctx, 0, 3)
-    if number is None or number > MOST_AXES or shape is None:
+    sizes = _numbers(block) if block is not None else []
+    if any(n <= 0 for n in sizes):
+        raise refuse_shape("'block_shape' input must contain only positive values")
+    if number is None or shape is None:
         return
-    size = 0
-    if block is not None:
-        size = 1
-        for n in _numbers(block):
-            size = counted(size * n)
     batch, channels = _value(shape.dim[0]), _value(shape.dim[1])
-    made = [batch, channels // size if size > 0 and channels is not None else None]
+    made = [batch, channels // math.prod(sizes) if sizes and channels is not None else None]
     say_shape(ctx, 0, [*made, *(_numbers(image) if image is not None else [None] * number)])
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sardonyx.compat.onnx._inference.asked import Asked, reshaped
+from sardonyx.compat.onnx._inference.errors import refuse_shape
 from sardonyx.core.dtypes import FLOAT32, INT32, INT64
 from sardonyx.ir import TensorType
 from sardonyx.ops import Known
@@ -51,7 +52,7 @@ def depths_against_rule(asked: Asked) -> Iterator[str]:
     if depth is not None and depth.dtype in DEPTHS and found is not None and found.size and found.flat[0] < 0:
         yield "Input 'depth' must be non-negative."
     if indices is not None and indices.has_shape and indices.rank == 0:
-        yield "Indices tensor must have rank >= 1"
+        raise refuse_shape("Indices tensor must have rank >= 1")
 
 
 def _below_zero(x: Known) -> bool:
