@@ -172,11 +172,26 @@ def test_branches_of_any_kind(then: str, other: str, version: int) -> None:
 @pytest.mark.parametrize("version", (1, 11, 13))
 @pytest.mark.parametrize(
     ("x", "y"),
-    list(itertools.product(("float[2]", "float[]", "float", "float[N]", "int64[2]"), ("float[]", "float", "float[3]"))),
+    list(itertools.product(("float[2]", "float[]", "float", "float[N]", "int64[2]", ("float[]", "float", "float[3]")),
 )
 def test_branches_of_any_shape(x: str, y: str, version: int) -> None:
     graphs = [f"graph = {n} () => ({o}) {{ {o} = Identity({i}) }}" for n, o, i in (("a", "s", "x"), ("b", "t", "y"))]
     both(model(f"bool c, {x} x, {y} y", f"z = If(c)<then_branch: {graphs[0]}, else_branch: {graphs[1]}>", version))
+
+
+@pytest.mark.parametrize("version", (1, 11, 13))
+def test_branches_whose_elements_nobody_knows(version: int) -> None:
+    graphs = [f"graph = {n} () => (float[] {o}) {{ {o} = my.Own(x) }}" for n, o in (("a", "s"), ("b", "t"))]
+    text = model("bool c, float[2] x", f"z = If(c)<then_branch: {graphs[0]}, else_branch: {graphs[1]}>", version)
+    text = text.replace("]> g", ', "my" : 1]> g', 1)
+
+    def program(o: Any) -> Any:
+        made = o.parser.parse_model(text)
+        for attribute in made.graph.node[0].attribute:
+            attribute.g.output[0].type.tensor_type.elem_type = 0
+        return o.shape_inference.infer_shapes(made)
+
+    same(program)
 
 
 @pytest.mark.parametrize("version", (11, 13, 25))

@@ -71,7 +71,9 @@ def infer_if(ctx: InferenceContext, schema: Schema) -> None:
         if schema.version < 13 and alike and kind_of(a) != "tensor_type":
             pass  # what is no tensor was not compared
         elif schema.version < 11 and alike:
-            check_same_elements(b, a)
+            if a.tensor_type.elem_type != b.tensor_type.elem_type:
+                x, y = a.tensor_type.elem_type, b.tensor_type.elem_type
+                raise refuse_type(f"Mismatched tensor element type for output {i} then={x} else={y}")
             if b.tensor_type.HasField("shape"):
                 merge_shape(b.tensor_type.shape, made.tensor_type)  # there, both branches had to give one shape
         else:
