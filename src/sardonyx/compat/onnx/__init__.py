@@ -49,6 +49,8 @@ load = load_model
 load_from_string = load_model_from_string
 save = save_model
 # Private names that other programs lean on.
+_model_proto_repr, _graph_proto_repr = onnx_pb.ModelProto.__repr__, onnx_pb.GraphProto.__repr__
+_function_proto_repr = onnx_pb.FunctionProto.__repr__
 _DEFAULT_FORMAT, _get_file_path = _files._DEFAULT_FORMAT, _files._get_file_path
 _get_serializer, _load_bytes, _save_bytes = _files._get_serializer, _files._load_bytes, _files._save_bytes
 

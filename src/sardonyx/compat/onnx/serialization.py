@@ -19,6 +19,7 @@ from sardonyx.proto.text_parser import from_text
 __all__ = ["registry"]
 
 M = TypeVar("M", bound=Message)
+_ENCODING, _Proto = "utf-8", M  # names that programs use
 
 
 class ProtoSerializer(Protocol):

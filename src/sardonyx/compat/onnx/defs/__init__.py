@@ -31,6 +31,12 @@ __all__ = [
     "register_schema",
 ]
 
+# Private names that other programs lean on.
+_op_schema_repr = OpSchema.__repr__
+_op_schema_attribute_repr = OpSchema.Attribute.__repr__
+_op_schema_formal_parameter_repr = OpSchema.FormalParameter.__repr__
+_op_schema_type_constraint_param_repr = OpSchema.TypeConstraintParam.__repr__
+
 ONNX_DOMAIN = ""
 ONNX_ML_DOMAIN = "ai.onnx.ml"
 AI_ONNX_PREVIEW_DOMAIN = "ai.onnx.preview"

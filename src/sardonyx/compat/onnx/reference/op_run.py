@@ -467,6 +467,17 @@ class OpFunctionContextDependant(OpFunction):
         return self._run_impl(built.impl_, *args, **kwargs)
 
 
+# Programs use these too, under their official names.
+_build_schemas = known_schemas
+
+
+def _attribute_conversion_function(  # pyright: ignore[reportUnusedFunction]
+    attr_type: int,
+) -> Callable[[AttributeProto], Any] | None:
+    """What makes of an attribute of a type what implementations get; a graph stays a message here."""
+    return (lambda a: Graph(a.g)) if attr_type == AttributeProto.GRAPH else _READ.get(attr_type)
+
+
 def __getattr__(name: str) -> Any:
     if name == "_schemas":
         return known_schemas()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sardonyx.compat.onnx.reference._execute import Body, apply, one
+from sardonyx.compat.onnx.reference.ops._constants import CONSTANTS
 from sardonyx.ops.attention import by_heads
 
 __all__ = [
     "_apply_causal",
     "_apply_sliding_window",
+    "_call_mod_graph",
     "_compute_attention",
     "_compute_flex_attention",
+    "_get_softmax_dtype",
     "_softcap",
     "_softmax",
     "_unpack_3d_to_4d",
@@ -119,6 +123,27 @@ def _unpack_3d_to_4d(x: Array, num_heads: int) -> Array:
     if x.shape[-1] % num_heads:
         raise ValueError(f"{x.shape[-1]} features do not make {num_heads} heads of one size")
     return by_heads(x, num_heads)
+
+
+def _call_mod_graph(evaluator: Any, positional_inputs: Sequence[Array], *, attributes: Any = None) -> Array:
+    """The only output of a graph that changes scores or probabilities."""
+    names = list(evaluator.input_names)
+    if len(names) != len(positional_inputs):
+        raise RuntimeError(f"Graph attribute expects {len(names)} inputs but got {len(positional_inputs)}.")
+    outputs = evaluator.run(None, dict(zip(names, positional_inputs, strict=True)), attributes=attributes)
+    if not isinstance(outputs, list) or len(outputs) != 1:  # pyright: ignore[reportUnknownArgumentType]
+        raise RuntimeError("Graph attribute must produce exactly 1 output.")
+    return outputs[0]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _get_softmax_dtype(input_dtype: np.dtype[Any], softmax_precision: int | None = None) -> np.dtype[Any]:
+    """The type in which probabilities are computed: the one that is named, else that of the inputs, float32 at least."""
+    known = CONSTANTS["aionnx_preview.op_flex_attention"]["_SOFTMAX_PRECISION_TO_NP_DTYPE"]
+    if softmax_precision is None:
+        return np.dtype("float32") if np.dtype(input_dtype).itemsize < 4 else input_dtype
+    if softmax_precision not in known:
+        raise ValueError(f"Unsupported softmax_precision value: {softmax_precision}")
+    return known[softmax_precision]
 
 
 def _compute_flex_attention(

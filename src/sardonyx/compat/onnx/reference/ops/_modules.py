@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from sardonyx.compat.onnx.reference import op_run
-from sardonyx.compat.onnx.reference.ops import _op_list
+from sardonyx.compat.onnx.reference.ops import _boxes, _op, _op_list, _shapes
+from sardonyx.compat.onnx.reference.ops._constants import CONSTANTS
 
 __all__ = ["register"]
 
@@ -27,7 +28,7 @@ _LASTS = "_argmax_use_numpy_select_last_index _argmin_use_numpy_select_last_inde
 # fmt: off
 HELPERS: dict[str, tuple[str, str]] = {
     "_op_common_indices": ("_windows", "_get_index _get_indices _is_out"),
-    "_op_common_pool": ("_op", "CommonPool"),
+    "_op_common_pool": ("_shapes", "_get_output_shape _get_output_shape_no_ceil _get_pad_shape _pool"),
     "_op_common_random": ("_op", "_CommonRandom"),
     "_op_common_window": ("_op", "_CommonWindow"),
     "_quant_utils": ("_pieces", "reshape_input"),
@@ -41,6 +42,7 @@ HELPERS: dict[str, tuple[str, str]] = {
     "op_causal_conv_with_state": ("_windows", "_conv_implementation"),
     "op_celu": ("_norms", "_vcelu1"),
     "op_col2im": ("_windows", "_col2im_naive_implementation_2d col2im_naive_implementation _get_indices _is_out"),
+    "op_constant": ("_pieces", "_check_dtype"),
     "op_concat_from_sequence": ("_pieces", "_concat_from_sequence"),
     "op_conv": ("_windows", "_conv_implementation _make_ind im2col"),
     "op_deform_conv": ("_windows", "_deform_conv_implementation"),
@@ -61,12 +63,15 @@ HELPERS: dict[str, tuple[str, str]] = {
     "op_one_hot": ("_pieces", "_one_hot"),
     "op_pad": ("_pieces", "_pad_impl"),
     "op_pool_common": ("_windows", _POOLS),
-    "op_reduce_log_sum_exp": ("_pieces", "compute_log_sum_exp"),
+    "op_reduce_log_sum": ("_pieces", "_check_integer_input"),
+    "op_reduce_log_sum_exp": ("_pieces", "_check_integer_input compute_log_sum_exp"),
     "op_reshape": ("_pieces", "reshape_reference_implementation"),
     "op_resize": ("_sampling", "_cartesian _cubic_coeffs _cubic_coeffs_antialias _get_all_coords _get_neighbor "
                                "_get_neighbor_idxes _interpolate_1d_along_axis _interpolate_nd _linear_coeffs "
-                               "_linear_coeffs_antialias _nearest_coeffs"),
+                               "_linear_coeffs_antialias _nearest_coeffs _compute_x_ori _interpolate_1d_with_x "
+                               "_interpolate_nd_with_x"),
     "op_rms_normalization": ("_norms", "_rms_normalization"),
+    "op_roi_align": ("_boxes", "PreCalc"),
     "op_rotary_embedding": ("_attend", "rotary_embedding"),
     "op_scatter_elements": ("_pieces", "scatter_elements"),
     "op_scatternd": ("_pieces", "_scatter_nd_impl"),
@@ -74,10 +79,12 @@ HELPERS: dict[str, tuple[str, str]] = {
     "op_sigmoid": ("_norms", "sigmoid"),
     "op_slice": ("_pieces", "_slice"),
     "op_softmax_cross_entropy_loss": ("_norms", "softmaxcrossentropy"),
+    "op_stft": ("_signals", "_concat _stft _unsqueeze"),
     "op_string_split": ("_pieces", "pad_empty_string split_with_padding"),
+    "op_tfidf_vectorizer": ("_grams", "IntMap NgramPart WeightingCriteria populate_grams"),
     "op_topk": ("_pieces", "topk_sorted_implementation"),
     "op_unique": ("_pieces", "_specify_int64"),
-    "aionnx_preview.op_flex_attention": ("_attend", "_compute_flex_attention"),
+    "aionnx_preview.op_flex_attention": ("_attend", "_call_mod_graph _compute_flex_attention _get_softmax_dtype"),
     "aionnx_preview_training.op_adagrad": ("_learn", "_apply_adagrad"),
     "aionnx_preview_training.op_adam": ("_learn", "_apply_adam"),
     "aionnx_preview_training.op_momentum": ("_learn", "_apply_momentum _apply_nesterov"),
@@ -85,9 +92,27 @@ HELPERS: dict[str, tuple[str, str]] = {
                                               "logistic probit softmax softmax_zero"),
     "aionnxml.op_array_feature_extractor": ("_learn", "_array_feature_extractor"),
     "aionnxml.op_binarizer": ("_learn", "compute_binarizer"),
+    "aionnxml.op_svm_classifier": ("_votes", "multiclass_probability set_score_svm sigmoid_probability write_scores"),
     "aionnxml.op_svm_helper": ("_ensembles", "SVMAttributes SVMCommon"),
     "aionnxml.op_tree_ensemble": ("_ensembles", "AggregationFunction Leaf Mode Node PostTransform"),
     "aionnxml.op_tree_ensemble_helper": ("_ensembles", "TreeEnsemble TreeEnsembleAttributes"),
+}
+
+
+def _newest(op_type: str) -> type[op_run.OpRun]:
+    return _op_list.classes("")[op_type][None]
+
+
+# What modules give beside that, from other files.
+MORE: dict[str, dict[str, Any]] = {
+    "op_cast": {"Cast_25": _newest("Cast")},
+    "op_cast_like": {"CastLike_25": _newest("CastLike")},
+    "op_reduce_min": {"ReduceMin_11": _op_list.classes("")["ReduceMin"][1]},
+    "_op_common_pool": {"CommonPool": _op.CommonPool},
+    "op_attribute_has_value": {"AttributeHasValue": _op.AttributeHasValue},
+    "op_col2im": {"_col2im_shape_check": _shapes._col2im_shape_check, "_col2im_shape_check_2d": _shapes._col2im_shape_check_2d},
+    "op_non_max_suppression": {held.__name__: held for held in (_boxes.BoxInfo, _boxes.PrepareContext, _boxes.SelectedIndex)},
+    **CONSTANTS,
 }
 # What a module takes from another one, where the list above has it: programs import it from either.
 BORROWED: dict[str, str] = {
@@ -132,7 +157,7 @@ class _Module(ModuleType):
 
 
 def _functions(module: str) -> list[str]:
-    return HELPERS.get(module, ("", ""))[1].split()
+    return [*HELPERS.get(module, ("", ""))[1].split(), *MORE.get(module, ())]
 
 
 def _lenders(module: str) -> list[ModuleType]:
@@ -140,7 +165,9 @@ def _lenders(module: str) -> list[ModuleType]:
 
 
 def _helper(module: str, name: str) -> Any:
-    if name in _functions(module):
+    if name in MORE.get(module, ()):
+        return MORE[module][name]
+    if name in HELPERS.get(module, ("", ""))[1].split():
         return getattr(importlib.import_module(f"{ROOT}.{HELPERS[module][0]}"), name)
     for lender in _lenders(module):
         if hasattr(lender, name):
@@ -170,6 +197,8 @@ def _names_of_operator(module: str, domain: str, op_types: Iterable[str]) -> lis
 def _of_domain(domain: str, name: str) -> Any:
     if name == "load_op":
         return partial(_load_op, domain)
+    if name == "_registered_operators":  # programs look whether it is made already
+        return _op_list.classes(domain)
     if name == "_build_registered_operators":
         return partial(_op_list.classes, domain)
     if name in ("OpFunction", "OpRun"):
@@ -215,7 +244,7 @@ def register() -> None:
     for domain in _op_list.DOMAINS:
         for op_type in _op_list.classes(domain):
             found.setdefault(_op_list.module_of(op_type, domain), (domain, []))[1].append(op_type)
-    for module in HELPERS.keys() - found.keys():
+    for module in (HELPERS.keys() | MORE.keys()) - found.keys():
         found[module] = ("", [])
     for module, (domain, op_types) in sorted(found.items()):
         doc = f"Runs {', '.join(op_types)}." if op_types else "Functions that several operators use."

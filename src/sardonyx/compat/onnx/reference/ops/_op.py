@@ -11,6 +11,7 @@ from sardonyx.compat.onnx._dtypes import tensor_dtype_to_np_dtype
 from sardonyx.compat.onnx.reference.op_run import OpRun, RuntimeTypeError
 
 __all__ = [
+    "AttributeHasValue",
     "CommonPool",
     "OpRunBinary",
     "OpRunBinaryComparison",
@@ -138,6 +139,13 @@ class _CommonRandom(OpRun):
     def _get_state(seed: float | None) -> np.random.RandomState:
         """What a seed stands for; without one, something new each time."""
         return np.random.RandomState(None if seed is None or np.isnan(seed) else int(seed))
+
+
+class AttributeHasValue(OpRun):
+    """Whether the node has an attribute whose name begins with ``value_``."""
+
+    def _run(self, **_: Any) -> tuple[Any, ...]:
+        return (np.array([any(held.name.startswith("value_") for held in self.onnx_node.attribute)]),)
 
 
 class _CommonWindow(OpRun):

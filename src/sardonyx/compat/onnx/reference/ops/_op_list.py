@@ -323,6 +323,10 @@ def _build_registered_operators() -> dict[str, dict[int | None, type[OpRun]]]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "_registered_operators":  # programs look whether it is made already
+        return classes("")
+    if name == "AttributeHasValue":
+        return _op.AttributeHasValue
     found = by_class_name("").get(name)
     if found is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,8 @@ __all__ = [
     "_argmin_use_numpy_select_last_index",
     "_cast_like",
     "_cfft",
+    "_check_dtype",
+    "_check_integer_input",
     "_cifft",
     "_concat_from_sequence",
     "_fft",
@@ -50,6 +52,18 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, Any]
+
+
+def _check_dtype(val: Array) -> None:
+    """Refuse a constant that is no array."""
+    if not isinstance(val.dtype, np.dtype):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
+        raise TypeError(f"{val.dtype} is no type of NumPy's")
+
+
+def _check_integer_input(data: Array) -> None:
+    """Refuse to take logarithms of integers."""
+    if np.issubdtype(data.dtype, np.integer):
+        raise TypeError(f"a sum whose logarithm is taken does not support integer input, here {data.dtype}")
 
 
 def cast_to(x: Array, to: int, saturate: bool, round_mode: str = "up") -> Array:

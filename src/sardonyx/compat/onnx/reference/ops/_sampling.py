@@ -12,13 +12,16 @@ from sardonyx.ops.sampling import cubic, triangle
 
 __all__ = [
     "_cartesian",
+    "_compute_x_ori",
     "_cubic_coeffs",
     "_cubic_coeffs_antialias",
     "_get_all_coords",
     "_get_neighbor",
     "_get_neighbor_idxes",
     "_interpolate_1d_along_axis",
+    "_interpolate_1d_with_x",
     "_interpolate_nd",
+    "_interpolate_nd_with_x",
     "_linear_coeffs",
     "_linear_coeffs_antialias",
     "_nearest_coeffs",
@@ -134,23 +137,85 @@ def _interpolate_1d_along_axis(
     exclude_outside: bool = False,
 ) -> Array:
     """`data` resized along one axis, with the weights that `get_coeffs` gives."""
-    old = data.shape[axis]
     y = np.arange(output_width_int, dtype=np.float64)
-    at = _origin(coordinate_transformation_mode, y, scale_factor, old, output_width_int, roi)
+    at = _origin(coordinate_transformation_mode, y, scale_factor, data.shape[axis], output_width_int, roi)
     lines = np.moveaxis(data, axis, 0)
     result = np.zeros((output_width_int, *lines.shape[1:]), np.float64)
+    how = scale_factor, get_coeffs, extrapolation_value, coordinate_transformation_mode, exclude_outside
     for i, x in enumerate(at):
-        if coordinate_transformation_mode == "tf_crop_and_resize" and not 0 <= x <= old - 1:
-            result[i] = extrapolation_value
-            continue
-        whole = float(x).is_integer()
-        weights = np.array(get_coeffs(1 if whole else x - math.floor(x), scale_factor), np.float64)
-        near, elements = _get_neighbor(float(x), len(weights), lines)
-        if exclude_outside:
-            weights[(near < 0) | (near >= old)] = 0
-            weights /= weights.sum()
-        result[i] = np.tensordot(weights, elements, 1)
+        result[i] = _element(lines, x, *how)
     return np.moveaxis(result, 0, axis)
+
+
+def _element(
+    lines: Array, x: float, scale: float, get_coeffs: Coefficients, beyond: float, mode: str, exclude_outside: bool
+) -> Any:
+    """What lies at `x` along the first axis."""
+    if mode == "tf_crop_and_resize" and not 0 <= x <= len(lines) - 1:
+        return np.array(beyond)
+    whole = float(x).is_integer()
+    weights = np.array(get_coeffs(1 if whole else x - math.floor(x), scale), np.float64)
+    near, elements = _get_neighbor(float(x), len(weights), lines)
+    if exclude_outside:
+        weights[(near < 0) | (near >= len(lines))] = 0
+        weights /= weights.sum()
+    return np.tensordot(weights, elements, 1)
+
+
+def _compute_x_ori(
+    coordinate_transformation_mode: str,
+    y: Array,
+    scale_factor: float,
+    input_width: int,
+    output_width: float,
+    output_width_int: int,
+    roi: Sequence[float] | None,
+) -> tuple[Array, Array | None]:
+    """Where the new elements lie among the old ones; for a region, also which lie outside."""
+    at = _origin(coordinate_transformation_mode, y, output_width / input_width, input_width, output_width_int, roi)
+    is_region = coordinate_transformation_mode == "tf_crop_and_resize"
+    return at, ((at < 0) | (at > input_width - 1)) if is_region else None
+
+
+def _interpolate_1d_with_x(
+    data: Any,
+    scale_factor: float,
+    output_width_int: int,
+    x: float,
+    get_coeffs: Coefficients,
+    roi: Sequence[float] | None = None,
+    extrapolation_value: float = 0.0,
+    coordinate_transformation_mode: str = "half_pixel",
+    exclude_outside: bool = False,
+) -> Any:
+    """The new element number `x` of a vector that is resized."""
+    line = np.asarray(data)
+    at = _origin(coordinate_transformation_mode, np.array([x], float), scale_factor, len(line), output_width_int, roi)
+    return _element(
+        line, at[0], scale_factor, get_coeffs, extrapolation_value, coordinate_transformation_mode, exclude_outside
+    )
+
+
+def _interpolate_nd_with_x(
+    data: Array,
+    n: int,
+    scale_factors: Sequence[float],
+    output_size: Sequence[int],
+    x: Sequence[float],
+    get_coeffs: Coefficients,
+    roi: Any = None,
+    exclude_outside: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """The new element at `x` of what is resized along `n` axes."""
+    region = None if roi is None else (roi[0], roi[n])
+    if n > 1:
+        inner = None if roi is None else [*roi[1:n], *roi[n + 1 :]]
+        rest = scale_factors[1:], output_size[1:], x[1:], get_coeffs, inner, exclude_outside
+        data = np.array([_interpolate_nd_with_x(part, n - 1, *rest, **kwargs) for part in data])
+    return _interpolate_1d_with_x(
+        data, scale_factors[0], output_size[0], x[0], get_coeffs, region, exclude_outside=exclude_outside, **kwargs
+    )
 
 
 def _interpolate_nd(

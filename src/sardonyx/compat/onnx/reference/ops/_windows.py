@@ -37,13 +37,20 @@ Extents = Sequence[int]
 
 
 def _get_indices(i: int, shape: Extents) -> Array:
-    """Where element `i` of a tensor is, along each axis."""
-    return np.array(np.unravel_index(i, tuple(shape)), dtype=np.int64)
+    """Where element `i` of a tensor is, along each axis; the first axis has no end."""
+    found: list[int] = []
+    for n in reversed(shape[1:]):
+        i, rest = divmod(i, n)
+        found.append(rest)
+    return np.array([i, *reversed(found)], dtype=np.int64)
 
 
 def _get_index(indices: Extents, shape: Extents) -> int:
-    """The number of the element at `indices`."""
-    return int(np.ravel_multi_index(tuple(indices), tuple(shape)))
+    """The number of the element at `indices`, which may lie outside."""
+    found = 0
+    for i, n in zip(indices, shape, strict=True):
+        found = found * n + int(i)
+    return found
 
 
 def _is_out(ind: Extents, shape: Extents) -> bool:

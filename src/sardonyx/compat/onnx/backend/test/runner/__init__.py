@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import sys
+import time
 import unittest
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +35,7 @@ from sardonyx.compat.onnx.reference import ReferenceEvaluator
 
 __all__ = ["BackendIsNotSupposedToImplementIt", "Runner", "TestItem"]
 
+PAUSE = 5.0  # seconds after the first failure
 LIGHT = "onnx/backend/test/data/light/"
 KINDS = {
     "node": "Node",
@@ -47,6 +49,30 @@ Marker = list[ModelProto | NodeProto | None]
 
 class BackendIsNotSupposedToImplementIt(unittest.SkipTest):
     """A backend raises it for what it leaves out on purpose: the test passes."""
+
+
+def retry_execute(times: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Try a function that often, with longer and longer pauses, before its error is raised."""
+    assert times >= 1
+
+    def wrapper(func: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(func)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            for tried in range(1, times):
+                try:
+                    return func(*args, **kwargs)
+                except Exception as error:
+                    print(f"tried {tried} times: {error}")
+                    time.sleep(PAUSE * tried)
+            return func(*args, **kwargs)
+
+        return wrapped
+
+    return wrapper
+
+
+def _normalize_tensor(tensor: Any) -> Any:  # pyright: ignore[reportUnusedFunction]  # programs use it
+    return numpy_helper.to_array(tensor) if isinstance(tensor, TensorProto) else tensor
 
 
 class Runner:
