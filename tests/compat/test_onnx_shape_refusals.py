@@ -73,6 +73,10 @@ REFUSED: dict[str, str] = {
     ),
     "an extent below -1": model("float[6] x", "s = Constant<value_ints = [-2]>() y = Reshape(x, s)"),
     "elements of other widths": model("float[N] x", "y = BitCast<to = 7>(x)", version=26),
+    "columns of no block": model(
+        "float[1, 10, 12] x, int64[2] i", "b = Constant<value_ints = [0, 5]>() y = Col2Im(x, i, b)"
+    ),
+    "columns in a plane": model("float[10, 12] x, int64[N] i, int64[N] b", "y = Col2Im(x, i, b)"),
     "elements of no type": model("float[N] x", "y = Cast<to = 99>(x)"),
     "ranks that are joined": model("float[2] x, float[2, 2] y", "z = Concat<axis = 0>(x, y)"),
     "an axis of a scalar": model("float x", "a = Constant<value_ints = [0]>() y = ReduceSum(x, a)"),

@@ -138,11 +138,13 @@ def say_element(ctx: InferenceContext, index: int, code: int) -> None:
 
 
 def keep_element(ctx: InferenceContext, source: int = 0, target: int = 0) -> None:
-    """An output has the elements of an input, whose type must be known."""
+    """An output has the elements of an input, which must have a type; one that is declared and says nothing will do."""
     type = type_of(ctx, source)
-    kind = None if type is None else kind_of(type)
-    if type is None or kind is None:
+    if type is None:
         raise refuse_type(f"Input {source} expected to have type but instead is null")
+    kind = kind_of(type)
+    if kind is None:
+        return
     tensor = tensor_of(type)
     if tensor is None:
         raise refuse_type(f"Input {source} expected to have tensor or sparse tensor type. Got: {kind}")
