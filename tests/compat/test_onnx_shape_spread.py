@@ -172,7 +172,7 @@ def test_branches_of_any_kind(then: str, other: str, version: int) -> None:
 @pytest.mark.parametrize("version", (1, 11, 13))
 @pytest.mark.parametrize(
     ("x", "y"),
-    list(itertools.product(("float[2]", "float[]", "float", "float[N]", "int64[2]", ("float[]", "float", "float[3]")),
+    list(itertools.product(("float[2]", "float[]", "float", "float[N]", "int64[2]"), ("float[]", "float", "float[3]"))),
 )
 def test_branches_of_any_shape(x: str, y: str, version: int) -> None:
     graphs = [f"graph = {n} () => ({o}) {{ {o} = Identity({i}) }}" for n, o, i in (("a", "s", "x"), ("b", "t", "y"))]
