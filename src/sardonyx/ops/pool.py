@@ -389,17 +389,28 @@ def neighbours(at: Array, extent: int) -> tuple[Array, Array, Array, Array]:
 
 def aligned(image: Array, rows: Any, columns: Any, mode: str) -> Array:
     """One region of image [C, H, W], sampled at [cells, points] of each axis: [C, cells, cells]."""
+    if 0 in (image.size, *(x.size for x in (*rows, *columns))):
+        return np.zeros((image.shape[0], rows[0].shape[0], columns[0].shape[0]), image.dtype)
+    if mode == "avg":  # of each axis by itself
+        (top, down), (left, across) = (mean_weights(*axis) for axis in (rows, columns))
+        part = image[:, top : top + down.shape[1], left : left + across.shape[1]]
+        return np.moveaxis(np.tensordot(down, part, (1, 1)) @ across.T, 0, 1)
     weighted = [
         at_points(image[None], [r[None, :, :, None, None], c[None, None, None]])[0]
         * (share_r[:, :, None, None] * share_c)
         for r, share_r in zip(rows[:2], rows[2:], strict=True)
         for c, share_c in zip(columns[:2], columns[2:], strict=True)
     ]  # each [C, cells, points, cells, points]
-    if weighted[0].size == 0:
-        return np.zeros((image.shape[0], rows[0].shape[0], columns[0].shape[0]), image.dtype)
-    if mode == "avg":
-        return sum(weighted).mean((2, 4))  # pyright: ignore[reportAttributeAccessIssue] a sum of arrays
     return np.max(weighted, 0).max((2, 4))  # of the weighted neighbours, not of what they add up to: as published
+
+
+def mean_weights(low: Array, high: Array, before: Array, behind: Array) -> tuple[int, Array]:
+    """The first element that the points of a region read along an axis, and [cell, element] the weights of their mean."""
+    start, cells = int(low.min()), np.arange(len(low))[:, None]
+    weights = np.zeros((len(low), int(high.max()) + 1 - start), before.dtype)
+    np.add.at(weights, (cells, low - start), before)
+    np.add.at(weights, (cells, high - start), behind)
+    return start, weights / low.shape[1]
 
 
 __all__: list[str] = []

@@ -12,19 +12,28 @@ from sardonyx.ir import Array
 __all__ = ["at_points", "cubic", "linear", "triangle"]
 
 
+class Field:
+    """x [N, C, *spatial] as rows of channels, so that all channels of a place are read at once; zero outside."""
+
+    def __init__(self, x: Array) -> None:
+        self.samples, channels, *self.extents = x.shape
+        rows = np.moveaxis(x, 1, -1).reshape(-1, channels)
+        self._rows = np.concatenate([rows, np.zeros((1, channels), x.dtype)])
+
+    def at(self, places: Sequence[Array]) -> Array:
+        """The rows at whole places [N, *points] on each spatial axis: [N, *points, C]."""
+        points = np.broadcast_shapes(*(p.shape for p in places))
+        inside = np.ones(points, bool)
+        index = np.arange(self.samples).reshape(-1, *(1,) * (len(points) - 1))
+        for place, extent in zip(places, self.extents, strict=True):
+            inside &= (place >= 0) & (place < extent)
+            index = index * extent + place
+        return self._rows[np.where(inside, index, len(self._rows) - 1)]
+
+
 def at_points(x: Array, places: Sequence[Array]) -> Array:
     """Elements of x [N, C, *spatial] at whole places [N, *points] on each spatial axis: [N, C, *points]. Zero outside."""
-    points = np.broadcast_shapes(*(p.shape for p in places))
-    inside = np.ones(points, bool)
-    held: list[Array] = []
-    for place, extent in zip(places, x.shape[2:], strict=True):
-        inside &= (place >= 0) & (place < extent)
-        held.append(np.clip(place, 0, max(extent - 1, 0)))
-    if 0 in x.shape[2:]:
-        return np.zeros((x.shape[0], x.shape[1], *points[1:]), x.dtype)
-    sample = np.arange(x.shape[0]).reshape(-1, *(1,) * (len(points) - 1))
-    found = np.moveaxis(x, 1, -1)[(sample, *held)]  # [N, *points, C]
-    return np.moveaxis(np.where(inside[..., None], found, x.dtype.type(0)), -1, 1)
+    return np.moveaxis(Field(x).at(places), -1, 1)
 
 
 def linear(x: Array, points: Sequence[Array]) -> Array:
@@ -32,15 +41,16 @@ def linear(x: Array, points: Sequence[Array]) -> Array:
     low = [np.floor(np.nan_to_num(p)) for p in points]
     share = [p - q for p, q in zip(points, low, strict=True)]
     floor = [np.clip(q, -2, 2.0**31).astype(np.int64) for q in low]
+    field = Field(x)
     total: Array | None = None
     for corner in itertools.product((0, 1), repeat=len(points)):
         weight = np.ones(points[0].shape, x.dtype)
         for c, s in zip(corner, share, strict=True):
             weight = weight * (s if c else 1 - s)
-        part = at_points(x, [f + c for f, c in zip(floor, corner, strict=True)]) * weight[:, None]
+        part = field.at([f + c for f, c in zip(floor, corner, strict=True)]) * weight[..., None]
         total = part if total is None else total + part
     assert total is not None
-    return total
+    return np.moveaxis(total, -1, 1)
 
 
 def triangle(t: Array) -> Array:
