@@ -312,3 +312,26 @@ def test_trained(op_type: str, count: int) -> None:
     for outputs in ("p", "p, q", "p, q, s, u", "p, , s, u, v, w"):
         body = f"{outputs} = ai.onnx.preview.training.{op_type}(r, t{', ' if count else ''}{tensors})"
         both(model(inputs, body, imports=domain), strict=True)
+
+
+STEP = {"alpha": 0.9, "beta": 1.0, "mode": "standard", "norm_coefficient": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("op_type", "domain", "operands", "attributes"),
+    [
+        ("DynamicQuantizeLinear", "", "x", {}),
+        ("Momentum", "ai.onnx.preview.training", "rtxxx", STEP),
+    ],
+)
+def test_outputs_that_a_node_has_no_place_for(
+    op_type: str, domain: str, operands: str, attributes: dict[str, Any]
+) -> None:
+    """Asked about the node alone, both packages raise what is no error of inference."""
+
+    def program(o: Any) -> Any:
+        node = o.helper.make_node(op_type, list(operands), ["y"], domain=domain, **attributes)
+        types = {name: o.helper.make_tensor_type_proto(7 if name == "t" else 1, [2]) for name in operands}
+        return o.shape_inference.infer_node_outputs(o.defs.get_schema(op_type, domain=domain), node, types)
+
+    assert same(program)[0] == "raises"

@@ -15,6 +15,7 @@ from sardonyx.compat.onnx._inference.types import Symbols
 from sardonyx.compat.onnx._inference.walk import Options, Walk, function_key
 from sardonyx.compat.onnx._schema_parts import need
 from sardonyx.compat.onnx._schemas import OpSchema
+from sardonyx.compat.onnx._validation import ValidationError
 from sardonyx.compat.onnx._wire import from_bytes
 from sardonyx.compat.onnx.onnx_pb import (
     IR_VERSION,
@@ -116,6 +117,7 @@ def infer_node_outputs(
         KeyError: an input has no type.
         InferenceError: the node contradicts its operator.
         ValidationError: its inputs are too few, too many, or of types that the operator does not take.
+        RuntimeError: it has fewer outputs than its operator gives.
     """
     types = {name: _copied(input_types[name]) for name in node.input if name}
     types |= {name: _copied(held) for name, held in input_types.items() if name not in types}
@@ -129,7 +131,10 @@ def infer_node_outputs(
     )
     verify(schema, made)
     rule = rule_of(schema)
-    rule.infer(ctx)
+    try:
+        rule.infer(ctx)
+    except ValidationError as error:  # the rule reaches for what the node has no place for
+        raise RuntimeError(str(error)) from error
     rule.check(ctx)
     return {name: ctx.get_output_type(i) for i, name in enumerate(node.output)}
 

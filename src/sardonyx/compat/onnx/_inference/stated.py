@@ -43,14 +43,14 @@ def depths_against_rule(asked: Asked) -> Iterator[str]:
             yield "Input 'depth' must be a scalar or rank 1 tensor."
         if depth.rank == 1 and isinstance(depth.shape[0], int) and depth.shape[0] > 1:
             yield "Input 'depth' must have at most one element."
+    found: Any = None if depth is None else depth.value if depth.value is not None else depth.floats
+    if depth is not None and depth.dtype in DEPTHS and found is not None and found.size and found.flat[0] < 0:
+        raise refuse_shape("Input 'depth' must be non-negative.")
     if values is not None and values.has_shape:
         if values.rank != 1:
             yield "Input 'values' must be rank 1 tensor."
         elif isinstance(values.shape[0], int) and values.shape[0] != 2:
             yield "Input 'values' must have exactly two elements."
-    found: Any = None if depth is None else depth.value if depth.value is not None else depth.floats
-    if depth is not None and depth.dtype in DEPTHS and found is not None and found.size and found.flat[0] < 0:
-        yield "Input 'depth' must be non-negative."
     if indices is not None and indices.has_shape and indices.rank == 0:
         raise refuse_shape("Indices tensor must have rank >= 1")
 
