@@ -192,7 +192,8 @@ def _read_nodes(whole: Message, graph: Graph, scope: Scope) -> None:
             notes = _metadata(proto)
             node.source = notes.pop(SOURCE_KEY, None)
             node.metadata = notes
-        node.doc = proto.doc_string
+        if "doc_string" in held:
+            node.doc = proto.doc_string
         if "device_configurations" in held:
             node.device_configurations = tuple(_kept(proto, "device_configurations"))
         graph.append(node)
@@ -259,9 +260,8 @@ def read_attr(proto: AttributeProto, scope: Scope) -> Attr:
 def _kind_of_value(proto: AttributeProto) -> AttrKind:
     """The kind of the first value that is there; a list, if one is."""
     held = vars(proto)
-    found = [
-        name for name in held if name in _KIND_OF and (len(held[name]) if name in _LISTS else proto.HasField(name))
-    ]
+    found = [name for name in held if name in _KIND_OF]
+    found = [name for name in found if (len(held[name]) if name in _LISTS else proto.HasField(name))]
     return _KIND_OF[min(found, key=_ORDER.index)] if found else AttrKind.UNDEFINED
 
 

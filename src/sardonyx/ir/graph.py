@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sardonyx.core.dtypes import DType
 from sardonyx.core.errors import InputError
-from sardonyx.ir.attr import Attr
+from sardonyx.ir.attr import Attr, AttrKind
 from sardonyx.ir.noted import Fact, Noted, OnDemand
 from sardonyx.ir.tensor import SparseTensor, Tensor
 from sardonyx.ir.types import Shape, TensorType, Type
@@ -221,6 +221,9 @@ class Node(Noted):
         return f"{self.domain + '.' if self.domain else ''}{self.op_type}{label}"
 
 
+_GRAPHS = (AttrKind.GRAPH, AttrKind.GRAPHS)
+
+
 def _by_name(attrs: Mapping[str, Any] | Iterable[Attr]) -> dict[str, Attr]:
     if isinstance(attrs, (list, tuple)) or not isinstance(attrs, Mapping):  # the first is asked sooner
         return {a.name: a for a in attrs}
@@ -376,8 +379,11 @@ class Graph(Noted, OnDemand):
         else:
             after._prev = node
         self._count += 1
-        if node._attrs and node.subgraphs:
-            self._holders[node] = None
+        if node._attrs:
+            for attr in node._attrs.values():
+                if attr.kind in _GRAPHS and attr.graphs():
+                    self._holders[node] = None
+                    break
         return node
 
     def _unlink(self, node: Node) -> None:

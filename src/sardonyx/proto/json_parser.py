@@ -81,9 +81,11 @@ class _Reader(Scanner):
         """Read an object into `message`."""
         if depth > MAX_DEPTH:
             raise self.error("messages are nested too deeply")
-        if not self.take("{"):
+        if not self.at("{"):
             raise self.wrong("an object")
-        if self.take("}"):
+        self.advance()
+        if self.at("}"):
+            self.advance()
             return
         fields = _fields(message.DESCRIPTOR)
         seen: dict[str, str] = {}  # the field or oneof -> the key that set it
@@ -153,8 +155,9 @@ class _Reader(Scanner):
         while True:
             self.path[-1] = len(values)
             one()
-            if not self.take(","):
+            if self.token != ",":
                 break
+            self.advance()
         self.path.pop()
         self.close("]")
 
