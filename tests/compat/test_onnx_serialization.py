@@ -51,6 +51,24 @@ def test_the_official_package_reads_what_is_written(format: str) -> None:
         o.helper.make_tensor("t", 1, [2], [1.0, 2.5])), format=format))  # fmt: skip
 
 
+NUMBERS = [1e10, 1e-10, 3.4e38, float("inf"), float("-inf"), float("nan"), 1.5, 0.1, 123456789.0, 1e16, -0.0, 2.0]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_both_write_the_same(format: str) -> None:
+    def written(o: Any, message: Any) -> Any:
+        return o.serialization.registry.get(format).serialize_proto(message)
+
+    assert same(lambda o: written(o, parsed(o, TEXT)))
+    if format != "onnxtxt":
+        same(lambda o: written(o, o.AttributeProto(name="a", floats=NUMBERS, f=2.0, type=6, s=b"\xff\"'\n")))
+        same(
+            lambda o: written(
+                o, o.TensorProto(double_data=NUMBERS, int64_data=[1 << 40], doc_string="\u00e9\t", dims=[3])
+            )
+        )
+
+
 def test_the_suffix_tells_the_format(tmp_path: Path) -> None:
     def program(o: Any, suffix: str) -> Any:
         path = tmp_path / f"m{suffix}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from sardonyx.proto.fields import Field
-from sardonyx.proto.scalars import round_to_float32
+from sardonyx.proto.scalars import shortest
 
 if TYPE_CHECKING:
     from sardonyx.proto.message import Message
@@ -19,9 +20,13 @@ _FLOATS: Final = (Field.TYPE_FLOAT, Field.TYPE_DOUBLE)
 _QUOTED: Final = (Field.TYPE_INT64, Field.TYPE_UINT64)
 
 
-def to_json(message: Message, *, indent: int | None = 2) -> str:
-    """The JSON of a message; fields that the tables do not know are left out."""
-    return json.dumps(_object(message), indent=indent)
+def to_json(message: Message, *, indent: int | None = 2, declared: bool = False) -> str:
+    """The JSON of a message; fields that the tables do not know are left out.
+
+    Args:
+        declared: name fields as they are declared, not in camel case.
+    """
+    return json.dumps(_object(message, str if declared else camel), indent=indent)
 
 
 def camel(name: str) -> str:
@@ -30,16 +35,17 @@ def camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in rest)
 
 
-def _object(message: Message) -> dict[str, Any]:
+def _object(message: Message, named: Callable[[str], str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for field, value in message.ListFields():
-        made[camel(field.name)] = [_json(field, item) for item in value] if field.is_repeated else _json(field, value)
+        held = [_json(field, item, named) for item in value] if field.is_repeated else _json(field, value, named)
+        made[named(field.name)] = held
     return made
 
 
-def _json(field: Field, value: Any) -> Any:
+def _json(field: Field, value: Any, named: Callable[[str], str]) -> Any:
     if field.is_message:
-        return _object(value)
+        return _object(value, named)
     if field.enum_type is not None:
         return field.enum_type.Name(value)
     if field.type == Field.TYPE_BYTES:
@@ -48,10 +54,4 @@ def _json(field: Field, value: Any) -> Any:
         return str(value)
     if field.type in _FLOATS and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return _shortest(value) if field.type == Field.TYPE_FLOAT else value
-
-
-def _shortest(value: float) -> float:
-    """The float of the fewest digits that is the same float32."""
-    candidates = (float(f"{value:.{digits}g}") for digits in range(6, 10))
-    return next(short for short in candidates if round_to_float32(short) == value)
+    return shortest(value) if field.type == Field.TYPE_FLOAT else value

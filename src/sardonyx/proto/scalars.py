@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sardonyx.proto.wire import FIXED32, FIXED64, LENGTH, VARINT
 
-__all__ = ["SCALARS", "Scalar", "round_to_float32"]
+__all__ = ["SCALARS", "Scalar", "round_to_float32", "shortest"]
 
 _FLOAT: Final = struct.Struct("<f")
 
@@ -40,6 +40,12 @@ def round_to_float32(value: float) -> float:
         return _FLOAT.unpack(_FLOAT.pack(value))[0]
     except OverflowError:
         return math.copysign(math.inf, value)
+
+
+def shortest(value: float) -> float:
+    """The float of the fewest digits that is the same float32."""
+    candidates = (float(f"{value:.{digits}g}") for digits in range(6, 10))
+    return next(short for short in candidates if round_to_float32(short) == value)
 
 
 def _real(value: Any) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from sardonyx.proto.scalars import round_to_float32
+from sardonyx.proto.scalars import round_to_float32, shortest
 
 if TYPE_CHECKING:
     from sardonyx.proto.fields import Field
@@ -20,9 +20,13 @@ _STRING: Final = {**_CONTROL, **_NAMED}
 _BYTES: Final = {**_STRING, **{code: f"\\{code:03o}" for code in range(128, 256)}}
 
 
-def to_text(message: Message) -> str:
-    """The text format of a message; fields that the tables do not know are left out."""
-    return "".join(_lines(message, ""))
+def to_text(message: Message, *, plain: bool = False) -> str:
+    """The text format of a message; fields that the tables do not know are left out.
+
+    Args:
+        plain: write floats as Python does, in the fewest digits, as protobuf's Python code has it.
+    """
+    return "".join(_lines(message, "", plain))
 
 
 def format_float(value: float, *, single: bool) -> str:
@@ -37,18 +41,18 @@ def format_float(value: float, *, single: bool) -> str:
     return f"{value:.9g}" if single else f"{value:.17g}"
 
 
-def _lines(message: Message, indent: str) -> Iterator[str]:
+def _lines(message: Message, indent: str, plain: bool) -> Iterator[str]:
     for field, value in message.ListFields():
         for item in value if field.is_repeated else (value,):
             if field.is_message:
                 yield f"{indent}{field.name} {{\n"
-                yield from _lines(item, indent + "  ")
+                yield from _lines(item, indent + "  ", plain)
                 yield f"{indent}}}\n"
             else:
-                yield f"{indent}{field.name}: {_scalar(field, item)}\n"
+                yield f"{indent}{field.name}: {_scalar(field, item, plain)}\n"
 
 
-def _scalar(field: Field, value: Any) -> str:
+def _scalar(field: Field, value: Any, plain: bool) -> str:
     if field.enum_type is not None:
         return field.enum_type.Name(value)
     if isinstance(value, str):
@@ -57,4 +61,9 @@ def _scalar(field: Field, value: Any) -> str:
         return f'"{value.decode("latin-1").translate(_BYTES)}"'
     if isinstance(value, bool):
         return "true" if value else "false"
-    return format_float(value, single=field.type_name == "float") if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    single = field.type_name == "float"
+    if plain:
+        return str(shortest(value) if single and math.isfinite(value) else value)
+    return format_float(value, single=single)

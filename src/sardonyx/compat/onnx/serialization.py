@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sardonyx.compat.onnx import parser, printer
@@ -122,7 +123,7 @@ class _TextProtoSerializer(_Text):
 
     supported_format = "textproto"
     file_extensions = frozenset({".txtpb", ".textproto", ".prototxt", ".pbtxt"})
-    _write, _read, _module = staticmethod(to_text), staticmethod(from_text), "text_format"
+    _write, _read, _module = staticmethod(partial(to_text, plain=True)), staticmethod(from_text), "text_format"
 
 
 class _JsonSerializer(_Text):
@@ -130,7 +131,7 @@ class _JsonSerializer(_Text):
 
     supported_format = "json"
     file_extensions = frozenset({".json", ".onnxjson"})
-    _write, _read, _module = staticmethod(to_json), staticmethod(from_json), "json_format"
+    _write, _read, _module = staticmethod(partial(to_json, declared=True)), staticmethod(from_json), "json_format"
 
 
 class _TextualSerializer(ProtoSerializer):
