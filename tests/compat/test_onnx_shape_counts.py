@@ -153,5 +153,7 @@ def test_zeros_in_a_version_that_keeps_them_all() -> None:
         leniently_and_not(model("float[3, 4] x", body, version=version))
 
 
-def test_one_index_has_no_axis() -> None:
-    leniently_and_not(model("int64 x, int64 d, float[2] v", "y = OneHot(x, d, v)"))
+def test_one_hot_that_contradicts_itself_twice() -> None:
+    for x, v in (("int64", "float[2]"), ("int64[2]", "float[3]"), ("int64", "float")):
+        leniently_and_not(model(f"{x} x, int64 d, {v} v", "y = OneHot(x, d, v)"))
+        leniently_and_not(model(f"{x} x, {v} v", "d = Constant<value_ints = [-1]>() y = OneHot(x, d, v)"))
