@@ -285,10 +285,13 @@ def _columns(ctx: InferenceContext, schema: Schema) -> None:
     sizes = _numbers(block) if block is not None else []
     if any(n <= 0 for n in sizes):
         raise refuse_shape("'block_shape' input must contain only positive values")
-    if number is None or shape is None:
+    if number is None or number > MOST_AXES or shape is None:
         return
+    size = 1
+    for n in sizes:
+        size = counted(size * n)
     batch, channels = _value(shape.dim[0]), _value(shape.dim[1])
-    made = [batch, channels // math.prod(sizes) if sizes and channels is not None else None]
+    made = [batch, channels // size if sizes and channels is not None else None]
     say_shape(ctx, 0, [*made, *(_numbers(image) if image is not None else [None] * number)])
 
 
