@@ -10,7 +10,7 @@ import onnx as official
 import pytest
 
 import sardonyx.compat.onnx as ours
-from tests.compat.programs import outcome, same
+from tests.compat.programs import outcome, parsed, same
 from tests.compat.test_onnx_shape_refusals import model
 
 SHAPES = ("[2, 3, 4]", "[1, N, 1]", "[?]", "[]", "")
@@ -293,6 +293,31 @@ def test_nodes_that_contradict_themselves(name: str) -> None:
             if outcome(program, ours) != outcome(program, official):
                 differ.append(text)
     assert not differ
+
+
+TYPELESS = ("Abs", "Add", "AveragePool", "Conv", "Dropout", "Flatten", "Identity", "Not", "Softmax", "Sum", "TopK")
+
+
+@pytest.mark.parametrize("op", TYPELESS)
+def test_a_type_of_no_kind(op: str) -> None:
+    """A value that has a type, though one that says nothing, is passed on; a value without one is refused."""
+    more, made = ("x", "y") if op in ("Add", "Sum") else ("w", "y") if op == "Conv" else ("", "y")
+    attributes = "<kernel_shape = [2]>" if op == "AveragePool" else ""
+    inputs, made = ("x, k", "y, i") if op == "TopK" else (f"x, {more}" if more else "x", made)
+    text = model("float x, float[1, 1, 3] w, int64[1] k", f"{made} = {op}{attributes}({inputs})", version=13)
+    for strict, check, kind in itertools.product((False, True), (False, True), ("none", "empty", "unnamed")):
+
+        def program(o: Any, strict: bool = strict, check: bool = check, kind: str = kind) -> Any:
+            m = parsed(o, text)
+            if kind == "none":
+                m.graph.input[0].ClearField("type")
+            else:
+                m.graph.input[0].type.Clear()
+                if kind == "unnamed":
+                    m.graph.input[0].type.tensor_type.SetInParent()
+            return o.shape_inference.infer_shapes(m, check, strict)
+
+        same(program)
 
 
 @pytest.mark.parametrize("body", ["y = And(x, k)", "y = Mod(k, k)", "y = Or(k, x) z = Not(y)", "y = Add(x, k)"])

@@ -28,6 +28,7 @@ from sardonyx.compat.onnx._inference.signals import SIGNALS
 from sardonyx.compat.onnx._inference.streaming import STREAMING
 from sardonyx.compat.onnx._inference.sums import SUMS
 from sardonyx.compat.onnx._inference.training import TRAINING
+from sardonyx.compat.onnx._inference.types import kind_of
 from sardonyx.compat.onnx._inference.views import seen
 from sardonyx.core.dtypes import INT64
 from sardonyx.core.errors import ShapeError
@@ -40,7 +41,7 @@ from sardonyx.proto import TensorProto
 __all__ = ["infer_node"]
 
 # Inputs for which integers that were followed will do, and since which version; others must be constants.
-FOLLOWED = {"Reshape": (1, 14), "Expand": (1, 13), "Resize": (3, 11)}
+FOLLOWED = {"Resize": (3, 11)}
 # Inputs that count as left out where their rank is not known, constants or not.
 IGNORED = {"Slice": (3, 4)}
 UNTYPED = {"Squeeze": (1,)}  # inputs that count as left out where nothing is known of their types
@@ -50,18 +51,15 @@ READ: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Squeeze", "Unsqueeze"), ("axes",)),
     **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), ("axes",)),
     **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), ("axes",)),
-    **dict.fromkeys(("Expand", "Reshape"), ("shape",)),
-    **dict.fromkeys(("Resize", "Upsample"), ("scales", "sizes")),
     "Split": ("split",),
-    "Col2Im": ("image_shape", "block_shape"),
     "OneHot": ("depth",),
+    "Resize": ("scales", "sizes"),
     "Slice": ("starts", "ends", "axes", "steps"),
     "TopK": ("K",),
 }
-SHAPES_READ = ("Expand",)  # there a constant whose name has no shape will not do
-SHAPES_DECLARED = (*SHAPES_READ, "OneHot")  # there one that is declared without a shape will not
+SHAPES_DECLARED = ("OneHot",)  # there a constant that is declared without a shape will not do
 ALONG_NUMBERS = {"Split": 0, "TopK": -1}  # only if the extent along `axis` (this one by default) is a number
-READ_ANYHOW = ("OneHot", "Reshape")  # even where no shape of the first input is known
+READ_ANYHOW = ("OneHot",)  # even where no shape of the first input is known
 
 # Inputs whose shapes the official package does not compare with those of the others.
 UNCOMPARED: dict[str, tuple[int, ...]] = {
@@ -71,9 +69,6 @@ UNCOMPARED: dict[str, tuple[int, ...]] = {
     "NonMaxSuppression": (0, 1),
     "PRelu": (1,),
     "QuantizeLinear": (1, 2),
-    "Scatter": (1, 2),
-    "ScatterElements": (1, 2),
-    "ScatterND": (1, 2),
     "SoftmaxCrossEntropyLoss": (1, 2),
 }
 
@@ -87,10 +82,7 @@ EARLY = {
 }
 ONLY_ONE = {"ceil_mode": 22, "keepdims": 99}  # flags that below a version only a 1 sets; others, whatever is not 0
 # Operators for which the official package calls contradictions errors of type, whatever they are.
-OF_TYPE = (
-    *("Bernoulli", "BitCast", "Cast", "EyeLike", "OneHot", "QuantizeLinear"),
-    *("SequenceMap", "Split", "Transpose"),
-)
+OF_TYPE = (*("Bernoulli", "EyeLike", "OneHot", "QuantizeLinear", "SequenceMap", "Split"),)
 # Rules that are written over type messages, instead of ours.
 WRITTEN = {
     **{("", name): rule for name, rule in CONTROL.items()},
@@ -112,6 +104,10 @@ WRITTEN = {
 BODIES = ("SequenceMap",)
 
 
+# Operators that do not pass a type of no kind on.
+KINDS_NEEDED = ("EyeLike", "QLinearConv", "QLinearMatMul")
+
+
 def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     """Set the output types of a node of a standard operator."""
     written = WRITTEN.get((schema.operator.domain, schema.operator.name))
@@ -128,25 +124,45 @@ def infer_node(ctx: InferenceContext, schema: Schema) -> None:
     asked = Asked(schema.operator.name, schema.version, inputs, attrs, ctx.get_num_outputs(), stated)
     refuse(schema.operator.domain, asked)
     visible = looked_at(schema.operator.domain, asked)
-    _must_be_typed(schema, visible.inputs)
+    vague = _says_nothing(ctx) and schema.operator.name not in KINDS_NEEDED
+    if not vague:
+        _must_be_typed(schema, visible.inputs)
     first = asked.given(0) or Known(None)
     must_reach(schema, n_inputs, ctx.get_num_outputs(), typed=first.type is not None, ranked=first.has_shape)
     try:
         found = _outputs(schema, visible)
         declared = len(found) if schema.outputs[-1].variadic else len(schema.outputs)  # what else there is, has no type
         for i, known in enumerate(found[:declared]):
-            untyped = known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)
-            if untyped and ctx.has_output(i):
+            if _untyped(known) and ctx.has_output(i) and not vague:
                 raise refuse_type(f"the type of output {i} does not follow from the inputs")
         shown = seen(schema.operator.domain, asked, found[:declared])
     except InferenceError:
         raise
     except Exception as error:  # whatever a rule trips over, the node contradicts its operator
+        if vague:
+            return
         reason = str(error) or type(error).__name__
         refuse_as = refuse_type if schema.operator.name in OF_TYPE else refuse_shape
         raise refuse_as(reason) from error
     for i, known in enumerate(shown):
-        ctx.set_output_type(i, type_message(known.type))
+        if not (vague and _passed_on(schema, i, known)):
+            ctx.set_output_type(i, type_message(known.type))
+
+
+def _passed_on(schema: Schema, output: int, known: Known) -> bool:
+    """Whether an output says nothing where the first input does not: it has the same type, whatever that is."""
+    formal, made = schema.inputs[0], schema.outputs[min(output, len(schema.outputs) - 1)]
+    return _untyped(known) or (made.type == formal.type and len(formal.types) > 1)
+
+
+def _untyped(known: Known) -> bool:
+    return known.type is None or (isinstance(known.type, TensorType) and known.dtype is None)
+
+
+def _says_nothing(ctx: InferenceContext) -> bool:
+    """Whether the first input has a type, but one of no kind: that is passed on as it is."""
+    type = ctx.get_input_type(0) if ctx.get_num_inputs() else None
+    return type is not None and kind_of(type) is None
 
 
 def _must_be_typed(schema: Schema, inputs: Sequence[Known | None]) -> None:
@@ -206,7 +222,7 @@ def _input(ctx: InferenceContext, schema: Schema, i: int) -> Known | None:
             return known
         if schema.inputs[at].name not in wanted and not (i == 1 and name in REDUCTIONS):
             return Known(kind)
-        if kind is None and name not in SHAPES_READ:
+        if kind is None:
             return known
         return Known(TensorType(known.dtype, tuple(tensor.dims)), known.value, known.floats)
     index, since = FOLLOWED.get(schema.operator.name, (None, 0)) if not schema.operator.domain else (None, 0)

@@ -60,9 +60,10 @@ def _opened(ctx: InferenceContext, schema: Schema) -> None:
 def _kept(ctx: InferenceContext, schema: Schema) -> None:
     """Identity: whatever it is, it is given as it is."""
     type = type_of(ctx, 0)
-    if type is None or kind_of(type) is None:
+    if type is None:
         raise refuse_type("Input 0 expected to have type but instead is null")
-    _keep(ctx, type)
+    if kind_of(type) is not None:
+        _keep(ctx, type)
 
 
 def _keep(ctx: InferenceContext, type: TypeProto) -> None:
