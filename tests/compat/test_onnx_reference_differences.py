@@ -164,7 +164,7 @@ def test_a_scale_does_not_change_the_type_of_what_is_normalized(kinds: tuple[Any
     agree(lambda o: [y.dtype for y in node(o, "RMSNormalization", inputs, {}, "", 23)])
 
 
-@pytest.mark.parametrize("name", ["Abs", "Add", "And", "Flatten", "Max", "Softmax"])
+@pytest.mark.parametrize("name", ["Abs", "Add", "And", "Flatten", "Gelu", "HardSwish", "Max", "Mish", "Softmax"])
 def test_attributes_that_nobody_knows_mean_nothing(name: str) -> None:
     x = PLUS > 0 if name == "And" else PLUS
     inputs = [x, x] if name in ("Add", "And", "Max") else [x]

@@ -108,6 +108,10 @@ DOMAINS = {
 _SAID = {("If", "then_branch"): "then", ("If", "else_branch"): "else", ("Loop", "body"): "loop"}
 
 
+# To these, and to those of one or two inputs, attributes that nobody knows mean nothing.
+_DEAF = {"FlexAttention", "Gelu", "GroupNormalization", "HardSwish", "MeanVarianceNormalization", "Mish"}
+
+
 class OpRunReference(OpRun):
     """An operator that the ops room computes, at the versions from `_since` to before `_until`."""
 
@@ -156,7 +160,7 @@ class OpRunReference(OpRun):
             if formal.name in kwargs and formal.name not in schema.attributes:
                 inputs += [None] * (place + 1 - len(inputs))
                 inputs[place] = kwargs.pop(formal.name)
-        if isinstance(self, (_op.OpRunUnary, _op.OpRunBinary)):  # attributes that nobody knows mean nothing to them
+        if isinstance(self, (_op.OpRunUnary, _op.OpRunBinary)) or self._op in _DEAF:
             kwargs = {name: value for name, value in kwargs.items() if name in schema.attributes}
         attrs = {name: self._body(name, v, context or {}, keywords) for name, v in kwargs.items()}
         node = getattr(self, "onnx_node", None)
