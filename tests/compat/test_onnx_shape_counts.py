@@ -157,3 +157,17 @@ def test_one_hot_that_contradicts_itself_twice() -> None:
     for x, v in (("int64", "float[2]"), ("int64[2]", "float[3]"), ("int64", "float")):
         leniently_and_not(model(f"{x} x, int64 d, {v} v", "y = OneHot(x, d, v)"))
         leniently_and_not(model(f"{x} x, {v} v", "d = Constant<value_ints = [-1]>() y = OneHot(x, d, v)"))
+
+
+@pytest.mark.parametrize("version", [10, 11, 13, 22])
+def test_what_is_asked_for_of_a_version(version: int) -> None:
+    for x in ("float[2, 3]", "float[2, 3, 4]", "float[]", "undefined[3]"):
+        for body in (
+            "y = Expand(x)",
+            "y = Resize(x)",
+            "y = EyeLike(x)",
+            "y = EyeLike<dtype = 1>(x)",
+            "y = Slice(x, x)",
+        ):
+            leniently_and_not(model(f"{x} x", body, version=version))
+        leniently_and_not(model(f"{x} x", "y = MaxUnpool<kernel_shape = [2]>(x, x, x)", version=version))

@@ -12,6 +12,7 @@ from sardonyx.ops import Schema
 
 __all__ = ["must_be_counted", "must_reach"]
 
+REGIONS_SINCE = 11  # the version of Resize since which only sizes or scales that are there are asked for
 DEQUANTIZED_SINCE = 19  # the version of DequantizeLinear since which the scale tells the type
 
 # Operators whose rules reach for this many inputs before anything else; others for one, if it tells the output's type.
@@ -49,7 +50,8 @@ def must_be_counted(schema: Schema, n_inputs: int) -> None:
 def must_reach(schema: Schema, n_inputs: int, n_outputs: int, *, typed: bool, ranked: bool) -> None:
     """Refuse numbers once it is known whether the first input has a type, and a rank."""
     name = schema.operator.name
-    reached = (REACHED_THEN.get(name, 0) if typed else 0, REACHED_LAST.get(name, 0) if ranked else 0)
+    last = 2 if name == "Resize" and schema.version < REGIONS_SINCE else REACHED_LAST.get(name, 0)
+    reached = (REACHED_THEN.get(name, 0) if typed else 0, last if ranked else 0)
     _beyond("Input", n_inputs, min(max(reached), schema.min_inputs))
     _beyond("Output", n_outputs, OUTPUTS_REACHED.get(name, 0))
 

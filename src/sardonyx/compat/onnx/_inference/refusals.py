@@ -113,6 +113,12 @@ def _stated_shape(asked: Asked) -> Iterator[str]:
         yield f"Negative values are not allowed in a shape specification in node {asked.op_type}."
 
 
+def _plane(asked: Asked) -> Iterator[str]:
+    x = _ranked(asked, 0)
+    if x is not None and x.rank != 2 and (x.dtype is not None or "dtype" in asked.stated):
+        yield "Input tensor must be 2-dimensional"
+
+
 def _image(asked: Asked) -> Iterator[str]:
     x = _ranked(asked, 0)
     if x is not None and x.rank != 1:
@@ -198,6 +204,7 @@ REFUSED: dict[tuple[str, str], Reasons] = {
     ("", "DeformConv"): _window(1),
     ("", "DepthToSpace"): _blocks,
     ("", "SpaceToDepth"): _blocks,
+    ("", "EyeLike"): _plane,
     ("", "ImageDecoder"): _image,
     ("", "RandomNormal"): _stated_shape,
     ("", "RandomUniform"): _stated_shape,

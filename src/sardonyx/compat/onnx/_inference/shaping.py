@@ -19,6 +19,7 @@ from sardonyx.compat.onnx._inference.messages import (
     option,
     say_shape,
     shape_of,
+    type_of,
 )
 from sardonyx.compat.onnx._inference.types import fill_dim
 from sardonyx.ops import Schema
@@ -119,6 +120,8 @@ def _left(shape: TensorShapeProto | None, product: int | None, kept: set[int]) -
 
 def _expanded(ctx: InferenceContext, schema: Schema) -> None:
     keep_element(ctx)
+    if schema.version < 13:
+        type_of(ctx, 1)  # which must have a place there
     shape, target_shape = shape_of(ctx, 0), shape_of(ctx, 1)
     if shape is None or target_shape is None:
         return

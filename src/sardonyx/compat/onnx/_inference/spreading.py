@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sardonyx.compat.onnx._inference.asked import Asked, Results, all_numbers, no_shape, reshaped
+from sardonyx.compat.onnx._inference.errors import refuse_type
 from sardonyx.core.dims import Dim
 
 __all__ = ["spread", "spread_against_itself", "unpooled", "unpooled_against_itself"]
@@ -117,7 +118,7 @@ def unpooled_against_itself(asked: Asked) -> Iterator[str]:
         yield "Attribute kernel_shape must be specified."
     if target is not None and target.has_shape:
         if target.rank != 1:
-            yield "'output_shape' must be rank 1 tensor."
+            raise refuse_type("'output_shape' must be rank 1 tensor.")
         if isinstance(target.shape[0], int) and target.shape[0] != x.rank:
             yield "'output_shape' must have same number of elements as the shape of input tensor X."
     if target is None and indices is not None and indices.has_shape and indices.rank < 2:
