@@ -71,6 +71,14 @@ def test_windows(side: str) -> None:
         both(model("float[2, 3, 5, 8] q", body, version=version), strict=True)
 
 
+@pytest.mark.parametrize(
+    "kind", ["seq(float[2, 3, 5, 8])", "optional(float[2, 3, 5, 8])", "seq(float[])", "optional(seq(float[2]))"]
+)
+def test_operands_that_are_no_tensors(kind: str) -> None:
+    for inputs in (f"{kind} q, {{0}} k, {{0}} v", f"{{0}} q, {kind} k, {{0}} v", f"{{0}} q, {{0}} k, {kind} v"):
+        both(model(inputs.format("float[2, 3, 5, 8]"), "y = Attention(q, k, v)", version=24), strict=True)
+
+
 # -- attention between graphs ----------------------------------------------------------------------------------------------
 
 PREVIEW = ', "ai.onnx.preview" : 1'
@@ -89,6 +97,8 @@ def test_flexible_operands(kind: str) -> None:
 
 
 def test_flexible_operands_of_two_types() -> None:
+    both(model("float[2, 4, 5, 8] q", "y = ai.onnx.preview.FlexAttention(q, q)", imports=PREVIEW), strict=True)
+    both(model("float[2, 4, 5, 8] q", "y = ai.onnx.preview.FlexAttention(q, q)", imports=PREVIEW))
     for kinds in itertools.product(("float", "double"), repeat=3):
         inputs = ", ".join(f"{kind}[2, 4, 5, 8] {name}" for kind, name in zip(kinds, "qkv", strict=True))
         both(model(inputs, FLEX.format(attrs=""), imports=PREVIEW), strict=True)

@@ -14,7 +14,7 @@ from sardonyx.compat.onnx._inference.messages import (
     shape_of,
     type_of,
 )
-from sardonyx.compat.onnx._inference.types import fill_dim, kind_of
+from sardonyx.compat.onnx._inference.types import fill_dim, inner_type, kind_of
 from sardonyx.ops import Schema
 from sardonyx.proto import TensorProto, TensorShapeProto
 
@@ -62,18 +62,18 @@ def _check_whole(ctx: InferenceContext) -> None:
 
 def _scores(ctx: InferenceContext) -> tuple[list[Dimension | int | None], int]:
     """Say the shape of the output; give that of the scores, and the number of keys: 0 where it is not known."""
-    query = shape_of(ctx, QUERY)
+    query = _shape_of(ctx, QUERY)
     if query is None:
         return [], 0
     packed = len(query.dim) == 3
     for index, what in ((QUERY, "query"), (KEY, "key"), (VALUE, "value")):
-        shape = shape_of(ctx, index)
+        shape = _shape_of(ctx, index)
         if shape is not None and len(shape.dim) not in (3, 4):
             raise refuse_shape(f"Inputs {index} ({what}) shall be 3 or 4 dimensions")
         if not index and packed:
             _must_have_heads(ctx)
     batch, *axes = extents(query)
-    value = shape_of(ctx, VALUE)
+    value = _shape_of(ctx, VALUE)
     if value is None or len(value.dim) != len(query.dim):
         return [batch], 0
     length = int(value.dim[-2].dim_value)
@@ -101,7 +101,7 @@ def _caches(ctx: InferenceContext, length: int) -> int | None:
         return None
     keep_element(ctx, PAST_KEY, PRESENT_KEY)
     keep_element(ctx, PAST_VALUE, PRESENT_VALUE)
-    key, value = shape_of(ctx, PAST_KEY), shape_of(ctx, PAST_VALUE)
+    key, value = _shape_of(ctx, PAST_KEY), _shape_of(ctx, PAST_VALUE)
     if key is None or value is None:
         return None
     for shape, what in ((key, "past_key"), (value, "past_value")):
@@ -115,11 +115,24 @@ def _caches(ctx: InferenceContext, length: int) -> int | None:
     return total
 
 
+def _shape_of(ctx: InferenceContext, index: int) -> TensorShapeProto | None:
+    """The shape of an input, if it is known; a container of tensors that have one is no tensor."""
+    type = ctx.get_input_type(index) if index < ctx.get_num_inputs() else None
+    inside = None if type is None else inner_type(type)
+    while inside is not None:
+        if inside.tensor_type.HasField("shape"):
+            raise refuse_type(f"Input {index} expected to be a tensor or a sparse tensor type")
+        inside = inner_type(inside)
+    return shape_of(ctx, index)
+
+
 # -- attention between graphs ----------------------------------------------------------------------------------------------
 
 
 def _flexible(ctx: InferenceContext, schema: Schema) -> None:
     """The queries with the values' features; what changes scores and probabilities must keep their type and shape."""
+    if ctx.get_num_inputs() < 3:
+        raise refuse_type("FlexAttention requires query, key, and value inputs.")
     types = [type_of(ctx, i) for i in (QUERY, KEY, VALUE)]
     given = [t for t in types if t is not None and kind_of(t) is not None]
     if len(given) < 3:

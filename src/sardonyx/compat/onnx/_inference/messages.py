@@ -138,19 +138,35 @@ def say_element(ctx: InferenceContext, index: int, code: int) -> None:
 
 
 def keep_element(ctx: InferenceContext, source: int = 0, target: int = 0) -> None:
-    """An output has the elements of an input, which must have a type; one that is declared and says nothing will do."""
+    """An output has the elements of an input: those of a tensor, or of what holds tensors.
+
+    The input must have a type; one that is declared and says nothing will do.
+    """
     type = type_of(ctx, source)
     if type is None:
         raise refuse_type(f"Input {source} expected to have type but instead is null")
-    kind = kind_of(type)
-    if kind is None:
-        return
-    tensor = tensor_of(type)
-    if tensor is None:
-        raise refuse_type(f"Input {source} expected to have tensor or sparse tensor type. Got: {kind}")
-    if not tensor.elem_type:
-        raise refuse_type(f"Element type of input {source} unknown")
-    getattr(output(ctx, target), kind).elem_type = tensor.elem_type
+    if kind_of(type) is not None:
+        _keep_inside(type, output(ctx, target), source)
+
+
+def _keep_inside(source: TypeProto, target: TypeProto, index: int) -> None:
+    kind, tensor = kind_of(source), tensor_of(source)
+    if kind is not None and tensor is not None:
+        if not tensor.elem_type:
+            raise refuse_type(f"Element type of input {index} unknown")
+        getattr(target, kind).elem_type = tensor.elem_type
+    elif kind in ("sequence_type", "optional_type"):
+        held = getattr(source, kind)
+        if not held.HasField("elem_type"):
+            raise refuse_type(f"Element type of input {index} unknown")
+        _keep_inside(held.elem_type, getattr(target, kind).elem_type, index)
+    elif kind == "map_type":
+        if not source.map_type.key_type or not source.map_type.HasField("value_type"):
+            raise refuse_type(f"Key or value type of input {index} unknown")
+        target.map_type.key_type = source.map_type.key_type
+        _keep_inside(source.map_type.value_type, target.map_type.value_type, index)
+    else:
+        raise refuse_type(f"Input {index} expected to have a tensor, sequence, optional or map type. Got: {kind}")
 
 
 def say_shape(ctx: InferenceContext, index: int, shape: Extents) -> None:
