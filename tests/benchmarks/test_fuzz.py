@@ -60,9 +60,9 @@ SYNTAX = {
     "inputs and constants": (
         f"g ({', '.join(f'bool i{i}' for i in range(N // 4))}) => () "
         f"<{', '.join(f'bool c{i} = {{0}}' for i in range(N // 4))}> {{}}",
-        60,
+        50,
     ),
-    "nodes": (GRAPH + "{" + "a=b()" * N + "}", 90),
+    "nodes": (GRAPH + "{" + "a=b()" * N + "}", 60),
 }
 JSON = {
     "empty arrays": ("[" + "[]," * N, 10),
@@ -73,7 +73,7 @@ JSON = {
     "floats": ('{"graph": {"initializer": [{"floatData": [' + ",".join(["1"] * N) + "]}]}}", 10),
     "payload": ('{"graph": {"initializer": [{"rawData": "' + "AAAA" * N + '"}]}}', 10),
     "names": ('{"graph": {"node": [{"input": [' + ",".join(['"a"'] * N) + "]}]}}", 10),
-    "nodes": ('{"graph": {"node": [' + ",".join(["{}"] * N) + "]}}", 120),
+    "nodes": ('{"graph": {"node": [' + ",".join(["{}"] * N) + "]}}", 60),
 }
 TEXTPROTO = {
     "pieces of a string": ("graph { initializer { raw_data: " + '""' * N + "}}", 10),
@@ -82,7 +82,7 @@ TEXTPROTO = {
     "integers": ("graph { node { attribute { ints: [" + ",".join(["1"] * N) + "]}}}", 10),
     "names": ("graph { node { " + 'input: "a" ' * N + "}}", 10),
     "messages in messages": ("graph { node { attribute { g { node { attribute { " * N, 10),
-    "nodes": ("graph {" + "node{}" * N + "}", 70),
+    "nodes": ("graph {" + "node{}" * N + "}", 50),
 }
 DENSE = {"syntax": SYNTAX, "json": JSON, "textproto": TEXTPROTO}
 

@@ -23,21 +23,25 @@ __all__ = ["Graph", "Node", "Use", "Value"]
 class Value(Noted):
     """A name for what a node, an input or an initializer gives.
 
-    `producer` is the node whose output `index` this is, or None for graph inputs and initializers; `const` is its constant
-    value if it is an initializer.
+    `producer` is the node that gives it, or None for graph inputs and initializers; `const` is its constant value if it is
+    an initializer.
     """
 
-    __slots__ = ("_readers", "const", "graph", "index", "name", "producer", "type")
+    __slots__ = ("_readers", "const", "graph", "name", "producer", "type")
 
     def __init__(self, name: str = "", type: Type | None = None, *, const: Tensor | SparseTensor | None = None) -> None:
         self._facts = None
         self.name, self.type, self.const = name, type, const
         self.producer: Node | None = None
-        self.index = 0
         self.graph: Graph | None = None  # set for graph inputs and initializers
         self._readers: Node | dict[Node, None] | None = None  # who reads this; a dict from the second node on
         if type is None and isinstance(const, Tensor):
             self.type = TensorType(const.dtype, const.shape)
+
+    @property
+    def index(self) -> int:
+        """Which of its producer's outputs this is."""
+        return 0 if self.producer is None else self.producer.outputs.index(self)
 
     @property
     def uses(self) -> tuple[Use, ...]:
@@ -131,8 +135,8 @@ class Node(Noted):
         self._attrs: dict[str, Attr] | None = _by_name(attrs) if attrs else None
         self.outputs: tuple[Value, ...]
         self.outputs = tuple([Value() for _ in range(outputs)]) if isinstance(outputs, int) else tuple(outputs)
-        for i, value in enumerate(self.outputs):
-            value.producer, value.index = self, i
+        for value in self.outputs:
+            value.producer = self
         self._inputs: tuple[Value | None, ...] = tuple(inputs)
         for value in self._inputs:
             if value is not None:
