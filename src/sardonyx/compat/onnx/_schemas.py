@@ -67,7 +67,7 @@ class OpSchema:
         need("OpSchema", name=(name, str), domain=(domain, str), since_version=(since_version, int), doc=(doc, str))
         need("OpSchema", inputs=(inputs, Sequence), outputs=(outputs, Sequence), attributes=(attributes, Sequence))
         self.name, self.domain, self.doc = name, domain, doc or None
-        self._since_version, self._deprecated = since_version, False
+        self._since_version, self._deprecated = int(since_version), False
         self._type_constraints = [TypeConstraintParam(*row) for row in type_constraints]
         names = [row.type_param_str for row in self._type_constraints]
         if len(set(names)) < len(names):
@@ -177,6 +177,7 @@ class OpSchema:
     @staticmethod
     def is_infinite(v: int) -> bool:
         """Whether a number of inputs or outputs has no bound."""
+        need("is_infinite", v=(v, int))
         return v == MANY
 
     # Inference
@@ -224,11 +225,10 @@ class OpSchema:
         from sardonyx.compat.onnx.onnx_pb import NodeProto
 
         node = NodeProto.FromString(node_proto)
-        types = {name: TypeProto() for name in node.input}  # what is not given is not known
-        found = shape_inference.infer_node_outputs(
+        found = shape_inference.infer_lone_node(
             self,
             node,
-            types | {name: TypeProto.FromString(held) for name, held in value_types.items()},
+            {name: TypeProto.FromString(held) for name, held in value_types.items()},
             {name: TensorProto.FromString(held) for name, held in (input_data or {}).items()},
             {name: SparseTensorProto.FromString(held) for name, held in (input_sparse_data or {}).items()},
             [make_opsetid(domain, version) for domain, version in (opset_imports or {}).items()] or None,

@@ -119,8 +119,23 @@ def infer_node_outputs(
         ValidationError: its inputs are too few, too many, or of types that the operator does not take.
         RuntimeError: it has fewer outputs than its operator gives.
     """
-    types = {name: _copied(input_types[name]) for name in node.input if name}
-    types |= {name: _copied(held) for name, held in input_types.items() if name not in types}
+    for name in node.input:
+        if name and name not in input_types:
+            raise KeyError(name)
+    return infer_lone_node(schema, node, input_types, input_data, input_sparse_data, opset_imports, ir_version)
+
+
+def infer_lone_node(
+    schema: OpSchema,
+    node: NodeProto,
+    input_types: Mapping[str, TypeProto],
+    input_data: Mapping[str, TensorProto] | None,
+    input_sparse_data: Mapping[str, SparseTensorProto] | None,
+    opset_imports: Sequence[OperatorSetIdProto] | None,
+    ir_version: int,
+) -> dict[str, TypeProto]:
+    """Like `infer_node_outputs`, where an input may have no type."""
+    types = {name: _copied(held) for name, held in input_types.items()}
     constants = {**(input_sparse_data or {}), **(input_data or {})}
     opsets = {o.domain: int(o.version) for o in opset_imports or ()} or {schema.domain: schema.since_version}
     made = NodeProto()
