@@ -62,6 +62,9 @@ REFUSED: dict[str, str] = {
     "no sequence to map": model(
         "float[2] x", "z = SequenceMap<body = b (float[2] i) => (float[2] o) { o = Relu(i) }>(x)"
     ),
+    "no sequence at all": model(
+        "float[2] x", "z = SequenceMap<body = b (float[2] i) => (float[2] o) { o = Relu(i) }>()"
+    ),
     "neither sizes nor scales": model("float[1, 4] x", "y = Resize(x)"),
     "sizes and scales": model("float[1, 4] x, int64[2] s, float[2] f", "y = Resize(x, , f, s)"),
     "sizes and scales that are none": model(

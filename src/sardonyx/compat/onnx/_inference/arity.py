@@ -17,7 +17,7 @@ DEQUANTIZED_SINCE = 19  # the version of DequantizeLinear since which the scale 
 
 # Operators whose rules reach for this many inputs before anything else; others for one, if it tells the output's type.
 REACHED = {
-    "Not": 0,
+    **dict.fromkeys(("Not", "SequenceMap"), 0),
     **dict.fromkeys(("Bernoulli", "BitCast", "EyeLike", "RMSNormalization", "RandomNormalLike"), 1),
     **dict.fromkeys(("RandomUniformLike", "RegexFullMatch", "SequenceAt"), 1),
     **dict.fromkeys(("CastLike", "ConvInteger", "MatMulInteger", "SequenceInsert", "Where"), 2),
