@@ -69,7 +69,8 @@ class CheckerContext:
 
     @opset_imports.setter
     def opset_imports(self, imports: Mapping[str, int]) -> None:
-        if not all(isinstance(d, str) and isinstance(v, int) for d, v in imports.items()):  # pyright: ignore[reportUnnecessaryIsInstance]
+        is_map = isinstance(imports, Mapping)  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped programs
+        if not is_map or not all(isinstance(d, str) and isinstance(v, int) for d, v in imports.items()):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"opset_imports maps domains to versions, not {imports!r}")
         self._facts = self._facts.but(opsets=dict(imports))
 

@@ -144,6 +144,7 @@ def deregister_schema(op_type: str, version: int, domain: str) -> None:
     Raises:
         SchemaError: it is not known.
     """
+    need("deregister_schema", op_type=(op_type, str), version=(version, int), domain=(domain, str))
     versions = _versions(domain, op_type)
     if versions.pop(version, None) is None:
         shown = f"name: {op_type} domain: {domain} version: {version}"

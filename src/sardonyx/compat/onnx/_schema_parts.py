@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Any
+from types import NoneType
+from typing import Any, TypeVar
+
+import numpy as np
 
 from sardonyx.compat.onnx.onnx_pb import AttributeProto
 
@@ -91,8 +94,18 @@ def need(holder: str, **given: tuple[Any, type | tuple[type, ...]]) -> None:
         TypeError: one of them has it.
     """
     for name, (value, kinds) in given.items():
-        if not isinstance(value, kinds) or (kinds is int and isinstance(value, bool)):
+        if not isinstance(value, (int, np.integer) if kinds is int else kinds):  # numbers of NumPy's do for numbers
             raise TypeError(f"{holder}: incompatible function arguments: {name} is {value!r}")
+
+
+E = TypeVar("E", bound=enum.IntEnum)
+
+
+def _word(holder: str, words: type[E], value: Any) -> E:
+    """The word that `value` is, or the number of."""
+    if isinstance(value, (int, np.integer)) and any(value == word for word in words):
+        return words(value)
+    raise TypeError(f"{holder}: incompatible function arguments: {value!r} is no {words.__name__}")
 
 
 class FormalParameter:
@@ -110,11 +123,11 @@ class FormalParameter:
         differentiation_category: DifferentiationCategory = DifferentiationCategory.Unknown,
     ) -> None:
         need("FormalParameter", name=(name, str), type_str=(type_str, str), description=(description, str))
-        need("FormalParameter", param_option=(param_option, int), min_arity=(min_arity, int))
+        need("FormalParameter", is_homogeneous=(is_homogeneous, bool), min_arity=(min_arity, int))
         self.name, self.type_str, self.description = name, type_str, description
-        self.option = FormalParameterOption(param_option)
-        self.is_homogeneous, self.min_arity = is_homogeneous, min_arity
-        self.differentiation_category = DifferentiationCategory(differentiation_category)
+        self.option = _word("FormalParameter", FormalParameterOption, param_option)
+        self.is_homogeneous, self.min_arity = is_homogeneous, int(min_arity)
+        self.differentiation_category = _word("FormalParameter", DifferentiationCategory, differentiation_category)
         self.types: set[str] = set()
 
     def __repr__(self) -> str:
@@ -132,7 +145,10 @@ class TypeConstraintParam:
     def __init__(self, type_param_str: str, allowed_type_strs: Sequence[str], description: str = "") -> None:
         need("TypeConstraintParam", type_param_str=(type_param_str, str), description=(description, str))
         self.type_param_str, self.description = type_param_str, description
+        if isinstance(allowed_type_strs, (str, dict, set)) or not hasattr(allowed_type_strs, "__len__"):
+            raise TypeError(f"TypeConstraintParam: incompatible function arguments: {allowed_type_strs!r} is no list")
         self.allowed_type_strs = list(allowed_type_strs)
+        need("TypeConstraintParam", **{f"allowed_type_strs[{i}]": (t, str) for i, t in enumerate(allowed_type_strs)})
 
     def __repr__(self) -> str:
         return (
@@ -150,23 +166,24 @@ class Attribute:
     def __init__(
         self,
         name: str,
-        type: AttrType | AttributeProto | None = None,
+        type: Any = None,
         description: str = "",
         *,
-        required: bool = True,
+        required: bool | None = None,
         default_value: AttributeProto | None = None,
     ) -> None:
         need("Attribute", name=(name, str), description=(description, str))
-        if type is not None and not isinstance(type, AttrType):
+        need("Attribute", required=(required, (bool, NoneType)))
+        if isinstance(type, AttributeProto) or (
+            required is None and type is not None and not isinstance(type, AttrType)
+        ):
             type, default_value = None, type
         self.name, self.description = name, description
         self._default_value = b"" if default_value is None else default_value.SerializeToString()
         if default_value is not None:
             self.type, self.required = AttrType(default_value.type), False
             return
-        if not isinstance(type, AttrType):
-            raise TypeError(f"Attribute: incompatible function arguments: type is {type!r}")
-        self.type, self.required = type, required
+        self.type, self.required = _word("Attribute", AttrType, type), required is not False
 
     @property
     def default_value(self) -> AttributeProto:
