@@ -53,12 +53,17 @@ def test_nobody_keeps_them() -> None:
 
 def test_what_lies_in_a_short_message_is_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_DEFER_FROM", 1024)
-    assert isinstance(parse(ModelProto, model(), defer=True).graph.entries("node"), list)
-    many = parse(ModelProto, model(100) + model(1), defer=True).graph.entries("node")
-    assert isinstance(many, Deferred) and len(many) == 101, "what follows later is added where the first ones are"
-    few = parse(ModelProto, model(1) + model(100), defer=True).graph.entries("node")
-    assert isinstance(few, list) and [n.name for n in few] == ["n0", *(f"n{i}" for i in range(100))]
-    assert isinstance(many[0].entries("attribute"), list)
+    nodes = parse(ModelProto, model(1) + model(100), defer=True).graph.entries("node")
+    assert isinstance(nodes, Deferred) and len(nodes) == 101, (
+        "what the graph holds is deferred, however short it begins"
+    )
+    assert isinstance(nodes[0].entries("attribute"), list)
+    few, many = (field(6, field(1, field(3, b"n")) * count) for count in (1, 400))  # two pieces of one graph
+    for pieces, kind in ((few + many, list), (many + few, Deferred)):
+        node = field(1, field(5, pieces))
+        attribute = parse(ModelProto, field(7, node), defer=True).graph.entries("node")[0].entries("attribute")[0]
+        held = attribute.g.entries("node")
+        assert isinstance(held, kind) and [n.name for n in held] == ["n"] * 401, "pieces join as the first one began"
 
 
 def test_fields_between_them_and_tags_of_two_bytes() -> None:

@@ -47,9 +47,10 @@ Reader: TypeAlias = Callable[[Bytes, memoryview, int, int, Fields, int], int]
 Readers: TypeAlias = dict[int, Reader]
 
 _VIEW_FROM: Final = 256  # a memoryview costs about this much: shorter payloads are cheaper as bytes
-_DEFER_FROM: Final = (
-    1024  # bytes of a message whose repeated messages may be deferred: fewer are sooner decoded than noted
-)
+# What lies in a model, its graph or a function is deferred; deeper, what a message of so many bytes holds: few are sooner
+# decoded than noted.
+_DEFER_ABOVE: Final = 2
+_DEFER_FROM: Final = 1024
 _append: Final = list[Any].append
 
 
@@ -505,7 +506,7 @@ def _deferred_reader(field: Field) -> Reader:
 
     def read(buf: Bytes, view: memoryview, pos: int, end: int, fields: Fields, depth: int) -> int:
         messages = fields.get(name)
-        if messages is None and end - pos >= _DEFER_FROM:
+        if messages is None and (depth < _DEFER_ABOVE or end - pos >= _DEFER_FROM):
             messages = fields[name] = Deferred(descriptor, buf, view, depth + 1)
         if not isinstance(messages, Deferred):
             return decode(buf, view, pos, end, fields, depth)
