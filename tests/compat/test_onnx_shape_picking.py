@@ -182,6 +182,15 @@ def test_a_sequence_of_two(other: str) -> None:
             both(model(f"{first} a, {other} b, int64 p", body), strict=True)
 
 
+@pytest.mark.parametrize("kind", ["seq(float[2, N])", "seq(float[])", "seq(double[2, 3])"])
+def test_one_tensor_more(kind: str) -> None:
+    for tensor in ("float[2, 3]", "float[2, N]", "float[2]", "float[]", "int64[2, 3]", "seq(float[2, 3])"):
+        all_modes(model(f"{kind} s, {tensor} x", "z = SequenceInsert(s, x)"))
+        both(model(f"{kind} s, {tensor} x", "z = SequenceInsert(s, )"), strict=True)
+    for op_type in ("SequenceLength", "SequenceErase"):
+        both(model(f"{kind} s", f"z = {op_type}(s)"), strict=True)
+
+
 @pytest.mark.parametrize("axis", [-4, -3, -1, 0, 2, 3])
 def test_joined(axis: int) -> None:
     for held, new in itertools.product(

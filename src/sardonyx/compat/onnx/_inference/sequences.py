@@ -51,11 +51,42 @@ def _made(ctx: InferenceContext, schema: Schema) -> None:
     shapes = [shape for i in range(count) if (shape := shape_of(ctx, i)) is not None]
     if len(shapes) < count or any(len(s.dim) != len(shapes[0].dim) for s in shapes):
         return
+    _say_common(held, shapes)
+
+
+def _say_common(held: TypeProto.Tensor, shapes: list[TensorShapeProto]) -> None:
+    """The extents in which tensors of one rank agree."""
     held.shape.SetInParent()
     for dims in zip(*(extents(s) for s in shapes), strict=True):
         dim = held.shape.dim.add()
         if all(d == dims[0] for d in dims):
             dim.CopyFrom(dims[0])
+
+
+def _grown(ctx: InferenceContext, schema: Schema) -> None:
+    """What its tensors have in common with one more."""
+    sequence, tensor = type_of(ctx, 0), type_of(ctx, 1)
+    if sequence is None or tensor is None:
+        raise refuse_type("Input Sequence and Tensor are expected to have type info. Current type is null.")
+    held, code = sequence.sequence_type.elem_type.tensor_type, tensor.tensor_type.elem_type
+    if held.elem_type != code:
+        shown = f"Sequence={held.elem_type} Tensor={code}"
+        raise refuse_type(f"Input Sequence and Tensor are expected to have the same elem type. {shown}")
+    made, shape = _inside(ctx, int(code)), shape_of(ctx, 1)
+    if held.HasField("shape") and shape is not None and len(shape.dim) == len(held.shape.dim):
+        _say_common(made, [held.shape, shape])
+
+
+def _kept(ctx: InferenceContext, schema: Schema) -> None:
+    type = type_of(ctx, 0)
+    if type is None:
+        raise refuse_type("Input type for input at index 0 is null. Type info is expected.")
+    output(ctx, 0).CopyFrom(type)
+
+
+def _counted(ctx: InferenceContext, schema: Schema) -> None:
+    say_element(ctx, 0, TensorProto.INT64)
+    say_shape(ctx, 0, [])
 
 
 def _split(ctx: InferenceContext, schema: Schema) -> None:
@@ -139,5 +170,8 @@ SEQUENCES: dict[tuple[str, str], Rule] = {
     ("", "SequenceAt"): _picked,
     ("", "SequenceConstruct"): _made,
     ("", "SequenceEmpty"): _empty,
+    ("", "SequenceErase"): _kept,
+    ("", "SequenceInsert"): _grown,
+    ("", "SequenceLength"): _counted,
     ("", "SplitToSequence"): _split,
 }
