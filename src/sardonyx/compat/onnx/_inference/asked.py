@@ -17,20 +17,15 @@ __all__ = [
     "View",
     "all_numbers",
     "axis_of",
-    "by_axis",
     "first_only",
     "like_first",
     "named_axes",
     "needs_ranks",
-    "no_extent_along_axis",
     "no_extents",
     "no_shape",
-    "number_along_axis",
-    "only_from_numbers",
     "refuses",
     "reshaped",
     "since",
-    "unless_constant",
     "until",
 ]
 
@@ -101,11 +96,6 @@ def since(version: int, view: View) -> View:
     return lambda asked, found: view(asked, found) if asked.version >= version else found
 
 
-def unless_constant(view: View, *inputs: int) -> View:
-    """Where one of these inputs is there and no constant."""
-    return lambda asked, found: view(asked, found) if any(asked.hidden(i) for i in inputs) else found
-
-
 def needs_ranks(*inputs: int) -> View:
     """The shape is known only where those of these inputs are."""
 
@@ -133,50 +123,6 @@ def refuses(what: str, wrong: Callable[[Asked], bool]) -> View:
 def axis_of(asked: Asked, default: int = 0) -> int:
     given = asked.attrs.get("axis")
     return default if given is None else int(given)
-
-
-def number_along_axis(number: View, other: View, *, default: int = 0) -> View:
-    """One view where the extent of the first input along `axis` is a number, another where it is not."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        x, axis = asked.given(0), axis_of(asked, default)
-        known = x is not None and x.has_shape and -x.rank <= axis < x.rank and isinstance(x.shape[axis], int)
-        return (number if known else other)(asked, found)
-
-    return apply
-
-
-def no_extent_along_axis(asked: Asked, found: Results) -> Results:
-    axis = axis_of(asked)
-    results: Results = []
-    for x in found:
-        if x.has_shape and -x.rank <= axis < x.rank:
-            at = axis % x.rank
-            x = reshaped(x, (*x.shape[:at], None, *x.shape[at + 1 :]))
-        results.append(x)
-    return results
-
-
-def by_axis(pick: Callable[[int, Dim, Dim], Dim | None]) -> View:
-    """Each extent of an output of the first input's rank, given the axis and both extents."""
-
-    def apply(asked: Asked, found: Results) -> Results:
-        x = asked.given(0)
-        if x is None or not x.has_shape:
-            return found
-        return [
-            reshaped(y, [pick(i, d, e) for i, (d, e) in enumerate(zip(x.shape, y.shape, strict=True))])
-            if y.has_shape and y.rank == x.rank
-            else y
-            for y in found
-        ]
-
-    return apply
-
-
-def only_from_numbers(first: int = 0) -> View:
-    """From axis `first` on, an extent is known only where the first input's is a number."""
-    return by_axis(lambda i, before, after: after if i < first or isinstance(before, int) else None)
 
 
 def all_numbers(dims: Sequence[Dim | None]) -> bool:
