@@ -28,6 +28,15 @@ __all__ = ["Message", "parse"]
 M = TypeVar("M", bound="Message")
 
 
+def _name(given: Any) -> str:
+    """The name of a field, as text or bytes."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bytes):
+        return given.decode("utf-8", "replace")
+    raise ValueError(f"Expected a field name, but got non-string argument {given}.")
+
+
 class Message:
     """A protobuf message. Subclasses declare their fields; `package=` opens a new family of classes."""
 
@@ -110,6 +119,7 @@ class Message:
 
     def HasField(self, field_name: str) -> bool:
         """Whether a singular field, or any member of a oneof, is present."""
+        field_name = _name(field_name)
         if field_name in self.DESCRIPTOR.oneofs_by_name:
             return self.WhichOneof(field_name) is not None
         field = self._field(field_name)
@@ -122,6 +132,7 @@ class Message:
 
     def WhichOneof(self, oneof_group: str) -> str | None:
         """The name of the present member of a oneof."""
+        oneof_group = _name(oneof_group)
         oneof = self.DESCRIPTOR.oneofs_by_name.get(oneof_group)
         if oneof is None:
             raise ValueError(f'Protocol message {self.DESCRIPTOR.name} has no oneof "{oneof_group}" field.')
@@ -129,6 +140,7 @@ class Message:
 
     def ClearField(self, field_name: str) -> None:
         """Make a field, or the present member of a oneof, absent."""
+        field_name = _name(field_name)
         if field_name in self.DESCRIPTOR.oneofs_by_name:
             present = self.WhichOneof(field_name)
             if present is None:
