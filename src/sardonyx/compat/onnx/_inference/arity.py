@@ -18,16 +18,13 @@ DEQUANTIZED_SINCE = 19  # the version of DequantizeLinear since which the scale 
 # Operators whose rules reach for this many inputs before anything else; others for one, if it tells the output's type.
 REACHED = {
     **dict.fromkeys(("Not", "SequenceMap"), 0),
-    **dict.fromkeys(("Bernoulli", "BitCast", "EyeLike", "RMSNormalization", "RandomNormalLike"), 1),
-    **dict.fromkeys(("RandomUniformLike", "RegexFullMatch", "SequenceAt"), 1),
-    **dict.fromkeys(("CastLike", "ConvInteger", "MatMulInteger", "SequenceInsert", "Where"), 2),
+    **dict.fromkeys(("Bernoulli", "EyeLike", "RMSNormalization", "RandomNormalLike"), 1),
+    **dict.fromkeys(("RandomUniformLike", "RegexFullMatch"), 1),
+    **dict.fromkeys(("ConvInteger", "MatMulInteger", "Where"), 2),
     **dict.fromkeys(("QLinearConv", "QLinearMatMul"), 4),
 }
 # Those that reach for more once the first input has a type, or a rank.
-REACHED_THEN = {
-    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), 8),
-    **dict.fromkeys(("Expand", "Reshape", "Upsample"), 2),
-}
+REACHED_THEN: dict[str, int] = dict.fromkeys(("QLinearConv", "QLinearMatMul"), 8)
 REACHED_LAST: dict[str, int] = dict.fromkeys(("TopK", "Unsqueeze"), 2)
 OUTPUTS_REACHED = {"TopK": 2}
 # How many inputs a rule wants: at least, at most.

@@ -55,12 +55,6 @@ def _either_way(asked: Asked, found: Results) -> Results:
     return results
 
 
-def nothing_without_rank(asked: Asked, found: Results) -> Results:
-    """Not even a type is given where the first input's rank is unknown."""
-    x = asked.given(0)
-    return found if x is not None and x.has_shape else [Known(None) for _ in found]
-
-
 def _no_empty_products(asked: Asked, found: Results) -> Results:
     """A product with a name in it is unknown, though another factor be 0."""
     x, axis = asked.given(0), axis_of(asked, 1)
