@@ -31,7 +31,6 @@ from sardonyx.compat.onnx._inference.slices import sliced
 from sardonyx.compat.onnx._inference.spreading import spread, unpooled
 from sardonyx.compat.onnx._inference.windows import windows
 from sardonyx.core.dims import Dim
-from sardonyx.ops import Known
 
 __all__ = ["seen"]
 
